@@ -1,0 +1,1 @@
+"""Clips on their way from disk to device: sampling, decoding, batching."""

@@ -1,0 +1,1 @@
+"""Weights of published releases, read into the trees of our models."""

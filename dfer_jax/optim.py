@@ -1,0 +1,65 @@
+"""Optimisers and learning-rate schedules, all from Optax."""
+
+from collections.abc import Mapping
+
+import optax
+
+from dfer_jax.errors import UserError
+
+
+def make_schedule(
+    name: str,
+    *,
+    learning_rate: float,
+    steps_per_epoch: int,
+    decay_rate: float,
+    decay_epochs: float,
+    kwargs: Mapping[str, object] | None = None,
+) -> optax.Schedule:
+    """Returns the learning rate as a function of the step.
+
+    Args:
+        name: `staircase` (the released GCA+IAL code: times `decay_rate` every `decay_epochs`
+            epochs), `exponential` (the paper's "decreased at an exponential rate": the same decay,
+            smooth), or the name of any schedule in `optax.schedules`.
+        learning_rate: base learning rate of `staircase` and `exponential`.
+        steps_per_epoch: optimisation steps in one epoch.
+        decay_rate: factor per `decay_epochs`, 0.5 in the released code.
+        decay_epochs: epochs per decay, 7 in the released code.
+        kwargs: arguments of the Optax schedule; used only for a name from `optax.schedules`. Its
+            counts are in steps.
+
+    Raises:
+        UserError: if the schedule is unknown or does not take these arguments.
+    """
+    if name in ("staircase", "exponential"):
+        return optax.exponential_decay(
+            learning_rate,
+            transition_steps=max(1, round(decay_epochs * steps_per_epoch)),
+            decay_rate=decay_rate,
+            staircase=name == "staircase",
+        )
+    known = sorted(n for n in dir(optax.schedules) if n.endswith(("_schedule", "_decay")))
+    if name not in known:
+        raise UserError(
+            f"optim.schedule {name!r} is unknown; use staircase, exponential or one of Optax's: "
+            f"{', '.join(known)}"
+        )
+    try:
+        return getattr(optax.schedules, name)(**(kwargs or {}))
+    except TypeError as error:
+        raise UserError(f"optim.schedule_kwargs do not fit optax.{name}: {error}") from error
+
+
+def make_optimizer(
+    schedule: optax.Schedule, *, momentum: float, weight_decay: float
+) -> optax.GradientTransformation:
+    """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`).
+
+    The decay is added to the gradient of every parameter, BatchNorm, biases and positions
+    included, before momentum, as the released GCA+IAL code does.
+    """
+    return optax.chain(
+        optax.add_decayed_weights(weight_decay),
+        optax.sgd(schedule, momentum=momentum),
+    )

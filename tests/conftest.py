@@ -1,0 +1,13 @@
+"""Test-wide settings: two CPU devices, strict types, parsed flags for Grain's workers."""
+
+import os
+
+os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+from absl import flags
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+flags.FLAGS.mark_as_parsed()
