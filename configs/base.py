@@ -1,0 +1,76 @@
+"""Every field of an experiment, declared once. The other files here start from it.
+
+Override any field on the command line, after --config:
+    python -m dfer_jax.main --config configs/dfew.py --config.fold=2 --config.optim.learning_rate=2e-3
+Tuples are written in quotes: --config.model.aux_stages='("layer2",)'
+"""
+
+import ml_collections
+
+
+def get_config() -> ml_collections.ConfigDict:
+    """Returns GCA+IAL as released, without a data set."""
+    config = ml_collections.ConfigDict()
+    config.name = "base"  # default work directory: runs/<name>
+    config.seed = 0  # every random number of the run follows from it
+    config.fold = 0  # 1..num_folds: test on this fold, train on the others; 0: no folds
+
+    config.data = data = ml_collections.ConfigDict()
+    data.dataset = ""  # TFDS name with its config, e.g. dfew/full
+    data.data_dir = "data"  # where the data set was built
+    data.num_folds = 0  # >0: splits are fd1..fdN; 0: train_split and test_split
+    data.train_split = "train"
+    data.test_split = "test"
+    data.validation_fraction = 0.0  # of the training clips, held out to choose the best epoch
+    data.segments = 16  # U: the clip is cut into so many segments
+    data.frames_per_segment = 1  # V: consecutive frames from each; the model sees T = U * V frames
+    data.sampling = "uniform"  # uniform: right for any length; official: the released rule
+    data.min_frames = 0  # drop shorter clips, train and test (16: the released filter); counted
+    data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
+    data.num_workers = 2  # decoding processes; 0: decode in the main process
+
+    config.augment = augment = ml_collections.ConfigDict()
+    augment.area = (0.85, 1.0)  # random crop, share of the image
+    augment.ratio = (3 / 5, 5 / 3)  # random crop, width / height
+    augment.max_degrees = 4.0  # rotation, uniform in +- this
+    augment.flip_probability = 0.5
+    augment.brightness = 0.6  # factor uniform in 1 +- this
+
+    config.model = model = ml_collections.ConfigDict()
+    model.name = "gca_ial"
+    model.image_size = 112  # pixels, a multiple of 16
+    model.width = 64  # channels of the first stage
+    model.attention = "gca"  # none, se, cbam, gca (Tables I and II)
+    model.reduction = 16  # r of the attention gate (Table III)
+    model.temporal_factor = True  # gca: the mean over time in Eq. 5
+    model.aux_stages = ("layer2", "layer3")  # stages with an auxiliary head; (): none
+    model.dtype = "auto"  # compute dtype: float32, bfloat16; auto: bfloat16 on GPU, else float32
+
+    config.loss = loss = ml_collections.ConfigDict()
+    loss.ial_weight = 0.1  # lambda of Eq. 11; 0: cross-entropy alone
+    loss.aux_weights = (0.05, 0.0)  # one per aux stage
+    loss.gap_weight = 0.0  # alpha of Optimized IAL's probability-gap loss; 0: off
+    loss.gap_form = "positive"  # positive: no gradient from misclassified clips; faithful: as printed
+    loss.gap_eps = 0.02  # smoothing of the logarithm
+    loss.gap_log_base = "e"  # e, 10
+    loss.gap_decay_amplitude = 1.0  # A in A * exp(-lambda * epoch)
+    loss.gap_decay_rate = 0.0  # lambda; 0: constant
+
+    config.optim = optim = ml_collections.ConfigDict()
+    optim.learning_rate = 1e-3
+    optim.momentum = 0.9
+    optim.weight_decay = 0.1  # coupled, on every parameter
+    optim.schedule = "staircase"  # staircase, exponential, or a schedule of optax.schedules
+    optim.decay_rate = 0.5  # staircase, exponential: factor per decay_epochs
+    optim.decay_epochs = 7.0
+    optim.schedule_kwargs = ml_collections.ConfigDict()  # for a schedule of optax.schedules, in steps
+
+    config.train = train = ml_collections.ConfigDict()
+    train.batch_size = 40  # over all devices
+    train.epochs = 80
+    train.log_every_steps = 20
+    train.eval_every_epochs = 1
+
+    config.eval = evaluation = ml_collections.ConfigDict()
+    evaluation.batch_size = 40
+    return config

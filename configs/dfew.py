@@ -1,0 +1,27 @@
+"""GCA+IAL on DFEW, one official fold, with the released code's recipe.
+
+Published (AAAI 2023, Table I d): UAR 55.71, WAR 69.24 over five folds, best epoch on the test fold.
+"Deviates" from the released code: frames come from segments of real-valued width and no clip is
+dropped. --config.data.sampling=official --config.data.min_frames=16 is the release to the letter.
+
+    python -m tfds_builders.build dfew/full --manual_dir <folder of the release>
+    python -m dfer_jax.main --config configs/dfew.py --config.fold=1
+
+Ablations of the paper:
+    Table I    --config.model.attention=none|gca  --config.loss.ial_weight=0|0.1
+    Table II   --config.model.attention=se|cbam|gca --config.loss.ial_weight=0
+               --config.model.aux_stages='()' --config.loss.aux_weights='()' (without aux heads)
+    Table III  --config.model.reduction=8|16 --config.loss.ial_weight=0.1|0.15|0.3
+"""
+
+from configs import base
+
+
+def get_config():
+    """Returns the experiment."""
+    config = base.get_config()
+    config.name = "dfew"
+    config.fold = 1
+    config.data.dataset = "dfew/full"
+    config.data.num_folds = 5
+    return config
