@@ -1,7 +1,7 @@
 """Every field of an experiment, declared once. The other files here start from it.
 
 Override any field on the command line, after --config:
-    python -m dfer_jax.main --config configs/dfew.py --config.fold=2 --config.optim.learning_rate=2e-3
+    python -m dfer_jax.main --config configs/dfew.py --config.fold=2 --config.optim.momentum=0.8
 Tuples are written in quotes: --config.model.aux_stages='("layer2",)'
 """
 
@@ -50,7 +50,7 @@ def get_config() -> ml_collections.ConfigDict:
     loss.ial_weight = 0.1  # lambda of Eq. 11; 0: cross-entropy alone
     loss.aux_weights = (0.05, 0.0)  # one per aux stage
     loss.gap_weight = 0.0  # alpha of Optimized IAL's probability-gap loss; 0: off
-    loss.gap_form = "positive"  # positive: no gradient from misclassified clips; faithful: as printed
+    loss.gap_form = "positive"  # positive: misclassified clips get no gradient; faithful
     loss.gap_eps = 0.02  # smoothing of the logarithm
     loss.gap_log_base = "e"  # e, 10
     loss.gap_decay_amplitude = 1.0  # A in A * exp(-lambda * epoch)
@@ -63,7 +63,7 @@ def get_config() -> ml_collections.ConfigDict:
     optim.schedule = "staircase"  # staircase, exponential, or a schedule of optax.schedules
     optim.decay_rate = 0.5  # staircase, exponential: factor per decay_epochs
     optim.decay_epochs = 7.0
-    optim.schedule_kwargs = ml_collections.ConfigDict()  # for a schedule of optax.schedules, in steps
+    optim.schedule_kwargs = ml_collections.ConfigDict()  # for a name of optax.schedules
 
     config.train = train = ml_collections.ConfigDict()
     train.batch_size = 40  # over all devices

@@ -53,7 +53,7 @@ class Parallel:
         )
 
     def compile_eval(self, step: Callable) -> Callable:
-        """Compiles `step(variables, batch) -> (sums, per_clip)`; per-clip results keep clip order."""
+        """Compiles `step(variables, batch) -> (sums, per_clip)`; the latter in clip order."""
         if self.axis_name is None:
             return jax.jit(step)
         mapped = jax.pmap(
@@ -71,7 +71,7 @@ class Parallel:
         return run
 
     def put(self, batch: dict[str, np.ndarray]) -> dict[str, Array]:
-        """Sends a host batch `[b, ...]` to the devices (`[devices, b / devices, ...]` on several)."""
+        """Sends a host batch `[b, ...]` to the devices; on several as `[devices, b / devices, ...]`."""
         if self.axis_name is None:
             return jax.device_put(batch, self.devices[0])
         n = len(self.devices)

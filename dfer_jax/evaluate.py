@@ -1,0 +1,158 @@
+"""Evaluation: every clip once, one confusion matrix, per-clip predictions on disk."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jaxtyping import PyTree
+
+from dfer_jax import augment, losses, metrics
+from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
+from dfer_jax.parallel import Parallel
+from dfer_jax.workdir import write_json
+
+_CLIP_FACTS = ("clip_id", "peak_intensity")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The outcome on one split.
+
+    Attributes:
+        confusion: int `[k, k]`, rows truth.
+        loss: mean cross-entropy in nats.
+        predictions: one JSON-ready dict per clip, in the order of the split.
+    """
+
+    confusion: np.ndarray
+    loss: float
+    predictions: list[dict[str, Any]]
+
+    @property
+    def scores(self) -> metrics.Scores:
+        """WAR, UAR, recall and F1."""
+        return metrics.scores(self.confusion)
+
+
+def make_eval_step(model: nn.Module, *, image_size: int, parallel: Parallel) -> Callable:
+    """Returns `step(variables, batch) -> (sums over all devices, per-clip probabilities)`."""
+
+    def step(variables: PyTree, batch: dict[str, jax.Array]) -> tuple[PyTree, PyTree]:
+        clips = augment.resize_clips(batch["clips"], image_size=image_size)
+        logits, _ = model.apply(variables, clips, train=False)
+        labels, mask = batch["labels"], batch["mask"]
+        loss = losses.cross_entropy(logits, labels)
+        confusion = metrics.confusion_counts(
+            logits.argmax(-1), labels, mask, num_classes=logits.shape[-1]
+        )
+        sums = {"confusion": confusion, "loss": jnp.sum(loss, where=mask)}
+        return parallel.sum(sums), jax.nn.softmax(logits)
+
+    return parallel.compile_eval(step)
+
+
+def evaluate(
+    eval_step: Callable,
+    variables: PyTree,
+    batches: Iterable[dict[str, np.ndarray]],
+    parallel: Parallel,
+) -> Evaluation:
+    """Runs the model over all batches; masked rows count in nothing.
+
+    Args:
+        eval_step: of `make_eval_step`.
+        variables: `{"params", "batch_stats"}`.
+        batches: host batches of `data.pipeline.evaluation_batches`.
+        parallel: the same as the step's.
+
+    Raises:
+        UserError: if there is no clip, or a prediction is not finite.
+    """
+    pending, facts = [], []
+    for batch in batches:
+        facts.append({k: batch[k] for k in (*_CLIP_FACTS, "labels", "mask") if k in batch})
+        arrays = {k: batch[k] for k in ("clips", "labels", "mask")}
+        pending.append(eval_step(variables, parallel.put(arrays)))
+        if len(pending) > 1:  # one batch in flight: the host decodes while the device computes
+            jax.block_until_ready(pending[-2])
+    if not pending:
+        raise UserError("the split to evaluate has no clip")
+    sums, probabilities = zip(*jax.device_get(pending), strict=True)
+    confusion = np.sum([s["confusion"] for s in sums], axis=0)
+    loss = float(np.sum([s["loss"] for s in sums]) / confusion.sum())
+    predictions = [
+        row for fact, p in zip(facts, probabilities, strict=True) for row in _rows(fact, p)
+    ]
+    if not np.isfinite(np.concatenate(probabilities)).all():
+        raise UserError("the model's predictions are not finite; its training diverged")
+    return Evaluation(confusion, loss, predictions)
+
+
+def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """One dict per unmasked clip: id, truth and prediction by name, probabilities."""
+    rows = []
+    for i in np.flatnonzero(facts["mask"]):
+        row = {
+            "clip_id": str(facts["clip_id"][i]),
+            "label": CLASSES[facts["labels"][i]],
+            "prediction": CLASSES[int(probabilities[i].argmax())],
+            "probabilities": [round(float(p), 6) for p in probabilities[i]],
+        }
+        if "peak_intensity" in facts:
+            row["peak_intensity"] = round(float(facts["peak_intensity"][i]), 4)
+        rows.append(row)
+    return rows
+
+
+def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: dict) -> str:
+    """Writes `<workdir>/eval/<file_name>.json` and returns its path.
+
+    Args:
+        workdir: of the run.
+        file_name: the split, with `.best` for the best epoch.
+        result: what was measured.
+        about: dataset, split, selection, step, epoch and model, stored as they are.
+    """
+    scores = result.scores
+    recall = {
+        name: None if np.isnan(r) else r for name, r in zip(CLASSES, scores.recall, strict=True)
+    }
+    path = os.path.join(workdir, "eval", f"{file_name}.json")
+    write_json(
+        path,
+        {
+            **about,
+            "classes": list(CLASSES),
+            "num_clips": scores.num_clips,
+            "war": scores.war,
+            "uar": scores.uar,
+            "macro_f1": scores.macro_f1,
+            "recall": recall,
+            "loss": result.loss,
+            "confusion": result.confusion.tolist(),
+            "predictions": result.predictions,
+        },
+    )
+    return path
+
+
+def table(result: Evaluation, title: str) -> str:
+    """Returns WAR, UAR, per-class recall and the confusion matrix as text with class names."""
+    scores = result.scores
+    lines = [
+        f"{title}: WAR {scores.war:.4f}  UAR {scores.uar:.4f}  macro-F1 {scores.macro_f1:.4f}  "
+        f"loss {result.loss:.4f}  ({scores.num_clips} clips)",
+        f"{'truth':>11} {'recall':>7} {'clips':>6} | predicted "
+        + " ".join(f"{name[:6]:>6}" for name in CLASSES),
+    ]
+    for name, recall, row in zip(CLASSES, scores.recall, result.confusion, strict=True):
+        shown = "      -" if np.isnan(recall) else f"{recall:7.4f}"
+        counts = " ".join(f"{n:6d}" for n in row)
+        lines.append(f"{name:>11} {shown} {row.sum():6d} |           {counts}")
+    return "\n".join(lines)

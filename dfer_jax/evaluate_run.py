@@ -1,0 +1,114 @@
+"""Evaluates the checkpoints of a work directory: the last epoch and the best one."""
+
+from typing import Any
+
+import jax
+import ml_collections
+from absl import logging
+
+from dfer_jax import checkpoint, evaluate, experiment, parallel, report
+from dfer_jax.data.source import ClipSource
+from dfer_jax.errors import UserError, list_some
+from dfer_jax.labels import CLASSES
+from dfer_jax.workdir import differing_fields
+
+
+def evaluate_checkpoints(config: ml_collections.ConfigDict, workdir: str) -> None:
+    """Prints and writes the scores of the last and the best epoch, then the report.
+
+    Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`.
+
+    Raises:
+        UserError: if there is no checkpoint, or it is of another model than the config's.
+    """
+    devices = parallel.over(jax.local_devices())
+    experiment.check(config, devices)
+    steps = checkpoint.list_checkpoints(workdir, best_metric="war")
+    sources = experiment.open_sources(config)
+    name = experiment.splits(config).test_name
+    for which, step in steps.items():
+        variables, metadata = checkpoint.load_weights(workdir, step)
+        _check_same_model(config, metadata)
+        selection = "last" if which == "last" else metadata["selection"]
+        result = _evaluate(config, variables, sources.test, devices)
+        about = _about(config, metadata, name=name, selection=selection, step=step)
+        file_name = name if which == "last" else f"{name}.{which}"
+        path = evaluate.write_evaluation(workdir, file_name, result, about)
+        title = f"{config.data.dataset} {name}, {_in_words(selection)}, step {step}"
+        print(f"\n{evaluate.table(result, title)}\nwrote {path}")
+    print(f"wrote {report.write_report(workdir, filmstrips=_frame_reader(sources.test))}")
+
+
+def _evaluate(
+    config: ml_collections.ConfigDict,
+    variables: dict,
+    source: ClipSource,
+    devices: parallel.Parallel,
+) -> evaluate.Evaluation:
+    model = experiment.create_model(
+        config.model.name,
+        experiment.model_kwargs(config),
+        dtype=config.model.dtype,
+        parallel=devices,
+    )
+    step = evaluate.make_eval_step(model, image_size=config.model.image_size, parallel=devices)
+    return evaluate.evaluate(
+        step, variables, experiment.evaluation_batches(config, source), devices
+    )
+
+
+def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any]) -> None:
+    """Refuses a checkpoint of another model; warns where it expects other frames or pixels."""
+    asked = {"name": config.model.name, "kwargs": experiment.model_kwargs(config)}
+    if fields := differing_fields(metadata["model"], asked):
+        raise UserError(
+            "the checkpoint is of another model than the config; use its config, or set these "
+            f"fields back (checkpoint -> config):\n{list_some(fields)}"
+        )
+    if tuple(metadata["classes"]) != CLASSES:
+        raise UserError(f"the checkpoint has classes {metadata['classes']}, expected {CLASSES}")
+    for field in differing_fields(metadata["preprocess"], experiment.preprocess(config)):
+        logging.warning("the checkpoint was trained with another data.%s", field)
+
+
+def _about(
+    config: ml_collections.ConfigDict,
+    metadata: dict[str, Any],
+    *,
+    name: str,
+    selection: str,
+    step: int,
+) -> dict[str, Any]:
+    """What was evaluated, for the JSON file."""
+    return {
+        "dataset": config.data.dataset,
+        "split": name,
+        "selection": selection,
+        "step": step,
+        "epoch": step / metadata.get("steps_per_epoch", 1),
+        "model": metadata["model"],
+        "preprocess": experiment.preprocess(config),
+        "source": metadata["source"],
+        "trained_on": metadata["dataset"],
+        "versions": metadata["versions"],
+    }
+
+
+def _in_words(selection: str) -> str:
+    return {
+        "last": "last epoch",
+        "best on test": "best epoch on test (the papers' protocol)",
+        "best on validation": "best epoch on held-out training clips",
+    }[selection]
+
+
+def _frame_reader(source: ClipSource):
+    """Returns a function from a clip id to its encoded frames."""
+    rows: dict[str, int] = {}
+
+    def read(clip_id: str) -> list[bytes]:
+        if not rows:
+            rows.update({source[i]["clip_id"]: i for i in range(len(source))})
+        return source[rows[clip_id]]["frames"]
+
+    return read

@@ -1,0 +1,244 @@
+"""From a config to checked, explicit pieces: the model, its preprocessing, its splits."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import ml_collections
+import numpy as np
+from absl import logging
+from flax import linen as nn
+
+from dfer_jax import models
+from dfer_jax.data import pipeline
+from dfer_jax.data.source import ClipSource, carve_validation, clip_index, open_split
+from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
+from dfer_jax.parallel import Parallel
+
+_DTYPES = ("auto", "float32", "bfloat16")
+
+
+class Splits(NamedTuple):
+    """TFDS split expressions of one experiment, and the name its results go by."""
+
+    train: str
+    test: str
+    test_name: str
+
+
+def splits(config: ml_collections.ConfigDict) -> Splits:
+    """Returns the train and test splits: fold k against the others, or the named ones.
+
+    Raises:
+        UserError: if the fold does not exist.
+    """
+    count, fold = config.data.num_folds, config.fold
+    if not count:
+        if fold:
+            raise UserError(f"fold={fold}, but {config.data.dataset} has no folds; set fold=0")
+        test = config.data.test_split
+        return Splits(config.data.train_split, test, test)
+    if not 1 <= fold <= count:
+        raise UserError(f"fold={fold} does not exist; {config.data.dataset} has folds 1 to {count}")
+    others = "+".join(f"fd{k}" for k in range(1, count + 1) if k != fold)
+    return Splits(others, f"fd{fold}", f"fd{fold}")
+
+
+def num_frames(config: ml_collections.ConfigDict) -> int:
+    """Returns T, the frames a clip is given to the model with."""
+    return config.data.segments * config.data.frames_per_segment
+
+
+def model_kwargs(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Returns the model's arguments as plain values, as stored in a checkpoint."""
+    fields = config.model.to_dict()
+    fields.pop("name")
+    fields.pop("dtype")
+    return {
+        **{k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()},
+        "num_classes": len(CLASSES),
+        "num_frames": num_frames(config),
+    }
+
+
+def compute_dtype(name: str) -> jax.typing.DTypeLike:
+    """Returns the dtype of activations: float32, bfloat16, or by device for `auto`.
+
+    Raises:
+        UserError: if the name is none of these.
+    """
+    if name not in _DTYPES:
+        raise UserError(f"model.dtype={name!r} is unknown; choose from {', '.join(_DTYPES)}")
+    if name == "auto":
+        name = "bfloat16" if jax.default_backend() == "gpu" else "float32"
+    return jax.numpy.dtype(name)
+
+
+def create_model(
+    name: str, kwargs: Mapping[str, Any], *, dtype: str, parallel: Parallel
+) -> nn.Module:
+    """Returns the model of a checkpoint's or config's plain arguments, for these devices."""
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
+    return models.create_model(
+        name, **frozen, dtype=compute_dtype(dtype), axis_name=parallel.axis_name
+    )
+
+
+def preprocess(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """Returns how a clip becomes the model's input, as stored in a checkpoint."""
+    data = config.data
+    return {
+        "segments": data.segments,
+        "frames_per_segment": data.frames_per_segment,
+        "sampling": data.sampling,
+        "decode_size": data.decode_size,
+        "image_size": config.model.image_size,
+        "value_range": [0, 1],
+        "color": "RGB",
+    }
+
+
+def aux_weights(config: ml_collections.ConfigDict) -> dict[str, float]:
+    """Returns the loss weight of each auxiliary head by stage.
+
+    Raises:
+        UserError: if stages and weights do not pair up.
+    """
+    stages, weights = tuple(config.model.aux_stages), tuple(config.loss.aux_weights)
+    if len(stages) != len(weights):
+        raise UserError(
+            f"loss.aux_weights={weights} must hold one weight for each of model.aux_stages={stages}"
+        )
+    return dict(zip(stages, (float(w) for w in weights), strict=True))
+
+
+def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
+    """Checks what can be checked before any data is read.
+
+    Raises:
+        UserError: for the first field that cannot work.
+    """
+    if not config.data.dataset:
+        raise UserError("data.dataset is empty; use one of the files in configs/ or set it")
+    splits(config)
+    aux_weights(config)
+    compute_dtype(config.model.dtype)
+    parallel.check_batch_size("train.batch_size", config.train.batch_size)
+    parallel.check_batch_size("eval.batch_size", config.eval.batch_size)
+    positive = ("train.epochs", "train.log_every_steps", "train.eval_every_epochs")
+    for field in (*positive, "data.segments", "data.frames_per_segment", "data.decode_size"):
+        section, name = field.split(".")
+        if config[section][name] < 1:
+            raise UserError(f"{field}={config[section][name]} must be at least 1")
+    if not 0 <= config.data.validation_fraction < 1:
+        raise UserError(
+            f"data.validation_fraction={config.data.validation_fraction} must be in [0, 1)"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Sources:
+    """The clips of one experiment.
+
+    Attributes:
+        train: clips trained on.
+        validation: clips held out of training to choose the best epoch; None for none.
+        test: clips of the test split.
+    """
+
+    train: ClipSource
+    validation: ClipSource | None
+    test: ClipSource
+
+    @property
+    def selection(self) -> str:
+        """How the best epoch is chosen, in words."""
+        return "best on test" if self.validation is None else "best on validation"
+
+    @property
+    def evaluated(self) -> dict[str, ClipSource]:
+        """What is measured after an epoch; the first entry chooses the best one."""
+        validation = {} if self.validation is None else {"validation": self.validation}
+        return {**validation, "test": self.test}
+
+
+def open_sources(config: ml_collections.ConfigDict) -> Sources:
+    """Opens the built data set, drops clips below `data.min_frames`, carves out the validation.
+
+    What is dropped is logged with its count.
+
+    Raises:
+        UserError: if the data set is not built, a split is unknown, or no clip is left.
+    """
+    names = splits(config)
+    train, test = (
+        _long_enough(
+            config,
+            open_split(dataset=config.data.dataset, split=split, data_dir=config.data.data_dir),
+        )
+        for split in (names.train, names.test)
+    )
+    validation = None
+    if config.data.validation_fraction:
+        kept, held_out = carve_validation(
+            clip_index(train), fraction=config.data.validation_fraction
+        )
+        train, validation = train.subset(kept), train.subset(held_out)
+    return Sources(train, validation, test)
+
+
+def training_batches(
+    config: ml_collections.ConfigDict, source: ClipSource, *, start_step: int, num_steps: int
+) -> Iterator[pipeline.Batch]:
+    """Returns the training batches of steps `start_step` to `num_steps` - 1."""
+    return pipeline.training_batches(
+        source,
+        **_sampling(config),
+        batch_size=config.train.batch_size,
+        seed=config.seed,
+        start_step=start_step,
+        num_steps=num_steps,
+        num_workers=config.data.num_workers,
+    )
+
+
+def evaluation_batches(
+    config: ml_collections.ConfigDict, source: ClipSource
+) -> Iterator[pipeline.Batch]:
+    """Returns the batches of one evaluation."""
+    return pipeline.evaluation_batches(
+        source,
+        **_sampling(config),
+        batch_size=config.eval.batch_size,
+        num_workers=config.data.num_workers,
+    )
+
+
+def _sampling(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    return {
+        "segments": config.data.segments,
+        "frames_per_segment": config.data.frames_per_segment,
+        "policy": config.data.sampling,
+        "decode_size": config.data.decode_size,
+    }
+
+
+def _long_enough(config: ml_collections.ConfigDict, source: ClipSource) -> ClipSource:
+    if config.data.min_frames <= 1:
+        return source
+    index = clip_index(source)
+    kept = np.flatnonzero(index.num_frames >= config.data.min_frames)
+    dropped = np.setdiff1d(np.arange(len(source)), kept)
+    logging.info(
+        "data.min_frames=%d drops %d of %d clips of %s: %s",
+        config.data.min_frames,
+        len(dropped),
+        len(source),
+        source.split,
+        ", ".join(index.clip_ids[dropped]),
+    )
+    if not len(kept):
+        raise UserError(f"data.min_frames={config.data.min_frames} leaves no clip; lower it")
+    return source.subset(kept)

@@ -1,0 +1,48 @@
+"""Trains and evaluates: python -m dfer_jax.main --config configs/synthetic.py .
+
+A rerun of the same command resumes. --mode eval restores the work directory's checkpoints, prints
+WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.json and report.html.
+"""
+
+import json
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from dfer_jax import errors
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Experiment file, e.g. configs/dfew.py; fields: --config.fold=2"
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Where the run is kept; default runs/<config name>, with its fold and seed"
+)
+_MODE = flags.DEFINE_enum(
+    "mode", "train_and_eval", ["train_and_eval", "train", "eval"], "What to do"
+)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the mode asked for."""
+    from dfer_jax import evaluate_run, train, workdir  # after flags, so that --help is quick
+
+    if argv[1:]:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
+    config = _CONFIG.value
+    directory = _WORKDIR.value or train.default_workdir(config)
+    devices = jax.local_devices()
+    print(f"{config.name}: {directory} on {len(devices)} {devices[0].device_kind} device(s)")
+    if _MODE.value != "eval":
+        trainer = train.Trainer(config, directory)
+        overrides = config_flags.get_override_values(flags.FLAGS["config"])
+        workdir.claim(directory, json.loads(config.to_json_best_effort()), overrides)
+        trainer.run(with_evaluation=_MODE.value == "train_and_eval")
+    if _MODE.value != "train":
+        evaluate_run.evaluate_checkpoints(config, directory)
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("config")
+    logging.set_verbosity(logging.WARNING)
+    errors.run(main)

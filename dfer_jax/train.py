@@ -1,0 +1,232 @@
+"""The loop: data in, state forward, metrics and checkpoints out."""
+
+import dataclasses
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import ml_collections
+from absl import logging
+from tqdm import tqdm
+
+from dfer_jax import checkpoint, evaluate, experiment, optim, parallel
+from dfer_jax.data import pipeline
+from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
+from dfer_jax.metric_writer import MetricWriter
+from dfer_jax.train_state import TrainState
+from dfer_jax.train_step import Augmentation, Objective, make_init, make_train_step
+
+
+@dataclasses.dataclass
+class Window:
+    """What happened since the last log line."""
+
+    metrics: list[dict[str, jax.Array]] = dataclasses.field(default_factory=list)
+    started: float = dataclasses.field(default_factory=time.perf_counter)
+    waited: float = 0.0
+
+    def summary(self, batch_size: int) -> dict[str, float]:
+        """Returns mean metrics, clips per second and the share of time spent waiting for data."""
+        seconds = time.perf_counter() - self.started
+        rows = jax.device_get(self.metrics)
+        means = {f"train/{k}": sum(float(r[k]) for r in rows) / len(rows) for k in rows[0]}
+        speed = len(rows) * batch_size / seconds
+        return means | {"train/clips_per_s": speed, "train/data_wait": self.waited / seconds}
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a flag, so that the loop can save before it stops."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if self.requested:  # asked twice: stop now
+            raise KeyboardInterrupt
+        logging.warning("received %s: stopping after this step", signal.Signals(number).name)
+        self.requested = True
+
+
+class Trainer:
+    """One run, from its config to the last step; every piece is built once, here."""
+
+    def __init__(self, config: ml_collections.ConfigDict, workdir: str) -> None:
+        """Builds data, model, optimiser and compiled steps.
+
+        Raises:
+            UserError: if the config, the data or the devices do not fit together.
+        """
+        self.config, self.workdir = config, workdir
+        self.parallel = parallel.over(jax.local_devices())
+        experiment.check(config, self.parallel)
+        self.sources = experiment.open_sources(config)
+        self.batch_size = config.train.batch_size
+        self.steps_per_epoch = pipeline.steps_per_epoch(len(self.sources.train), self.batch_size)
+        self.total_steps = self.steps_per_epoch * config.train.epochs
+        model = experiment.create_model(
+            config.model.name,
+            experiment.model_kwargs(config),
+            dtype=config.model.dtype,
+            parallel=self.parallel,
+        )
+        self.schedule = optim.make_schedule(
+            config.optim.schedule,
+            learning_rate=config.optim.learning_rate,
+            steps_per_epoch=self.steps_per_epoch,
+            decay_rate=config.optim.decay_rate,
+            decay_epochs=config.optim.decay_epochs,
+            kwargs=config.optim.schedule_kwargs.to_dict(),
+        )
+        optimizer = optim.make_optimizer(
+            self.schedule,
+            momentum=config.optim.momentum,
+            weight_decay=config.optim.weight_decay,
+        )
+        size = config.model.image_size
+        shape = (experiment.num_frames(config), size, size, 3)
+        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)
+        self.train_step = make_train_step(
+            model,
+            optimizer,
+            objective=_objective(config, self.steps_per_epoch),
+            augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
+            seed=config.seed,
+            parallel=self.parallel,
+        )
+        self.eval_step = evaluate.make_eval_step(model, image_size=size, parallel=self.parallel)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What a checkpoint of this run says of itself."""
+        return checkpoint.make_metadata(
+            model_name=self.config.model.name,
+            model_kwargs=experiment.model_kwargs(self.config),
+            classes=CLASSES,
+            preprocess=experiment.preprocess(self.config),
+            dataset=self.config.data.dataset,
+            source="trained",
+        ) | {"selection": self.sources.selection, "steps_per_epoch": self.steps_per_epoch}
+
+    def run(self, *, with_evaluation: bool) -> None:
+        """Trains from the latest checkpoint, or from scratch, to the last epoch.
+
+        Raises:
+            UserError: if the loss stops being finite, or on Ctrl-C or SIGTERM after saving.
+        """
+        like = jax.eval_shape(self.init)
+        with (
+            checkpoint.Checkpoints(self.workdir, best_metric="war") as saved,
+            StopRequest() as stop,
+        ):
+            state = saved.restore_latest(like) or jax.jit(self.init)()
+            start = int(state.step)
+            if start >= self.total_steps:
+                logging.info("already trained to step %d", start)
+                return
+            with MetricWriter(self.workdir, start_step=start) as writer, self._bar(start) as bar:
+                for step, state in self._steps(state, start, writer, bar):
+                    scores = {}
+                    if self._epoch_ends(step) and with_evaluation:
+                        scores = self._evaluate(state, step, writer, bar)
+                    if step % self.steps_per_epoch == 0 or stop.requested:
+                        saved.save(state, metrics=scores, metadata=self.metadata)
+                    if stop.requested and step < self.total_steps:
+                        raise UserError(
+                            f"stopped at step {step} of {self.total_steps} and saved; "
+                            "run the same command again to go on"
+                        )
+
+    def _steps(
+        self, state: TrainState, start: int, writer: MetricWriter, bar: tqdm
+    ) -> Iterator[tuple[int, TrainState]]:
+        """Yields (steps done, state) after each step, logging on the way."""
+        batches = pipeline.prefetch_to_device(
+            experiment.training_batches(
+                self.config, self.sources.train, start_step=start, num_steps=self.total_steps
+            ),
+            self.parallel.put,
+        )
+        window = Window()
+        for step in range(start + 1, self.total_steps + 1):
+            before = time.perf_counter()
+            batch = next(batches)
+            if not window.metrics or window.metrics[-1]["loss"].is_ready():
+                window.waited += time.perf_counter() - before  # the device was idle meanwhile
+            elif window.metrics:
+                window.metrics[-1]["loss"].block_until_ready()  # at most one step in flight
+            state, metrics = self.train_step(state, batch)
+            window.metrics.append(metrics)
+            bar.update()
+            if step % self.config.train.log_every_steps == 0 or self._epoch_ends(step):
+                self._log(step, window, writer, bar)
+                window = Window()
+            yield step, state
+            if not window.metrics:
+                window.started = time.perf_counter()  # evaluation and saving are not training
+
+    def _log(self, step: int, window: Window, writer: MetricWriter, bar: tqdm) -> None:
+        row = window.summary(self.batch_size)
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):  # never waits for the GPU
+            row["train/lr"] = float(self.schedule(step - 1))
+        writer.write(step, step / self.steps_per_epoch, row)
+        bar.set_postfix_str(
+            f"epoch {step / self.steps_per_epoch:.1f} loss {row['train/loss']:.4f} "
+            f"WAR {row['train/war']:.3f} lr {row['train/lr']:.2e} "
+            f"{row['train/clips_per_s']:.1f} clips/s wait {row['train/data_wait']:.0%}"
+        )
+        if not row["train/loss"] < float("inf"):
+            raise UserError(
+                f"the training loss is not finite around step {step}; lower optim.learning_rate "
+                "or optim.weight_decay and start in a new --workdir"
+            )
+
+    def _evaluate(
+        self, state: TrainState, step: int, writer: MetricWriter, bar: tqdm
+    ) -> dict[str, float]:
+        """Measures validation (if any) and test; returns the metrics that choose the best epoch."""
+        row, chosen = {}, {}
+        for name, source in self.sources.evaluated.items():
+            batches = experiment.evaluation_batches(self.config, source)
+            result = evaluate.evaluate(self.eval_step, state.variables, batches, self.parallel)
+            scores = {"war": result.scores.war, "uar": result.scores.uar, "loss": result.loss}
+            row |= {f"{name}/{k}": v for k, v in scores.items()}
+            chosen = chosen or scores  # validation comes first where there is one
+        writer.write(step, step / self.steps_per_epoch, row)
+        shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items())
+        bar.write(f"epoch {step // self.steps_per_epoch:3d}: {shown}")
+        return chosen
+
+    def _epoch_ends(self, step: int) -> bool:
+        """Whether an epoch that is evaluated ends with this step."""
+        every = self.steps_per_epoch * self.config.train.eval_every_epochs
+        return step % every == 0 or step == self.total_steps
+
+    def _bar(self, start: int) -> tqdm:
+        return tqdm(total=self.total_steps, initial=start, unit="step", desc=self.config.name)
+
+
+def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objective:
+    fields = config.loss.to_dict()
+    fields["aux_weights"] = experiment.aux_weights(config)
+    return Objective(**fields, steps_per_epoch=steps_per_epoch)
+
+
+def default_workdir(config: ml_collections.ConfigDict) -> str:
+    """Returns `runs/<name>`, with the fold and seed where they are not the default."""
+    fold = f"_fold{config.fold}" if config.data.num_folds else ""
+    seed = f"_seed{config.seed}" if config.seed else ""
+    return os.path.join("runs", f"{config.name}{fold}{seed}")

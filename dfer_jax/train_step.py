@@ -1,0 +1,157 @@
+"""One optimisation step as a pure function of (state, batch)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Int, PyTree
+
+from dfer_jax import augment, losses
+from dfer_jax.parallel import Parallel
+from dfer_jax.train_state import TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Which losses are added up; see `losses.clip_loss` for each field's meaning and source.
+
+    `gap_weight` is multiplied by `losses.exponential_decay` at the epoch of the step.
+    """
+
+    ial_weight: float
+    aux_weights: Mapping[str, float]
+    gap_weight: float
+    gap_form: str
+    gap_eps: float
+    gap_log_base: str
+    gap_decay_amplitude: float
+    gap_decay_rate: float
+    steps_per_epoch: int
+
+    def __call__(
+        self,
+        logits: Array,
+        aux_logits: Mapping[str, Array],
+        labels: Int[Array, " b"],
+        step: Int[Array, ""],
+    ) -> tuple[Array, dict[str, Array]]:
+        """Returns the mean loss over these clips and the mean of each part."""
+        epoch = step // self.steps_per_epoch
+        decay = losses.exponential_decay(
+            epoch, amplitude=self.gap_decay_amplitude, rate=self.gap_decay_rate
+        )
+        total, parts = losses.clip_loss(
+            logits,
+            aux_logits,
+            labels,
+            ial_weight=self.ial_weight,
+            aux_weights=self.aux_weights,
+            gap_weight=self.gap_weight * decay if self.gap_weight else 0.0,
+            gap_form=self.gap_form,
+            gap_eps=self.gap_eps,
+            gap_log_base=self.gap_log_base,
+        )
+        return total.mean(), {name: part.mean() for name, part in parts.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """How training clips are varied; see `augment.augment_clips`."""
+
+    image_size: int
+    area: tuple[float, float]
+    ratio: tuple[float, float]
+    max_degrees: float
+    flip_probability: float
+    brightness: float
+
+    def __call__(self, keys: Array, clips: Array) -> Array:
+        """Returns float32 clips in [0, 1], one key per clip."""
+        return augment.augment_clips(
+            keys,
+            clips,
+            image_size=self.image_size,
+            area=self.area,
+            ratio=self.ratio,
+            max_degrees=self.max_degrees,
+            flip_prob=self.flip_probability,
+            brightness=self.brightness,
+        )
+
+
+def make_init(
+    model: nn.Module, optimizer: optax.GradientTransformation, *, seed: int, clip_shape: tuple
+) -> Callable[[], TrainState]:
+    """Returns a function that makes the first state; jit it, or ask for its shapes.
+
+    Args:
+        model: the network.
+        optimizer: its optimiser.
+        seed: of the weights.
+        clip_shape: `(t, h, w, 3)`.
+    """
+
+    def init() -> TrainState:
+        clips = jnp.zeros((1, *clip_shape), jnp.float32)
+        variables = model.init(jax.random.key(seed), clips, train=False)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables["batch_stats"],
+            opt_state=optimizer.init(variables["params"]),
+        )
+
+    return init
+
+
+def make_train_step(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    objective: Objective,
+    augmentation: Augmentation,
+    seed: int,
+    parallel: Parallel,
+) -> Callable:
+    """Returns the compiled `step(state, batch) -> (state, metrics)`.
+
+    `batch` holds uint8 `clips` and int32 `labels`. A clip's augmentation depends on the seed, the
+    step and its row in the whole batch, hence not on the number of devices. Metrics are float32
+    scalars: `loss`, its parts, `war` over the batch, and `grad_norm`.
+    """
+
+    def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, PyTree]:
+        step_key = jax.random.fold_in(jax.random.key(seed), state.step)
+        rows = parallel.clip_rows(batch["labels"].shape[0])
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
+        clips = augmentation(keys, batch["clips"])
+
+        def loss_fn(params: PyTree) -> tuple[Array, tuple]:
+            variables = {"params": params, "batch_stats": state.batch_stats}
+            (logits, out), updated = model.apply(
+                variables, clips, train=True, mutable=["batch_stats"]
+            )
+            loss, parts = objective(logits, out["aux_logits"], batch["labels"], state.step)
+            correct = jnp.mean((logits.argmax(-1) == batch["labels"]).astype(jnp.float32))
+            return loss, (updated["batch_stats"], {"loss": loss, **parts, "war": correct})
+
+        grads, (batch_stats, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
+        return _apply(state, parallel.mean(grads), batch_stats, parallel.mean(parts))
+
+    def _apply(
+        state: TrainState, grads: PyTree, batch_stats: PyTree, parts: dict[str, Array]
+    ) -> tuple[TrainState, PyTree]:
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        metrics = parts | {"grad_norm": optax.tree.norm(grads)}
+        new_state = TrainState(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+        )
+        return new_state, metrics
+
+    return parallel.compile_train(step)

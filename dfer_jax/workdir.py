@@ -1,0 +1,93 @@
+"""The work directory of a run: its config, its overrides, and who may use it again."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dfer_jax.errors import UserError, list_some
+
+CONFIG_FILE = "config.json"
+# What a rerun may change: it decides where data lies and how it is read, not what is learned.
+RUNTIME_FIELDS = frozenset(
+    {"data.data_dir", "data.num_workers", "eval.batch_size", "train.log_every_steps"}
+)
+
+
+def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
+    """Makes `workdir` the home of this config: new, or used by the same config before.
+
+    Args:
+        workdir: created if missing.
+        config: the resolved config as plain nested values.
+        overrides: what the command line changed.
+
+    Raises:
+        UserError: if another config used it (the differing fields are listed), or it cannot be
+            written.
+    """
+    path = os.path.join(workdir, CONFIG_FILE)
+    config = json.loads(json.dumps(config))
+    try:
+        os.makedirs(workdir, exist_ok=True)
+        if os.path.exists(path):
+            _refuse_other(workdir, _read_json(path), config)
+            return
+        if os.path.isdir(os.path.join(workdir, "checkpoints")):
+            raise UserError(
+                f"{workdir} has checkpoints but no {CONFIG_FILE} (imported weights?); "
+                "evaluate it with --mode eval or train in a new --workdir"
+            )
+        write_json(os.path.join(workdir, "overrides.json"), overrides)
+        write_json(path, config)
+    except OSError as error:
+        raise UserError(
+            f"the work directory {workdir} cannot be written ({error.strerror}); "
+            "choose another with --workdir"
+        ) from error
+
+
+def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Returns "field: old -> new" of each leaf that differs between two nested configs."""
+    a, b = _flatten(old), _flatten(new)
+    return [
+        f"{field}: {a.get(field, '(absent)')} -> {b.get(field, '(absent)')}"
+        for field in sorted({**a, **b})
+        if a.get(field) != b.get(field) and field not in RUNTIME_FIELDS
+    ]
+
+
+def write_json(path: str, value: object) -> None:
+    """Writes a JSON file in one move, so that a kill leaves the old one or none."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.write("\n")
+    os.replace(path + ".new", path)
+
+
+def _refuse_other(workdir: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    fields: Sequence[str] = differing_fields(old, new)
+    if fields:
+        raise UserError(
+            f"{workdir} belongs to a run with another config; choose another --workdir, or set "
+            f"these fields back:\n{list_some(fields)}"
+        )
+
+
+def _read_json(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); choose another --workdir") from error
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat
