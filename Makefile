@@ -1,0 +1,44 @@
+# make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
+# make test   install, lint, run the tests
+# make lint   check style and formatting
+# make lock   renew constraints.txt
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint lock clean
+.DELETE_ON_ERROR:
+
+demo: .venv/installed
+	$(BIN)/python -m tfds_builders.build synthetic_dfer/tiny
+	$(BIN)/python -m dfer_jax.main --config configs/synthetic.py
+	@echo "Open runs/synthetic/report.html"
+
+test: .venv/installed-test lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-header \
+		--no-annotate --no-emit-index-url --upgrade -q -o constraints.new
+	{ echo "# Tested versions for Python 3.11-3.13, all extras. Made by: make lock"; \
+		cat constraints.new; } > constraints.txt
+	rm constraints.new
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "dfer_jax needs Python 3.11 or newer: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	@touch $@ .venv/installed
