@@ -21,11 +21,12 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --no-header \
+	echo torch==2.13.0 > torch.pin  # the version the parity goldens were made with
+	uv pip compile pyproject.toml -c torch.pin --universal --python-version 3.11 --all-extras --no-header \
 		--no-annotate --no-emit-index-url --upgrade -q -o constraints.new
 	{ echo "# Tested versions for Python 3.11-3.13, all extras. Made by: make lock"; \
 		cat constraints.new; } > constraints.txt
-	rm constraints.new
+	rm constraints.new torch.pin
 
 clean:
 	rm -rf .venv
