@@ -1,0 +1,203 @@
+"""From a source of clips to uint8 batches: sample, decode only the sampled frames, batch, prefetch.
+
+Batch `{"clips": uint8 [b, t, s, s, 3] RGB, "labels": int32 [b], "mask": bool [b]}`. What a batch
+holds is a function of the source, the arguments, the seed and the step alone: neither the number of
+workers nor where a run was resumed changes it.
+"""
+
+import collections
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import grain
+import numpy as np
+
+from dfer_jax.data.decode import decode_frames
+from dfer_jax.data.sampling import sample_frames
+from dfer_jax.data.source import ClipSource
+from dfer_jax.errors import UserError
+
+Batch = dict[str, np.ndarray]
+T = TypeVar("T")
+
+# Two threads in each process read and decode a batch each, outside Python's lock for most of the
+# time. Grain's own default would hold 500 batches in memory.
+_READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
+
+
+@dataclasses.dataclass(frozen=True)
+class _LoadClip:
+    """Example of a `ClipSource` to one row of a batch; top-level so that workers can unpickle it."""
+
+    segments: int
+    frames_per_segment: int
+    policy: str
+    size: int
+
+    def __call__(
+        self, example: dict[str, Any], rng: np.random.Generator | None = None
+    ) -> dict[str, np.ndarray]:
+        indices = sample_frames(
+            example["num_frames"],
+            segments=self.segments,
+            frames_per_segment=self.frames_per_segment,
+            policy=self.policy,
+            rng=rng,
+        )
+        clip_id = example["clip_id"]
+        row = {
+            "clips": decode_frames(example["frames"], indices, size=self.size, clip=clip_id),
+            "labels": np.asarray(example["label"], np.int32),
+            "mask": np.asarray(True),
+        }
+        if rng is None:
+            row["clip_id"] = np.asarray(clip_id)
+            if "peak_intensity" in example:
+                row["peak_intensity"] = np.asarray(example["peak_intensity"], np.float32)
+        return row
+
+
+def steps_per_epoch(num_clips: int, batch_size: int) -> int:
+    """Returns the number of full batches in one pass; the incomplete last one is dropped.
+
+    Raises:
+        UserError: if there are fewer clips than one batch takes.
+    """
+    if batch_size > num_clips:
+        raise UserError(
+            f"a batch of {batch_size} clips cannot be filled from {num_clips} training clips; "
+            "use a smaller batch"
+        )
+    return num_clips // batch_size
+
+
+def training_batches(
+    source: ClipSource,
+    *,
+    segments: int,
+    frames_per_segment: int,
+    policy: str,
+    decode_size: int,
+    batch_size: int,
+    seed: int,
+    start_step: int,
+    num_steps: int,
+    num_workers: int,
+) -> Iterator[Batch]:
+    """Yields the batches of steps `start_step` to `num_steps` - 1.
+
+    Every epoch is a fresh permutation of the clips, of which the incomplete last batch is dropped,
+    as the release does. Frames are drawn anew each time a clip comes up.
+
+    Args:
+        source: the training clips.
+        segments: U of `sampling.sample_frames`.
+        frames_per_segment: V.
+        policy: "uniform" or "official".
+        decode_size: side s of the pictures handed over, in pixels.
+        batch_size: clips in a batch.
+        seed: of permutations and frame draws, 0 <= seed < 2**32.
+        start_step: first step, 0 for a fresh run; a resumed run continues with the same batches.
+        num_steps: of the whole run.
+        num_workers: decoding processes, two threads in each; 0 decodes on threads of this process.
+
+    Yields:
+        `num_steps - start_step` batches, `mask` all true.
+
+    Raises:
+        UserError: if there are fewer clips than one batch takes, or a frame cannot be decoded.
+    """
+    steps_per_epoch(len(source), batch_size)
+    load = _LoadClip(segments, frames_per_segment, policy, decode_size)
+    clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(load)
+    batches = clips.batch(batch_size, drop_remainder=True).repeat()
+    return _iterate(batches[start_step:num_steps], num_workers)
+
+
+def evaluation_batches(
+    source: ClipSource,
+    *,
+    segments: int,
+    frames_per_segment: int,
+    policy: str,
+    decode_size: int,
+    batch_size: int,
+    num_workers: int,
+) -> Iterator[Batch]:
+    """Yields every clip once, in order; the last batch is padded with zeros and `mask` False.
+
+    Arguments as in `training_batches`; frames are those in the middle of the segments.
+
+    Yields:
+        batches that also carry `clip_id` (str `[b]`, "" in padding) and, where the dataset has it,
+        `peak_intensity` (float32 `[b]`).
+
+    Raises:
+        UserError: if a frame cannot be decoded.
+    """
+    load = _LoadClip(segments, frames_per_segment, policy, decode_size)
+    pad = functools.partial(_pad_to, batch_size=batch_size)
+    batches = grain.MapDataset.source(source).map(load).batch(batch_size, batch_fn=pad)
+    return _iterate(batches, num_workers)
+
+
+def prefetch_to_device(
+    batches: Iterable[T], put: Callable[[T], Any], *, depth: int = 2
+) -> Iterator[Any]:
+    """Yields `put(batch)` for each batch, keeping `depth` of them on the way to the device.
+
+    A batch is fetched after the step on an earlier one has been dispatched, so that reading and
+    transfer overlap with the computation.
+
+    Args:
+        batches: host batches.
+        put: starts the transfer of a batch and returns it on the device, as `jax.device_put` does.
+        depth: batches held on the device beyond the one in use, at least 1.
+    """
+    on_the_way = collections.deque()
+    for batch in batches:
+        on_the_way.append(put(batch))
+        if len(on_the_way) > depth:
+            yield on_the_way.popleft()
+    yield from on_the_way
+
+
+def _pad_to(rows: Sequence[dict[str, np.ndarray]], *, batch_size: int) -> Batch:
+    """Stacks rows; missing ones are zeros, False and ""."""
+    batch = {}
+    for name, first in rows[0].items():
+        stacked = np.stack([row[name] for row in rows])
+        batch[name] = np.zeros((batch_size, *first.shape), stacked.dtype)
+        batch[name][: len(rows)] = stacked
+    return batch
+
+
+def _iterate(batches: grain.MapDataset, num_workers: int) -> Iterator[Batch]:
+    """Runs a pipeline, and turns a user's error met in it back into the bare `UserError`."""
+    options = grain.MultiprocessingOptions(num_workers=num_workers)
+    iterator = iter(batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(options))
+    try:
+        for batch in iterator:
+            yield {name: _own_memory(value) for name, value in batch.items()}
+    except Exception as error:
+        cause = _user_error(error)
+        raise error if cause is None else UserError(str(cause)) from None
+    finally:
+        iterator.close()
+
+
+def _own_memory(array: np.ndarray) -> np.ndarray:
+    """Copies an array out of the memory shared with a worker.
+
+    JAX may use host memory in place, and what is left shared at exit is reported as a leak.
+    """
+    return array if type(array) is np.ndarray else np.array(array, subok=False)
+
+
+def _user_error(error: BaseException | None) -> UserError | None:
+    """Returns the `UserError` among an exception and its causes, or None."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error
