@@ -33,7 +33,7 @@ def jpeg_of(clip: int, frame: int) -> bytes:
 
 
 class ClipDataset(tfds.core.GeneratorBasedBuilder):
-    """Clips of `LENGTHS` frames; clip c has label c % 7, in the alphabetical order of `STORED_NAMES`.
+    """Clips of `LENGTHS` frames; clip c has label c % 7, in the order of `STORED_NAMES`.
 
     `plain` has the features every dataset has, `truth` adds those of the synthetic benchmark, and
     `broken` has a clip whose frame 3 lacks its second half.

@@ -29,7 +29,7 @@ _READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
 
 @dataclasses.dataclass(frozen=True)
 class _LoadClip:
-    """Example of a `ClipSource` to one row of a batch; top-level so that workers can unpickle it."""
+    """Example of a `ClipSource` to one row of a batch, with the frames sampled and decoded."""
 
     segments: int
     frames_per_segment: int

@@ -28,7 +28,7 @@ def sample_frames(
         segments: U, parts into which the clip is cut.
         frames_per_segment: V, consecutive frames taken from each part.
         policy: "uniform", or "official" for the released rule.
-        rng: source of the random positions (training); None takes the middle of each segment (test).
+        rng: draws the positions (training); None takes the middle of each segment (test).
 
     Returns:
         int64 `[segments * frames_per_segment]`, each in [0, num_frames).

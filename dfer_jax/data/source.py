@@ -1,4 +1,7 @@
-"""Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow."""
+"""Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow.
+
+Also what is known of all its clips at a glance, and the validation part carved out of them.
+"""
 
 import dataclasses
 import functools
@@ -9,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from jaxtyping import Int64
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import canonical_indices
@@ -50,7 +54,7 @@ class ClipSource:
         """Returns one example.
 
         `frames` is a list of encoded images, `label` an index into `labels.CLASSES`, `clip_id` a
-        str, `num_frames` the number of `frames`; other features of the dataset come as NumPy values.
+        str, `num_frames` the number of `frames`; other features come as NumPy values.
 
         Raises:
             UserError: if the clip has no frame or no label.
@@ -167,6 +171,44 @@ def clip_index(source: ClipSource) -> ClipIndex:
     )
 
 
+def carve_validation(
+    index: ClipIndex, *, fraction: float
+) -> tuple[Int64[np.ndarray, " train"], Int64[np.ndarray, " val"]]:
+    """Divides training clips into a part to train on and a part to validate on.
+
+    Where the dataset names the person shown, the last `fraction` of the persons go to validation,
+    so that their faces are unseen. Otherwise the last `fraction` of each class does, in the order
+    of the clip ids: ids follow the source films, so one block keeps most of a film on one side.
+    There is no chance in it: the same clips give the same division.
+
+    Args:
+        index: what `clip_index` returns for the training split.
+        fraction: share of the clips of each class (or of the persons) to validate on, in (0, 1).
+
+    Returns:
+        positions in the source for training and for validation, each ascending.
+
+    Raises:
+        UserError: if the fraction is out of range or leaves one of the two parts empty.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"the validation share must be between 0 and 1, got {fraction}")
+    held_out = np.zeros(len(index.labels), bool)
+    if index.identities is not None:
+        persons = np.unique(index.identities)
+        held_out = np.isin(index.identities, _last(persons, fraction))
+    else:
+        order = np.array(sorted(range(len(held_out)), key=lambda i: _in_order(index.clip_ids[i])))
+        for label in np.unique(index.labels):
+            held_out[_last(order[index.labels[order] == label], fraction)] = True
+    if held_out.all() or not held_out.any():
+        raise UserError(
+            f"a validation share of {fraction} of {len(held_out)} clips leaves nothing to "
+            f"{'train' if held_out.all() else 'validate'} on; choose another share"
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
 def _newest_version(dataset: str, data_dir: Path) -> Path:
     """Returns the folder of the highest built version of a dataset."""
     folder = data_dir.expanduser() / dataset
@@ -184,3 +226,15 @@ def _newest_version(dataset: str, data_dir: Path) -> Path:
 
 def _as_str(text: bytes | str) -> str:
     return text.decode() if isinstance(text, bytes) else str(text)
+
+
+def _last(items: np.ndarray, fraction: float) -> np.ndarray:
+    """Returns the last `fraction` of the items, rounded; at least one stays behind."""
+    count = min(round(fraction * len(items)), len(items) - 1)
+    return items[len(items) - count :]
+
+
+def _in_order(clip_id: str) -> list[tuple[int, int, str]]:
+    """Sort key in which numbers inside an id count as numbers."""
+    parts = re.findall(r"\d+|\D+", clip_id)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
