@@ -1,0 +1,179 @@
+"""Reads what a run left in its work directory, checked and converted, for the report."""
+
+import dataclasses
+import json
+import math
+import os
+
+import numpy as np
+from jaxtyping import Integer
+
+from dfer_jax.errors import UserError
+
+Series = dict[str, tuple[np.ndarray, np.ndarray]]
+"""Metric name -> epochs and values, both float64 [n] ordered by step; NaN where not finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """One clip: its label, the predicted class and that class's probability in [0, 1]."""
+
+    clip_id: str
+    label: str
+    prediction: str
+    confidence: float
+    peak_intensity: float  # NaN where the data set has no such ground truth
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is the label."""
+        return self.label == self.prediction
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The contents of one `eval/<split>[.best].json`; shares are in [0, 1], NaN when absent."""
+
+    file: str
+    dataset: str
+    split: str
+    selection: str  # "last", "best on test" or "best on validation"
+    step: int
+    epoch: float
+    model: str
+    classes: list[str]
+    num_clips: int
+    war: float
+    uar: float
+    macro_f1: float
+    loss: float
+    confusion: Integer[np.ndarray, "k k"]  # rows: truth, columns: prediction
+    predictions: list[Prediction]
+
+
+def read_evaluations(workdir: str) -> list[Evaluation]:
+    """Returns the evaluations of `workdir`, the one to report in full first.
+
+    Test splits come before validation, and the last epoch before a chosen one.
+
+    Raises:
+        UserError: if there is none, or one lacks something.
+    """
+    folder = os.path.join(workdir, "eval")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    names = [name for name in names if name.endswith(".json")]
+    if not names:
+        raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
+    found = [_evaluation(os.path.join(folder, name)) for name in names]
+    return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
+
+
+def read_metrics(workdir: str) -> tuple[Series, list[str]]:
+    """Returns the logged curves of `metrics.jsonl` and sentences on anything odd in it.
+
+    A step logged twice, as after a resume, counts once with its later values. A line cut short
+    by a killed process is left out and named in the sentences.
+
+    Raises:
+        UserError: if the file is missing or holds no metrics.
+    """
+    path = os.path.join(workdir, "metrics.jsonl")
+    rows: dict[str, dict[float, tuple[float, float]]] = {}
+    torn, not_finite = [], {}
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            step, epoch = float(row["step"]), float(row["epoch"])
+            values = {name: _number(row[name]) for name in row if "/" in name}
+        except (ValueError, TypeError, KeyError, OverflowError):
+            torn.append(str(number))
+            continue
+        for name, value in values.items():
+            rows.setdefault(name, {})[step] = (epoch, value)
+    if not rows:
+        raise UserError(f"{path} holds no metrics; train first, then write the report")
+    series = {}
+    for name, points in rows.items():
+        epochs, values = np.array([points[step] for step in sorted(points)]).T
+        series[name] = (epochs, values)
+        if not np.isfinite(values).all():
+            not_finite[name] = epochs[~np.isfinite(values)]
+    notes = [
+        f"{name} is not a finite number at {len(at)} logged points, first in epoch {at[0]:g}; "
+        "the curve has gaps there."
+        for name, at in not_finite.items()
+    ]
+    if torn:
+        notes.append(f"Unreadable lines of metrics.jsonl were left out: {', '.join(torn)}.")
+    return series, notes
+
+
+def _evaluation(path: str) -> Evaluation:
+    """Returns one evaluation file, converted and checked."""
+    raw = read_json(path)
+    try:
+        classes = [str(name) for name in raw["classes"]]
+        return Evaluation(
+            file=os.path.basename(path),
+            **{name: str(raw[name]) for name in ("dataset", "split", "selection")},
+            **{name: int(raw[name]) for name in ("step", "num_clips")},
+            **{name: _number(raw[name]) for name in ("epoch", "war", "uar", "macro_f1", "loss")},
+            model=str(raw["model"]["name"]),
+            classes=classes,
+            confusion=_counts(raw["confusion"], len(classes)),
+            predictions=[_prediction(entry, classes) for entry in raw["predictions"]],
+        )
+    except KeyError as error:
+        raise UserError(f"{path} lacks {error}; evaluate again with --mode eval") from error
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        raise UserError(f"{path} is damaged ({error}); evaluate again with --mode eval") from error
+
+
+def _counts(rows: list[list[int]], k: int) -> np.ndarray:
+    """Returns the confusion matrix as integers [k, k]."""
+    counts = np.array(rows)
+    if k < 2 or counts.shape != (k, k) or counts.dtype.kind != "i" or counts.min() < 0:
+        raise ValueError(f"confusion must be {k} x {k} counts, one row for each of the classes")
+    return counts
+
+
+def _prediction(entry: dict, classes: list[str]) -> Prediction:
+    predicted = classes.index(entry["prediction"])
+    return Prediction(
+        clip_id=str(entry["clip_id"]),
+        label=classes[classes.index(entry["label"])],
+        prediction=classes[predicted],
+        confidence=_number(entry["probabilities"][predicted]),
+        peak_intensity=_number(entry.get("peak_intensity")),
+    )
+
+
+def _number(value: float | None) -> float:
+    """Returns a JSON number as a float; null and infinities become NaN."""
+    value = math.nan if value is None else float(value)
+    return value if math.isfinite(value) else math.nan
+
+
+def _read_text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot read {path} ({error}); give the work directory of a trained run"
+        ) from error
+
+
+def read_json(path: str) -> dict:
+    """Returns the JSON object in the file at `path`.
+
+    Raises:
+        UserError: if the file is missing or holds something else.
+    """
+    try:
+        value = json.loads(_read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); write it again") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} must hold a JSON object; write it again")
+    return value
