@@ -1,0 +1,93 @@
+import io
+
+import clip_dataset
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_sample_image
+
+from dfer_jax.data import decode
+from dfer_jax.errors import UserError
+
+
+def jpeg(picture, *options):
+    bgr = np.ascontiguousarray(picture[..., ::-1])
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95, *options])[1].tobytes()
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return load_sample_image("china.jpg")[40:264, 100:324]
+
+
+def test_equal_size_gives_the_pixels_another_decoder_sees(photo):
+    out = decode.decode_frames([jpeg(photo)], np.array([0]), size=224, clip="c")
+    expected = np.asarray(Image.open(io.BytesIO(jpeg(photo))))
+    assert out.dtype == np.uint8 and np.abs(out[0].astype(int) - expected).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("size", "interpolation"),
+    [(112, cv2.INTER_AREA), (100, cv2.INTER_AREA), (300, cv2.INTER_LINEAR)],
+)
+def test_resizing(photo, size, interpolation):
+    stored = cv2.imdecode(np.frombuffer(jpeg(photo), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    expected = cv2.resize(np.ascontiguousarray(stored), (size, size), interpolation=interpolation)
+    out = decode.decode_frames([jpeg(photo)], np.array([0]), size=size, clip="c")
+    np.testing.assert_array_equal(out[0], expected)
+
+
+def test_only_wanted_frames_are_decoded_and_each_once(monkeypatch):
+    decoded = []
+    original = decode._decode
+    monkeypatch.setattr(
+        decode,
+        "_decode",
+        lambda data, place: decoded.append(place[0]) or original(data, place=place),
+    )
+    frames = [clip_dataset.jpeg_of(3, i) for i in range(9)]
+    frames[8] = b"not read"
+    out = decode.decode_frames(frames, np.array([0, 0, 4, 4, 4, 7, 0]), size=32, clip="3")
+    assert decoded == [0, 4, 7]
+    assert [clip_dataset.numbers_in(p) for p in out] == [(3, i) for i in (0, 0, 4, 4, 4, 7, 0)]
+
+
+def test_exif_rotation_is_ignored():
+    data = clip_dataset.jpeg_of(1, 77)
+    tag = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    turned = data[:2] + b"\xff\xe1" + (len(tag) + 2).to_bytes(2, "big") + tag + data[2:]
+    seen = cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR)
+    assert clip_dataset.numbers_in(seen) != (1, 77)  # the tag is one that OpenCV obeys
+    out = decode.decode_frames([turned], np.array([0]), size=32, clip="1")
+    assert clip_dataset.numbers_in(out[0]) == (1, 77)
+
+
+@pytest.mark.parametrize("damage", ["half", "no end marker", "empty", "png", "text"])
+def test_damaged_frames_are_named(photo, damage):
+    data = jpeg(photo)
+    png = cv2.imencode(".png", photo)[1].tobytes()
+    damaged = {
+        "half": data[: len(data) // 2],
+        "no end marker": data[:-2],
+        "empty": b"",
+        "png": png,
+        "text": b"<html>",
+    }[damage]
+    with pytest.raises(UserError, match=r"^frame 1 .* of clip 00042 is not a whole JPEG image; "):
+        decode.decode_frames([data, damaged], np.array([0, 1]), size=64, clip="00042")
+
+
+def test_a_thumbnail_does_not_hide_a_truncation(photo):
+    thumbnail = jpeg(photo[::8, ::8])
+    data = jpeg(photo)
+    segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    with_thumbnail = data[:2] + segment + data[2:]
+    assert decode.is_whole_jpeg(with_thumbnail)
+    assert decode.is_whole_jpeg(with_thumbnail + b"\0" * 10)  # padded by a camera or an archive
+    assert not decode.is_whole_jpeg(with_thumbnail[: len(with_thumbnail) - 200])
+
+
+def test_progressive_jpeg(photo):
+    data = jpeg(photo, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert decode.is_whole_jpeg(data) and not decode.is_whole_jpeg(data[:-500])

@@ -1,0 +1,137 @@
+import pickle
+import subprocess
+import sys
+
+import clip_dataset
+import numpy as np
+import pytest
+
+from dfer_jax.data.source import ClipIndex, carve_validation, clip_index, open_split
+from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
+
+STORED_AS_CANONICAL = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+
+
+@pytest.fixture(scope="module")
+def train(data_dir):
+    return open_split(dataset="clip_dataset/plain", split="train", data_dir=data_dir)
+
+
+def test_examples_hold_the_stored_bytes_and_canonical_labels(train):
+    assert len(train) == len(clip_dataset.LENGTHS)
+    seen = set()
+    for position in range(len(train)):
+        example = train[position]
+        clip = int(example["clip_id"])
+        seen.add(clip)
+        assert example["num_frames"] == len(example["frames"]) == clip_dataset.LENGTHS[clip]
+        assert CLASSES[example["label"]] == STORED_AS_CANONICAL[clip % 7]
+        for frame, data in enumerate(example["frames"]):
+            assert data == clip_dataset.jpeg_of(clip, frame)
+    assert seen == set(range(len(train)))
+
+
+def test_splits_are_joined(data_dir):
+    both = open_split(dataset="clip_dataset/plain", split="train+test", data_dir=data_dir)
+    ids = [both[i]["clip_id"] for i in range(len(both))]
+    assert len(set(ids)) == len(ids) == 17
+
+
+def test_extra_features_are_passed_on(data_dir):
+    source = open_split(dataset="clip_dataset/truth", split="test", data_dir=data_dir)
+    for i in range(len(source)):
+        assert source[i]["peak_intensity"] == int(source[i]["clip_id"]) / 16
+
+
+def test_subset_of_a_subset_and_pickle(train):
+    part = train.subset([7, 2, 5]).subset([2, 0])
+    assert [part[i]["clip_id"] for i in range(len(part))] == [
+        train[5]["clip_id"],
+        train[7]["clip_id"],
+    ]
+    copy = pickle.loads(pickle.dumps(part))
+    assert copy == part and copy[1]["frames"] == part[1]["frames"]
+    assert len(pickle.dumps(part)) < 1000  # names, no open files
+    with pytest.raises(IndexError):
+        part[2]
+
+
+def test_clip_index(data_dir, train):
+    index = clip_index(train)
+    assert index.identities is None and index.labels.dtype == index.num_frames.dtype == np.int32
+    examples = [train[i] for i in range(len(train))]
+    assert index.clip_ids.tolist() == [example["clip_id"] for example in examples]
+    assert index.labels.tolist() == [example["label"] for example in examples]
+    assert index.num_frames.tolist() == [example["num_frames"] for example in examples]
+    truth = open_split(dataset="clip_dataset/truth", split="train", data_dir=data_dir)
+    index = clip_index(truth.subset([4, 1]))
+    assert index.identities.tolist() == [int(clip) // 3 for clip in index.clip_ids]
+
+
+def test_the_highest_version_is_opened(tmp_path):
+    for version in ("1.9.0", "1.10.0"):
+        builder = clip_dataset.ClipDataset
+        folder = tmp_path / "clip_dataset" / "plain"
+        builder(
+            data_dir=tmp_path, config="plain", file_format="array_record"
+        ).download_and_prepare()
+        (folder / "1.0.0").rename(folder / version)
+    source = open_split(dataset="clip_dataset/plain", split="test", data_dir=str(tmp_path))
+    assert source.directory.endswith("1.10.0")
+
+
+def test_what_is_not_there(data_dir, tmp_path):
+    with pytest.raises(UserError, match=r"no clips in split 'fd9'.* are train, test"):
+        open_split(dataset="clip_dataset/plain", split="fd9", data_dir=data_dir)
+    with pytest.raises(
+        UserError, match=r"tfds_builders\.build dfew/full --data_dir .*--manual_dir"
+    ):
+        open_split(dataset="dfew/full", split="fd1", data_dir=str(tmp_path))
+    with pytest.raises(UserError, match=r"build synthetic_dfer/tiny --data_dir [^ ]*`"):
+        open_split(dataset="synthetic_dfer/tiny", split="train", data_dir=str(tmp_path / "none"))
+
+
+def test_tensorflow_and_torch_stay_out(data_dir):
+    code = (
+        "import sys\n"
+        "from dfer_jax.data.source import clip_index, open_split\n"
+        "import dfer_jax.data.pipeline\n"
+        f"source = open_split(dataset='clip_dataset/plain', split='train', data_dir={data_dir!r})\n"
+        "source[0], clip_index(source)\n"
+        "assert not {'tensorflow', 'torch'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def index_of(clip_ids, labels, identities=None):
+    labels = np.asarray(labels, np.int32)
+    return ClipIndex(np.array(clip_ids), labels, np.full(len(labels), 9, np.int32), identities)
+
+
+def test_validation_is_the_last_block_of_each_class():
+    rng = np.random.default_rng(0)
+    numbers = rng.permutation(200)
+    labels = np.where(numbers % 10 == 0, 5, numbers % 3)  # class 5 is rare
+    train, val = carve_validation(index_of([f"{n}" for n in numbers], labels), fraction=0.2)
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, val])), np.arange(200))
+    for label in np.unique(labels):
+        kept, held_out = (numbers[part][labels[part] == label] for part in (train, val))
+        assert len(held_out) == round(0.2 * (labels == label).sum())
+        assert held_out.min() > kept.max()  # as numbers, not as words
+
+
+def test_validation_shows_unseen_persons():
+    persons = np.repeat(np.arange(10, dtype=np.int32), 7)
+    index = index_of([f"{i}" for i in range(70)], np.arange(70) % 7, persons)
+    train, val = carve_validation(index, fraction=0.3)
+    assert set(persons[val]) == {7, 8, 9} and set(persons[train]) == set(range(7))
+
+
+def test_validation_share_must_make_sense():
+    index = index_of(["1", "2", "3"], [0, 1, 2])
+    for fraction in (0.0, 1.0, -0.1):
+        with pytest.raises(UserError, match="between 0 and 1"):
+            carve_validation(index, fraction=fraction)
+    with pytest.raises(UserError, match="nothing to validate on"):
+        carve_validation(index, fraction=0.4)
