@@ -1,0 +1,196 @@
+"""Blocks shared by the models: initialisers, convolution, normalisation, transformer layer.
+
+Initial values are those PyTorch code gets without asking (linear layers) or by the ResNet recipe
+(convolutions), because the published results were obtained with them. Parameters are float32;
+`dtype` is the type of the computation. BatchNorm and LayerNorm statistics and every softmax are
+float32 whatever `dtype` is.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.nn.initializers import Initializer
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+"""Normal with std = sqrt(2 / (output channels * kernel area)), not truncated."""
+
+_uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+def _uniform(bound: float) -> Initializer:
+    """Returns an initialiser uniform in [-bound, bound]."""
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(
+        key, shape, dtype, -bound, bound
+    )
+
+
+def dense(
+    features: int,
+    *,
+    fan_in: int,
+    use_bias: bool = True,
+    dtype: DTypeLike = jnp.float32,
+    name: str | None = None,
+) -> nn.Dense:
+    """Returns a linear layer with weight and bias uniform in +-1/sqrt(fan_in) (PyTorch's default).
+
+    Args:
+        features: output width.
+        fan_in: input width, which sets the range of the bias.
+        use_bias: whether there is a bias.
+        dtype: type of the computation.
+        name: name in the parameter tree.
+    """
+    return nn.Dense(
+        features,
+        use_bias=use_bias,
+        dtype=dtype,
+        kernel_init=_uniform_fan_in,
+        bias_init=_uniform(fan_in**-0.5),
+        name=name,
+    )
+
+
+def conv(
+    features: int,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    dtype: DTypeLike = jnp.float32,
+    name: str | None = None,
+) -> nn.Conv:
+    """Returns a bias-free square convolution with symmetric padding `kernel // 2`.
+
+    The padding is explicit because `SAME` pads even maps by (0, 1) at stride 2, PyTorch by (1, 1).
+    """
+    return nn.Conv(
+        features,
+        (kernel, kernel),
+        strides=(stride, stride),
+        padding=((kernel // 2, kernel // 2),) * 2,
+        use_bias=False,
+        dtype=dtype,
+        kernel_init=kaiming_fan_out,
+        name=name,
+    )
+
+
+def batch_norm(
+    x: Float[Array, "*n c"],
+    *,
+    train: bool,
+    dtype: DTypeLike,
+    axis_name: str | None,
+    name: str | None = None,
+) -> Float[Array, "*n c"]:
+    """Applies BatchNorm with PyTorch's constants (epsilon 1e-5, its momentum 0.1 is 0.9 here).
+
+    The variance is the mean squared deviation, never the difference of two large moments, which
+    loses digits when a channel's mean is large against its spread.
+
+    Deviates: running variances average the biased batch variance where PyTorch averages the
+    unbiased one (factor n / (n - 1), n = elements per channel), because that is Flax's BatchNorm.
+
+    Args:
+        x: any leading axes, channels last.
+        train: whether to use, and record, the statistics of this batch.
+        dtype: type of the result; statistics are float32.
+        axis_name: device axis over which statistics are averaged; None on one device.
+        name: name in the parameter tree.
+    """
+    norm = nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        dtype=jnp.float32,
+        axis_name=axis_name,
+        use_fast_variance=False,
+        name=name,
+    )
+    return norm(x.astype(jnp.float32)).astype(dtype)
+
+
+class BasicBlock(nn.Module):
+    """ResNet basic block with an optional channel gate before the shortcut is added.
+
+    Attributes:
+        features: output channels.
+        stride: stride of the first convolution and of the shortcut.
+        gate: makes the gate module, called as `gate(name="gate")` inside the block; the module maps
+            [n, h, w, c] to the gated map and a dict of intermediates.
+        dtype: type of the computation.
+        axis_name: device axis over which BatchNorm statistics are averaged.
+    """
+
+    features: int
+    stride: int = 1
+    gate: Callable[..., nn.Module] | None = None
+    dtype: DTypeLike = jnp.float32
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "n h w c"], *, train: bool
+    ) -> tuple[Float[Array, "n i j d"], Mapping[str, Array]]:
+        """Returns the block's output and the gate's intermediates (empty without a gate)."""
+        norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
+        y = conv(self.features, stride=self.stride, dtype=self.dtype, name="conv1")(x)
+        y = nn.relu(batch_norm(y, **norm, name="bn1"))
+        y = conv(self.features, dtype=self.dtype, name="conv2")(y)
+        y = batch_norm(y, **norm, name="bn2")
+        out = {}
+        if self.gate is not None:
+            y, out = self.gate(name="gate")(y)
+        if self.stride != 1 or x.shape[-1] != self.features:
+            shortcut = conv(
+                self.features, kernel=1, stride=self.stride, dtype=self.dtype, name="shortcut_conv"
+            )
+            x = batch_norm(shortcut(x), **norm, name="shortcut_bn")
+        return nn.relu(y + x), out
+
+
+class TransformerLayer(nn.Module):
+    """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)); no dropout, no mask.
+
+    Attributes:
+        num_heads: attention heads.
+        head_dim: width of a head; the inner width `num_heads * head_dim` need not be that of the
+            tokens.
+        mlp_dim: hidden width of the MLP.
+        dtype: type of the computation.
+    """
+
+    num_heads: int
+    head_dim: int
+    mlp_dim: int
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
+        """Returns the tokens after attention and MLP."""
+        width = x.shape[-1]
+        x = x + self._attend(self._norm(x, name="norm1"))
+        y = self._norm(x, name="norm2")
+        y = dense(self.mlp_dim, fan_in=width, dtype=self.dtype, name="mlp_in")(y)
+        y = nn.gelu(y, approximate=True)  # the tanh form
+        return x + dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name="mlp_out")(y)
+
+    def _norm(self, x: Float[Array, "b n d"], *, name: str) -> Float[Array, "b n d"]:
+        norm = nn.LayerNorm(epsilon=1e-5, dtype=jnp.float32, use_fast_variance=False, name=name)
+        return norm(x.astype(jnp.float32)).astype(self.dtype)
+
+    def _attend(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
+        """Multi-head self-attention; the softmax is float32."""
+        b, n, width = x.shape
+        inner = self.num_heads * self.head_dim
+        qkv = dense(3 * inner, fan_in=width, use_bias=False, dtype=self.dtype, name="qkv")(x)
+        qkv = qkv.reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
+        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # [b, n, g, e]
+        scores = jnp.einsum("bqge,bkge->bgqk", q, k, preferred_element_type=jnp.float32)
+        weights = nn.softmax(scores * self.head_dim**-0.5, axis=-1).astype(v.dtype)
+        y = jnp.einsum("bgqk,bkge->bqge", weights, v).reshape(b, n, inner)
+        return dense(width, fan_in=inner, dtype=self.dtype, name="attention_out")(y)
