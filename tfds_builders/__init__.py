@@ -1,0 +1,3 @@
+"""TFDS builders; importing this package registers all of them with TFDS."""
+
+from tfds_builders.synthetic_dfer import synthetic_dfer_dataset_builder  # noqa: F401

@@ -1,0 +1,1 @@
+"""Rendered dynamic facial expressions with ground truth; see README.md beside this file."""

@@ -1,0 +1,162 @@
+"""Which clips a data set holds, and how one of them is made from its plan.
+
+Everything about a clip follows from its plan, and a plan's seed from the data set's seed name and
+the clip's id alone; so a clip is the same whoever makes it, in whatever order.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import multiprocessing
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from dfer_jax.labels import CLASSES
+from tfds_builders.synthetic_dfer import camera, expression, face, motion, render, skin
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitPlan:
+    """What a split consists of.
+
+    Attributes:
+        seed_name: data sets of the same seed name hold the same clips.
+        split: `train` or `test`; part of the clip ids.
+        clips: number of clips.
+        identities: numbers of the people who may appear; disjoint between splits.
+        shares: share of each class, in the order of `CLASSES`.
+        frames: least and largest number of frames of a clip.
+        peaks: pairs of (share of clips, (least, largest peak intensity)); shares sum to 1.
+        label_noise: share of clips that get a wrong label.
+    """
+
+    seed_name: str
+    split: str
+    clips: int
+    identities: range
+    shares: tuple[float, ...]
+    frames: tuple[int, int]
+    peaks: tuple[tuple[float, tuple[float, float]], ...]
+    label_noise: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipPlan:
+    """All that decides one clip; indices of classes follow `CLASSES`."""
+
+    clip_id: str
+    seed_name: str
+    label: int
+    clean_label: int
+    identity: int
+    frames: int
+    peak_intensity: float
+
+
+def _generator(*names: object) -> np.random.Generator:
+    """Returns a generator seeded by the given names, the same on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, names)).encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "little"))
+
+
+def class_counts(clips: int, shares: Sequence[float]) -> list[int]:
+    """Returns how many clips each class gets, by largest remainder; the counts sum to `clips`."""
+    exact = np.asarray(shares, np.float64) / np.sum(shares) * clips
+    counts = np.floor(exact).astype(int)
+    for i in np.argsort(counts - exact, kind="stable")[: clips - counts.sum()]:
+        counts[i] += 1
+    return counts.tolist()
+
+
+def plan_clips(split: SplitPlan) -> list[ClipPlan]:
+    """Returns the plans of a split's clips, in the order of their ids."""
+    rng = _generator(split.seed_name, split.split, "labels")
+    clean = np.repeat(np.arange(len(CLASSES)), class_counts(split.clips, split.shares))
+    rng.shuffle(clean)
+    wrong = set(rng.permutation(split.clips)[: round(split.label_noise * split.clips)].tolist())
+    plans = []
+    for i, truth in enumerate(clean.tolist()):
+        clip_id = f"{split.split}_{i:05d}"
+        draw = _generator(split.seed_name, clip_id, "plan")
+        identity = int(draw.choice(split.identities))
+        frames = _draw_frames(draw, *split.frames)
+        peak = _draw_peak(draw, split.peaks) if CLASSES[truth] != "neutral" else 0.0
+        other = (truth + int(draw.integers(1, len(CLASSES)))) % len(CLASSES)
+        label = other if i in wrong else truth
+        plans.append(ClipPlan(clip_id, split.seed_name, label, truth, identity, frames, peak))
+    return plans
+
+
+def _draw_frames(rng: np.random.Generator, least: int, most: int) -> int:
+    """Returns a clip length: a fifth below 16 frames, a fifth exactly 16, the rest longer.
+
+    Sixteen is the number of frames models usually take; samplers tend to fail at and below it.
+    """
+    kind = rng.random()
+    if kind < 0.2:
+        return int(rng.integers(least, 16))
+    return 16 if kind < 0.4 else int(rng.integers(17, most + 1))
+
+
+def _draw_peak(rng: np.random.Generator, peaks) -> float:
+    """Returns a peak intensity from a mixture of uniform ranges."""
+    choice = rng.choice(len(peaks), p=[share for share, _ in peaks])
+    return float(rng.uniform(*peaks[choice][1]))
+
+
+@functools.lru_cache(maxsize=16)
+def make_person(seed_name: str, identity: int) -> render.Person:
+    """Returns the person with a number."""
+    rng = _generator(seed_name, "identity", identity)
+    shape = face.sample_shape(rng)
+    return render.build_person(shape, skin.sample_look(rng, shape))
+
+
+def make_clip(plan: ClipPlan) -> dict[str, object]:
+    """Returns the example of a planned clip: JPEG frames, labels and ground truth."""
+    moved = motion.sample_motion(
+        _generator(plan.seed_name, plan.clip_id, "motion"),
+        name=CLASSES[plan.clean_label],
+        frames=plan.frames,
+        peak_gain=plan.peak_intensity * expression.CLEAR_GAIN,
+    )
+    recorded = camera.sample_camera(
+        _generator(plan.seed_name, plan.clip_id, "camera"), frames=plan.frames
+    )
+    person = make_person(plan.seed_name, plan.identity)
+    return {
+        "clip_id": plan.clip_id,
+        "frames": camera.record(person, moved.coefficients, moved.views, recorded),
+        "num_frames": plan.frames,
+        "label": plan.label,
+        "clean_label": plan.clean_label,
+        "intensity": moved.gain / np.float32(expression.CLEAR_GAIN),
+        "peak_intensity": np.float32(plan.peak_intensity),
+        "apex": moved.apex,
+        "identity": plan.identity,
+    }
+
+
+def make_clips(plans: Sequence[ClipPlan], *, processes: int) -> Iterator[dict[str, object]]:
+    """Yields the examples of `plans` in order, made by so many processes (1: in this one).
+
+    At most a few clips per process are held at a time.
+    """
+    if processes == 1:
+        yield from map(make_clip, plans)
+        return
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        processes, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        pending = collections.deque()
+        for plan in plans:
+            pending.append(pool.submit(make_clip, plan))
+            if len(pending) > 8 * processes:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
