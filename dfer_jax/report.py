@@ -1,7 +1,8 @@
 """Writes `report.html` for a work directory: one self-contained page with all that was measured.
 
 It reads `config.json`, `metrics.jsonl` and `eval/*.json`, and needs no network, no data set and no
-accelerator; the page needs no JavaScript. Example:
+accelerator; the page needs no JavaScript. Imported weights have only `eval/`; the rest is then left
+out. Example:
 
     python -m dfer_jax.report runs/synthetic
 """
@@ -25,7 +26,7 @@ def write_report(workdir: str, *, filmstrips: ReadFrames | None = None) -> str:
     """Writes `<workdir>/report.html` and returns its path.
 
     Args:
-        workdir: directory of a run that has been trained and evaluated.
+        workdir: directory of a run that has been evaluated.
         filmstrips: returns the frames of a clip, JPEG bytes in time order, for a `clip_id` of the
             evaluation; None leaves the filmstrips out.
 
@@ -34,11 +35,12 @@ def write_report(workdir: str, *, filmstrips: ReadFrames | None = None) -> str:
     """
     evaluations = report_inputs.read_evaluations(workdir)
     series, notes = report_inputs.read_metrics(workdir)
+    config = os.path.join(workdir, "config.json")
     page = render(
         evaluations,
         series=series,
         notes=notes,
-        config=report_inputs.read_json(os.path.join(workdir, "config.json")),
+        config=report_inputs.read_json(config) if os.path.exists(config) else {},
         read_frames=filmstrips,
     )
     path = os.path.join(workdir, "report.html")
@@ -65,9 +67,11 @@ def render(
         UserError: if a frame of a filmstrip cannot be decoded.
     """
     main = evaluations[0]
-    best = next((e for e in evaluations if e.split == main.split and e.selection != "last"), None)
+    best = next(
+        (e for e in evaluations if e.split == main.split and e.selection.startswith("best")), None
+    )
     body = [
-        sections.headline(evaluations),
+        sections.headline(evaluations, trained=bool(series)),
         sections.learning_curves(series, notes, best=best, num_classes=len(main.classes)),
         sections.class_results(main),
         sections.intensity_results(main),
@@ -75,6 +79,7 @@ def render(
         sections.training_speed(series),
         sections.all_evaluations(evaluations),
         sections.configuration(config),
+        sections.footnotes(),
     ]
     template = Path(__file__).with_name("report.html").read_text(encoding="utf-8")
     title = f"{main.model} on {main.dataset}"

@@ -16,6 +16,10 @@ PROTOCOLS = {
         "Best epoch chosen on validation",
         "The epoch was picked on clips held out of training; the test clips only score it.",
     ),
+    "imported": (
+        "Imported weights",
+        "Their training, and how their epoch was chosen, is not recorded here.",
+    ),
 }
 """Selection of an evaluation -> its name and what it means, in plain words."""
 

@@ -72,15 +72,14 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
     """Returns the logged curves of `metrics.jsonl` and sentences on anything odd in it.
 
     A step logged twice, as after a resume, counts once with its later values. A line cut short
-    by a killed process is left out and named in the sentences.
-
-    Raises:
-        UserError: if the file is missing or holds no metrics.
+    by a killed process is left out and named in the sentences. Imported weights have no training
+    and no such file; then there are no curves.
     """
     path = os.path.join(workdir, "metrics.jsonl")
+    lines = _read_text(path).splitlines() if os.path.exists(path) else []
     rows: dict[str, dict[float, tuple[float, float]]] = {}
     torn, not_finite = [], {}
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             step, epoch = float(row["step"]), float(row["epoch"])
@@ -90,8 +89,6 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
             continue
         for name, value in values.items():
             rows.setdefault(name, {})[step] = (epoch, value)
-    if not rows:
-        raise UserError(f"{path} holds no metrics; train first, then write the report")
     series = {}
     for name, points in rows.items():
         epochs, values = np.array([points[step] for step in sorted(points)]).T

@@ -18,7 +18,7 @@ _SYNTHETIC = (
 )
 
 
-def headline(evaluations: Sequence[Evaluation]) -> str:
+def headline(evaluations: Sequence[Evaluation], *, trained: bool) -> str:
     """Returns the title and one card of WAR and UAR per protocol, chance level last."""
     main = evaluations[0]
     totals = main.confusion.sum(axis=1)
@@ -33,11 +33,13 @@ def headline(evaluations: Sequence[Evaluation]) -> str:
         f"</small></dd></div></dl><p class='note'>{k} expressions. Guessing evenly gives "
         f"{percent(1 / k)} for both.</p></div>"
     )
+    training = f"trained for {main.epoch:g} epochs ({main.step:,} steps)"
+    training = training if trained else "no training was logged in this work directory"
     synthetic = _SYNTHETIC if main.dataset.startswith("synthetic") else ""
     return (
         f"<header><h1>{escape(main.model)} on {escape(main.dataset)}</h1>"
         f"<p class='lead'>{main.num_clips:,} clips of the {escape(main.split)} split, "
-        f"trained for {main.epoch:g} epochs ({main.step:,} steps)</p></header>{synthetic}"
+        f"{training}</p></header>{synthetic}"
         f"<div class='cards'>{''.join(cards)}</div>"
     )
 
@@ -56,17 +58,18 @@ def _card(evaluation: Evaluation) -> str:
         f"<small>95 %: {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}</small></dd></div>"
         for metric, (value, bounds) in rows.items()
     )
+    epoch = "" if evaluation.selection == "imported" else f"Epoch {evaluation.epoch:g}. "
     leading = " lead-card" if evaluation.selection == "last" else ""
     return (
         f"<div class='card{leading}'><h3>{escape(name)}</h3><dl class='figures'>{figures_html}</dl>"
-        f"<p class='note'>Epoch {evaluation.epoch:g}. {meaning}</p></div>"
+        f"<p class='note'>{epoch}{meaning}</p></div>"
     )
 
 
 def learning_curves(
     series: Series, notes: Sequence[str], *, best: Evaluation | None, num_classes: int
 ) -> str:
-    """Returns loss, and WAR and UAR, over the epochs for every split that was logged."""
+    """Returns loss, and WAR and UAR, over the epochs; empty where nothing was logged."""
     loss = _curves(series, {"train/loss": 0, "validation/loss": 3, "test/loss": 1})
     recall = _curves(series, {"train/war": 0, "validation/war": 3, "test/war": 1, "test/uar": 2})
     mark = best.epoch if best else None
@@ -84,6 +87,8 @@ def learning_curves(
             best_epoch=mark,
         )
         charts.append(f"<div><h3>Recall</h3>{chart}</div>")
+    if not charts and not notes:
+        return ""
     warnings = "".join(f"<p class='note'>{escape(note)}</p>" for note in notes)
     return section(
         "Learning curves",
@@ -201,15 +206,20 @@ def all_evaluations(evaluations: Sequence[Evaluation]) -> str:
 
 
 def configuration(config: dict) -> str:
-    """Returns the configuration, folded up, as one row per field, and how to read the intervals."""
+    """Returns the configuration, folded up, one row per field; empty where there is none."""
     rows = "".join(
         f"<tr><th scope='row'><code>{escape(name)}</code></th>"
         f"<td><code>{escape(value)}</code></td></tr>"
         for name, value in _flat(config, "")
     )
+    table = f"<table class='plain'>{rows}</table>"
+    details = f"<details><summary>Configuration</summary>{table}</details>"
+    return f"<section>{details}</section>" if rows else ""
+
+
+def footnotes() -> str:
+    """Returns how to read the figures and their intervals."""
     return (
-        "<section><details><summary>Configuration</summary>"
-        f"<table class='plain'>{rows}</table></details></section>"
         "<footer class='note'><p>WAR, weighted average recall, is the share of all clips predicted "
         "right. UAR, unweighted average recall, is the mean of the class recalls.</p><p>Intervals "
         "are 95 % Wilson intervals, combined over classes for the UAR. They cover the draw of test "

@@ -233,12 +233,19 @@ def test_nothing_to_report_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no evaluation in"):
         write_report(str(tmp_path))
     workdir = write_run(tmp_path)
-    (tmp_path / "metrics.jsonl").write_text("")
-    with pytest.raises(UserError, match="holds no metrics"):
+    (tmp_path / "config.json").write_text("[]")
+    with pytest.raises(UserError, match="must hold a JSON object"):
         write_report(workdir)
+
+
+def test_imported_weights_have_no_training_to_show(tmp_path):
+    workdir = write_run(tmp_path, evaluations={"test": evaluation(selection="imported")})
+    (tmp_path / "config.json").unlink()
     (tmp_path / "metrics.jsonl").unlink()
-    with pytest.raises(UserError, match="cannot read"):
-        write_report(workdir)
+    page = read_page(workdir)
+    assert "no training was logged" in page and "Imported weights" in page
+    for absent in ("Learning curves", "Training speed", "Configuration", "Epoch 3", "trained for"):
+        assert absent not in page
 
 
 def test_command_line(tmp_path):
