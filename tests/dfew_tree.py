@@ -1,0 +1,120 @@
+"""Writes trees shaped like the DFEW release, every frame carrying its clip id and frame number.
+
+The number of a frame is written in its pixels: 24 blocks of 8x8, black or white, which JPEG keeps
+exactly; 14 bits of clip id, then 10 bits of frame number.
+"""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+LAYOUTS = ("release", "flat", "doubled", "clip_clip", "separate_roots", "drive", "bare")
+_BITS, _COLUMNS, _BLOCK = 24, 6, 8
+
+
+@dataclass(frozen=True)
+class Clip:
+    id: int
+    frames: int
+    label: int
+    fold: int
+
+
+def encode(clip: int, frame: int, *, suffix: str = ".jpg") -> bytes:
+    """Returns a 32x48 grey image that says which frame it is."""
+    bits = (clip << 10 | frame) >> np.arange(_BITS)[::-1] & 1
+    blocks = (bits * 255).astype(np.uint8).reshape(-1, _COLUMNS)
+    image = np.repeat(np.repeat(blocks, _BLOCK, 0), _BLOCK, 1)
+    return cv2.imencode(suffix, image)[1].tobytes()
+
+
+def decode(image: np.ndarray) -> tuple[int, int]:
+    """Returns (clip id, frame number) of decoded pixels [h, w] or [h, w, 3]."""
+    grey = image.reshape(*image.shape[:2], -1)[..., 0]
+    blocks = grey[_BLOCK // 2 :: _BLOCK, _BLOCK // 2 :: _BLOCK].ravel() > 127
+    code = int("".join("1" if bit else "0" for bit in blocks), 2)
+    return code >> 10, code & 1023
+
+
+def clip_folder(root: Path, clip: int, *, layout: str = "release", form: str = "full") -> Path:
+    """Returns where a layout keeps a clip."""
+    top = {"full": "clip_224x224", "f16": "clip_224x224_16f"}[form]
+    part_number = (clip - 1) // 1600 + 1
+    part = f"{top}_part_{part_number}"
+    whole = {
+        "release": f"Clip/{top}/{part}",
+        "flat": f"Clip/{top}",
+        "doubled": f"Clip/{top}/{top}",
+        "clip_clip": f"Clip/Clip/{top}",
+        "separate_roots": f"{part}/{part}",
+        "drive": f"DFEW-part{1 if part_number < 6 else 2}/DFEW/Clip/{top}/{top}/{part}",
+        "bare": "",
+    }[layout]
+    return root / whole / f"{clip:05d}"
+
+
+def list_folder(root: Path, split: str, *, layout: str = "release") -> Path:
+    """Returns where a layout keeps the lists of a split ("train" or "test")."""
+    underscore, hyphen = f"{split}(single_labeled)", f"{split}(single-labeled)"
+    return (
+        root
+        / {
+            "release": f"EmoLabel_DataSplit/{underscore}",
+            "flat": f"EmoLabel_DataSplit/{hyphen}",
+            "doubled": f"EmoLabel_DataSplit/{underscore}/{underscore}",
+            "clip_clip": hyphen,
+            "separate_roots": f"{underscore}/{hyphen}",
+            "drive": f"DFEW-part2/DFEW/EmoLabel_DataSplit-2020/EmoLabel_DataSplit/{underscore}",
+            "bare": underscore,
+        }[layout]
+    )
+
+
+def frame_name(clip: int, frame: int, *, form: str = "full", suffix: str = ".jpg") -> str:
+    return f"{frame}{suffix}" if form == "f16" else f"{clip:05d}_{frame:05d}{suffix}"
+
+
+def write_frames(folder: Path, clip: int, frames: int, *, form: str = "full") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame in range(1, frames + 1):
+        (folder / frame_name(clip, frame, form=form)).write_bytes(encode(clip, frame))
+
+
+def write_lists(root: Path, clips: Iterable[Clip], *, layout: str = "release") -> None:
+    """Writes the ten lists: test lists by fold, training lists the union of the others."""
+    clips = list(clips)
+    for split in ("train", "test"):
+        folder = list_folder(root, split, layout=layout)
+        folder.mkdir(parents=True, exist_ok=True)
+        for fold in range(1, 6):
+            rows = [clip for clip in clips if (clip.fold == fold) == (split == "test")]
+            with open(folder / f"set_{fold}.csv", "w", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(("video_name", "label"))
+                writer.writerows((clip.id, clip.label) for clip in rows)
+
+
+def write_noise(folder: Path) -> None:
+    """Adds what operating systems leave behind."""
+    (folder / ".DS_Store").write_bytes(b"\0Bud1")
+    (folder / "._00001_00001.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "Thumbs.db").write_bytes(b"x")
+
+
+def write_tree(
+    root: Path, clips: Iterable[Clip], *, layout: str = "release", form: str = "full"
+) -> None:
+    """Writes clips, lists and operating-system noise in a layout; 16 frames a clip in form f16."""
+    clips = list(clips)
+    for clip in clips:
+        folder = clip_folder(root, clip.id, layout=layout, form=form)
+        write_frames(folder, clip.id, 16 if form == "f16" else clip.frames, form=form)
+    write_noise(clip_folder(root, clips[0].id, layout=layout, form=form))
+    junk = root / "__MACOSX" / "Clip" / f"{clips[0].id:05d}"
+    junk.mkdir(parents=True)
+    write_noise(junk)
+    write_lists(root, clips, layout=layout)

@@ -1,0 +1,1 @@
+"""DFEW: seven expressions in 11,697 film clips, five official folds."""

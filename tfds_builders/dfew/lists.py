@@ -1,0 +1,156 @@
+"""Reads DFEW's split lists and checks them against each other.
+
+`set_k.csv` has the header `video_name,label`; names are clip ids 1..16372 without padding, labels
+are 1 happiness, 2 sadness, 3 neutral, 4 anger, 5 surprise, 6 disgust, 7 fear. The five test lists
+are disjoint; the training list of a fold is the union of the other four test lists.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from dfer_jax.errors import UserError
+from tfds_builders.dfew.release import FOLDS, Tree, archive_hint
+
+NUM_LABELS = 7
+LAST_ID = 16372
+"""Clips are numbered 1..16372 (Jiang et al. 2020, release README)."""
+_HEADER = ("video_name", "label")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One clip of the lists: its test fold (1..5) and its label (1..7)."""
+
+    fold: int
+    label: int
+
+
+def read_folds(tree: Tree, *, warnings: list[str]) -> dict[int, Entry]:
+    """Returns fold and label of each clip id, ascending; whatever is wrong joins `tree.problems`.
+
+    Args:
+        tree: the walked release.
+        warnings: receives a line when training lists are absent and so cannot be compared.
+
+    Raises:
+        UserError: if the test list of a fold is absent.
+    """
+    absent = [fold for fold in FOLDS if ("test", fold) not in tree.lists]
+    if absent:
+        names = ", ".join(f"set_{fold}.csv" for fold in absent)
+        raise UserError(
+            f"{tree.root} lacks DFEW's test lists {names}: extract EmoLabel_DataSplit/"
+            f"test(single_labeled).zip there{archive_hint(tree)}"
+        )
+    known = len(tree.problems)
+    tests = {fold: _read_one(tree, "test", fold) for fold in FOLDS}
+    entries = _merge(tests, tree.problems)
+    tests_sound = len(tree.problems) == known  # else every training list would look wrong
+    without_train = []
+    for fold in FOLDS:
+        if ("train", fold) not in tree.lists:
+            without_train.append(fold)
+            continue
+        known = len(tree.problems)
+        train = _read_one(tree, "train", fold)
+        if tests_sound and len(tree.problems) == known:
+            _compare(fold, train, entries, tree.problems)
+    if without_train:
+        folds = ", ".join(map(str, without_train))
+        warnings.append(f"no training list of fold {folds}: not compared with the other test lists")
+    return dict(sorted(entries.items()))
+
+
+def _read_one(tree: Tree, split: str, fold: int) -> dict[int, int]:
+    """Reads the list of a split and fold; copies must be equal."""
+    first, *copies = tree.lists[split, fold]
+    rows = read_list(first, name=tree.relative(first), problems=tree.problems)
+    for copy in copies:
+        if copy.read_bytes() != first.read_bytes():
+            tree.problems.append(
+                f"{tree.relative(first)} and {tree.relative(copy)} are both the {split} list of "
+                f"fold {fold} but differ: remove one"
+            )
+    return rows
+
+
+def read_list(path: Path, *, name: str, problems: list[str]) -> dict[int, int]:
+    """Returns label (1..7) by clip id of one list; wrong rows are left out and join `problems`."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = [(line, row) for line, row in enumerate(csv.reader(text.splitlines()), 1) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problems.append(f"{name}: cannot be read as a table ({error})")
+        return {}
+    header = tuple(cell.strip().lower() for cell in table[0][1]) if table else ()
+    if header != _HEADER:
+        problems.append(f"{name}: the first line must be 'video_name,label'")
+        return {}
+    labels = [row[1].strip() for _, row in table[1:] if len(row) == 2]
+    if "0" in labels and str(NUM_LABELS) not in labels:
+        problems.append(
+            f"{name}: labels count from 0, the release's from 1 (1 happiness .. 7 fear): use the "
+            "released list"
+        )
+        return {}
+    rows: dict[int, int] = {}
+    lines: dict[int, int] = {}
+    for line, row in table[1:]:
+        clip, label, wrong = _parse(row)
+        if not wrong and clip in rows:
+            wrong = f"clip {clip:05d} is already in line {lines[clip]}"
+            if rows[clip] != label:
+                wrong += f" with label {rows[clip]}, here {label}"
+        if wrong:
+            problems.append(f"{name}, line {line}: {wrong}")
+        else:
+            rows[clip], lines[clip] = label, line
+    return rows
+
+
+def _parse(row: list[str]) -> tuple[int, int, str]:
+    """Returns clip id, label and what is wrong with the row (empty if nothing)."""
+    cells = [cell.strip() for cell in row]
+    if len(cells) != 2:
+        return 0, 0, f"{len(cells)} columns where there should be 2"
+    clip, label = (int(cell) if cell.isascii() and cell.isdigit() else -1 for cell in cells)
+    if not 1 <= clip <= LAST_ID:
+        return 0, 0, f"unknown clip id {cells[0]!r} (ids are 1..{LAST_ID})"
+    if not 1 <= label <= NUM_LABELS:
+        return 0, 0, f"label {cells[1]!r} of clip {clip:05d} is not one of 1..{NUM_LABELS}"
+    return clip, label, ""
+
+
+def _merge(tests: Mapping[int, Mapping[int, int]], problems: list[str]) -> dict[int, Entry]:
+    """Joins the five test lists; a clip in two of them is a problem."""
+    entries: dict[int, Entry] = {}
+    for fold, rows in tests.items():
+        for clip, label in rows.items():
+            first = entries.setdefault(clip, Entry(fold, label))
+            if first.fold != fold:
+                differ = f" with labels {first.label} and {label}" if first.label != label else ""
+                problems.append(
+                    f"clip {clip:05d} is in the test lists of folds {first.fold} and {fold}{differ}"
+                )
+    return entries
+
+
+def _compare(
+    fold: int, train: Mapping[int, int], entries: Mapping[int, Entry], problems: list[str]
+) -> None:
+    """Checks that a training list is the union of the other folds' test lists."""
+    expected = {clip: entry.label for clip, entry in entries.items() if entry.fold != fold}
+    where = f"the training list of fold {fold}"
+    for clip in sorted(train.keys() | expected.keys()):
+        if clip not in train:
+            problems.append(f"clip {clip:05d} is absent from {where} but not in its test list")
+        elif clip not in expected:
+            place = "also in its test list" if clip in entries else "in no test list"
+            problems.append(f"clip {clip:05d} is in {where} and {place}")
+        elif train[clip] != expected[clip]:
+            problems.append(
+                f"clip {clip:05d} has label {train[clip]} in {where}, {expected[clip]} in the test "
+                f"list of fold {entries[clip].fold}"
+            )

@@ -1,0 +1,200 @@
+"""Finds DFEW's clip folders and split lists wherever the user extracted the archives.
+
+Consumers keep the release in many nestings (`Clip/clip_224x224/00001`, doubled folders, part
+folders, several download roots), so nothing here depends on one: a bounded walk looks for the two
+things that never change, folders named with five digits and files `set_1.csv` .. `set_5.csv` below
+a folder whose name starts with `train` or `test`.
+"""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dfer_jax.errors import UserError
+
+FOLDS = (1, 2, 3, 4, 5)
+FOLDER_OF_FORM = {"full": "clip_224x224", "f16": "clip_224x224_16f"}
+"""The frame forms that can be built, and the release's folder of each."""
+FRAMES_16F = 16
+
+_MAX_DEPTH = 8  # folders below the root; the deepest nesting known puts clip folders at 7
+_MAX_FOLDERS = 50_000  # not counting clip folders; the release has under 40
+_CLIP_FOLDER = re.compile(r"\d{5}")
+_LIST = re.compile(r"set_?([1-5])\.csv", re.IGNORECASE)
+_SPLIT_FOLDER = re.compile(r"(train|test)\b", re.IGNORECASE)
+_NAMED_16F = re.compile(r"16[ _-]?f", re.IGNORECASE)
+
+
+@dataclasses.dataclass
+class Tree:
+    """What a walk over the user's folder found; paths are absolute."""
+
+    root: Path
+    clips: list[Path] = dataclasses.field(default_factory=list)
+    lists: dict[tuple[str, int], list[Path]] = dataclasses.field(default_factory=dict)
+    zips: list[Path] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+    def relative(self, path: Path) -> str:
+        """Returns `path` as the user sees it inside the root."""
+        return str(path.relative_to(self.root))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is an operating system's own (`.DS_Store`, `._00001`, `__MACOSX`)."""
+    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+
+
+def escapes(path: str | Path, root: Path) -> bool:
+    """Whether a symbolic link leads out of `root` (an absolute path without links)."""
+    return not Path(os.path.realpath(path)).is_relative_to(root)
+
+
+def walk(root: Path) -> Tree:
+    """Walks the user's folder to a bounded depth, without entering clip folders.
+
+    Args:
+        root: the folder given as `manual_dir`.
+
+    Raises:
+        UserError: if the folder has so many subfolders that it cannot be the release.
+    """
+    tree = Tree(root=root.resolve())
+    visited = {tree.root}
+    stack = [(tree.root, 0)]
+    while stack:
+        folder, depth = stack.pop()
+        for entry in _scan(folder, tree):
+            path = Path(entry.path)
+            if not entry.is_dir():
+                _note_file(path, tree)
+            elif entry.is_symlink() and escapes(path, tree.root):
+                tree.problems.append(
+                    f"{tree.relative(path)}: a link to {os.path.realpath(path)}, outside "
+                    "manual_dir; put the folder itself there or pass the folder it leads to"
+                )
+            elif _CLIP_FOLDER.fullmatch(entry.name):
+                tree.clips.append(path)
+            elif depth < _MAX_DEPTH and path.resolve() not in visited:
+                visited.add(path.resolve())
+                stack.append((path, depth + 1))
+        if len(visited) > _MAX_FOLDERS:
+            raise UserError(
+                f"{root} has more than {_MAX_FOLDERS:,} folders besides clips: pass the folder "
+                "that holds the DFEW release alone as manual_dir"
+            )
+    tree.clips.sort()
+    return tree
+
+
+def _scan(folder: Path, tree: Tree) -> Iterator[os.DirEntry[str]]:
+    """Yields a folder's entries by name, without hidden ones; failure is a problem."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        tree.problems.append(f"{tree.relative(folder)}: cannot be read ({error.strerror})")
+        return
+    yield from (entry for entry in found if not is_hidden(entry.name))
+
+
+def _note_file(path: Path, tree: Tree) -> None:
+    """Keeps a file if it is a split list or an archive."""
+    if path.suffix.lower() == ".zip":
+        tree.zips.append(path)
+    match = _LIST.fullmatch(path.name)
+    if not match:
+        return
+    above = path.relative_to(tree.root).parts[:-1]
+    splits = [found for name in above if (found := _SPLIT_FOLDER.match(name))]
+    if splits:
+        tree.lists.setdefault((splits[-1][1].lower(), int(match[1])), []).append(path)
+
+
+def clip_folders(tree: Tree, form: str) -> dict[int, Path]:
+    """Returns the folder of each clip id in one form; a second folder of an id is a problem.
+
+    The form of a folder comes from the names above it (`..16f..` or not); where they say nothing,
+    from the files of the clips: `1.jpg` .. `16.jpg` in each is the 16-frame form.
+
+    Args:
+        tree: the walked release; ids with two folders are added to its `problems`.
+        form: a key of `FOLDER_OF_FORM`.
+
+    Raises:
+        UserError: if there is no clip folder, or only folders of the other form.
+    """
+    if not tree.clips:
+        raise UserError(
+            f"{tree.root} has no DFEW clip folders (00001, 00002, ...): extract "
+            f"{FOLDER_OF_FORM[form]} there{archive_hint(tree)}"
+        )
+    by_form: dict[str, list[Path]] = {"full": [], "f16": []}
+    unnamed = []
+    for path in tree.clips:
+        named = _form_by_name(path, tree.root)
+        (by_form[named] if named else unnamed).append(path)
+    if unnamed:
+        by_form["f16" if look_like_16f(unnamed) else "full"] += unnamed
+    other = "f16" if form == "full" else "full"
+    if by_form["full"] and form == "full" and look_like_16f(by_form["full"]):
+        raise UserError(
+            f"the clip folders in {by_form['full'][0].parent} hold 1.jpg .. 16.jpg each, the "
+            f"16-frame form of DFEW: build dfew/f16, or extract {FOLDER_OF_FORM['full']} to build "
+            "dfew/full"
+        )
+    if not by_form[form]:
+        raise UserError(
+            f"{tree.root} holds only the form {FOLDER_OF_FORM[other]} of DFEW: build dfew/{other}, "
+            f"or extract {FOLDER_OF_FORM[form]} there to build dfew/{form}{archive_hint(tree)}"
+        )
+    return _by_id(by_form[form], tree)
+
+
+def _form_by_name(clip: Path, root: Path) -> str | None:
+    """Returns the form that the folders above a clip name, if they do."""
+    for names in (clip.relative_to(root).parts[:-1], (root.name,)):
+        if any(_NAMED_16F.search(name) for name in names):
+            return "f16"
+        if any("224x224" in name for name in names):
+            return "full"
+    return None
+
+
+def look_like_16f(clips: Sequence[Path]) -> bool:
+    """Whether the first twenty non-empty clip folders hold files 1 .. 16 and nothing else."""
+    checked = 0
+    for clip in clips:
+        stems = {file.stem for file in clip.iterdir() if not is_hidden(file.name)}
+        if stems:
+            if stems != {str(number) for number in range(1, FRAMES_16F + 1)}:
+                return False
+            checked += 1
+        if checked == 20:
+            break
+    return checked > 0
+
+
+def _by_id(clips: Sequence[Path], tree: Tree) -> dict[int, Path]:
+    folders: dict[int, Path] = {}
+    for path in clips:
+        first = folders.setdefault(int(path.name), path)
+        if first != path:
+            tree.problems.append(
+                f"clip {path.name} has two folders, {tree.relative(first)} and "
+                f"{tree.relative(path)}: remove one"
+            )
+    return folders
+
+
+def archive_hint(tree: Tree) -> str:
+    """Returns a clause about archives that lie in the folder, or nothing."""
+    if not tree.zips:
+        return ""
+    more = f" and {len(tree.zips) - 1} more" if len(tree.zips) > 1 else ""
+    return (
+        f"; {tree.relative(sorted(tree.zips)[0])}{more} must be extracted first, "
+        "with the password that came with the grant"
+    )
