@@ -1,4 +1,4 @@
-"""What lies around the head and between it and the file: background, occluder, blur, noise, JPEG."""
+"""What lies around the head and between it and the file: background, occluder, lens and JPEG."""
 
 import dataclasses
 
@@ -134,8 +134,8 @@ def record(person: render.Person, coefficients: np.ndarray, views, camera: Camer
     for i, view in enumerate(views):
         light = dataclasses.replace(
             camera.light,
-            key=camera.light.key * camera.flicker[i],
-            ambient=camera.light.ambient * camera.flicker[i],
+            key=camera.light.key * float(camera.flicker[i]),
+            ambient=camera.light.ambient * float(camera.flicker[i]),
         )
         color, coverage = render.render_head(person, coefficients[i], view, light)
         image = color + (1 - coverage) * camera.background
@@ -160,11 +160,14 @@ def _expose(image: np.ndarray, camera: Camera, rng: np.random.Generator) -> np.n
     """Returns uint8 RGB [SIZE, SIZE, 3]: blur, colour, gamma, sensor noise."""
     if camera.blur > 0.2:
         image = cv2.GaussianBlur(image, (0, 0), camera.blur)
-    grey = image.mean(2, keepdims=True)
-    image = grey + np.float32(camera.saturation) * (image - grey)
-    image = np.maximum(image, 0) ** np.float32(camera.gamma)
-    image += np.float32(camera.noise) * rng.standard_normal(image.shape, np.float32)
-    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    grain = np.float32(camera.noise) * rng.standard_normal(grey.shape, np.float32)
+    keep = np.float32(camera.saturation)
+    image = keep * image + ((1 - keep) * grey + grain)[..., None]
+    levels = (255 * np.linspace(0, 1, 256) ** camera.gamma + 0.5).astype(np.uint8)
+    return cv2.LUT(
+        (np.clip(image, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8), levels
+    )
 
 
 def _encode(image: np.ndarray, quality: int) -> bytes:

@@ -30,7 +30,8 @@ class Head:
         units: float32 [u, v, 3], the displacement of each expression unit at weight 1.
         identity_index: target name -> row of `identity`.
         identity: float32 [i, v, 3].
-        incident: int64 [v, n], faces around each vertex, padded with the number of faces.
+        incident: int64 [3 f], the faces around vertex 0, then those around vertex 1, ...
+        incident_start: int64 [v], where each vertex's faces start in `incident`.
     """
 
     vertices: np.ndarray
@@ -44,6 +45,7 @@ class Head:
     identity_index: dict[str, int]
     identity: np.ndarray
     incident: np.ndarray
+    incident_start: np.ndarray
 
 
 @functools.cache
@@ -65,33 +67,20 @@ def load_head() -> Head:
         units=asset["units"] * np.float32(_TARGET_STEP),
         identity_index={str(name): i for i, name in enumerate(asset["identity_names"])},
         identity=asset["identity"] * np.float32(_TARGET_STEP),
-        incident=_incident_faces(triangles, len(skin)),
+        incident=np.argsort(triangles.ravel(), kind="stable") // 3,
+        incident_start=np.searchsorted(np.sort(triangles.ravel()), np.arange(len(skin))),
     )
-
-
-def _incident_faces(triangles: np.ndarray, vertices: int) -> np.ndarray:
-    """Returns int64 [v, n]: the faces around each vertex, padded with the number of faces."""
-    corner = triangles.ravel()
-    order = np.argsort(corner, kind="stable")
-    valence = np.bincount(corner, minlength=vertices)
-    start = np.cumsum(valence) - valence
-    table = np.full((vertices, valence.max()), len(triangles))
-    slot = np.arange(len(corner)) - np.repeat(start, valence)
-    table[corner[order], slot] = order // 3
-    return table
 
 
 def vertex_normals(vertices: np.ndarray, head: Head) -> np.ndarray:
     """Returns unit normals float32 [v, 3], weighted by the area of the faces around."""
     a, b, c = (vertices.take(head.triangles[:, i], axis=0) for i in range(3))
     u, v = b - a, c - a
-    faces = np.zeros((len(head.triangles) + 1, 3), np.float32)
-    faces[:-1, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
-    faces[:-1, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
-    faces[:-1, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-    normals = faces.take(head.incident[:, 0], axis=0)
-    for i in range(1, head.incident.shape[1]):
-        normals += faces.take(head.incident[:, i], axis=0)
+    faces = np.empty((len(head.triangles), 3), np.float32)
+    faces[:, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
+    faces[:, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
+    faces[:, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    normals = np.add.reduceat(faces.take(head.incident, axis=0), head.incident_start, axis=0)
     length = np.sqrt(np.einsum("vi,vi->v", normals, normals))
     return normals / np.maximum(length, 1e-12)[:, None]
 

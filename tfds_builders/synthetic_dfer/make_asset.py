@@ -33,7 +33,7 @@ _PARTS = {  # group of the OBJ file -> part number stored per vertex; 0 is skin
     "helper-r-eyelashes-2": 5,
 }
 _MASKS = ("lips", "eyelids", "inside-mouth")
-# Pairs of opposite targets, both halves stored; "?" stands for the left and the right side together.
+# Pairs of opposite targets, both halves stored; "?" stands for both sides of the face, added up.
 _LOCAL = {
     "head": "head-angle-in/out head-fat-decr/incr head-scale-horiz-decr/incr "
     "head-scale-vert-decr/incr head-oval head-round head-rectangular head-square "

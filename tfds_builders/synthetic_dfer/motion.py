@@ -104,7 +104,7 @@ def _gaze(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def _brow_flash(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Returns unit weights [frames, u] of a brief, slight brow movement, in a third of the clips."""
+    """Returns unit weights [frames, u] of a brief, slight brow movement, in a third of clips."""
     amount = rng.uniform(0.1, 0.35) * (rng.random() < 0.33)
     middle, width = rng.uniform(0, frames), rng.uniform(1, 3)
     bump = amount * np.exp(-0.5 * ((np.arange(frames) - middle) / width) ** 2)

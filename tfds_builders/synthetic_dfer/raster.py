@@ -25,37 +25,41 @@ def rasterize(
         width: columns of the image, pixels.
 
     Returns:
-        `values` float32 [p, a], the attributes of the nearest face at each pixel drawn on, and
-        `covered` int64 [p], those pixels' flat indices in increasing order.
+        `image` float32 [height, width, a], the attributes of the nearest face at each pixel
+        (meaningless but finite where nothing was drawn), and `covered` bool [height, width].
     """
     triangles, edges = _front_edges(points, triangles)
-    y = points[:, 1].take(triangles)
-    top = np.ceil(y.min(1) - 0.5).clip(0, height).astype(np.int64)
-    bottom = np.ceil(y.max(1) - 0.5).clip(0, height).astype(np.int64)
+    top, bottom = _pixel_range(points[:, 1], triangles, height)
+    left, right = _pixel_range(points[:, 0], triangles, width)
+    drawn = np.flatnonzero((top < bottom) & (left < right))  # most faces touch a pixel centre
+    triangles, top, bottom = triangles.take(drawn, axis=1), top.take(drawn), bottom.take(drawn)
+    edges = [[c.take(drawn) for c in edge] for edge in edges]
     face, row = _ranges(top, bottom)
     first, last = _spans([[c.take(face) for c in edge] for edge in edges], row, width)
     span, x = _ranges(first, last)
     row, face = row.take(span), face.take(span)
     pixel = row * width + x
-    z = _affine(_planes(depth.take(triangles)[..., None], edges), face, x, row)[:, 0]
+    z = _affine(_planes(depth[:, None], triangles, edges), face, x, row)[:, 0]
     nearest = np.full(height * width, -np.inf, np.float32)
     np.maximum.at(nearest, pixel, z)
     front = np.flatnonzero(z == nearest.take(pixel))
     sample = np.full(height * width, -1)
     sample[pixel.take(front)] = front  # of exactly equal depths the later face stays
-    covered = np.flatnonzero(sample >= 0)
-    sample = sample.take(covered)
-    planes = _planes(attributes.take(triangles, axis=0), edges)
-    return _affine(planes, face.take(sample), x.take(sample), row.take(sample)), covered
+    covered = (sample >= 0).reshape(height, width)
+    face = face.take(sample) if len(face) else np.zeros(0, np.int64)
+    row, x = (grid.ravel() for grid in np.indices((height, width)))
+    image = _affine(_planes(attributes, triangles, edges), face, x, row)
+    return image.reshape(height, width, -1), covered
 
 
 def _front_edges(points, triangles):
     """Returns the front faces and their barycentric coordinates as functions a x + b y + c.
 
-    The second value is three lists (one per corner) of float32 [f] arrays a, b, c.
+    The faces are int64 [3, f]; the edges three lists (one per corner) of float32 [f] a, b, c.
     """
-    x = [points[:, 0].take(triangles[:, i]) for i in range(3)]
-    y = [points[:, 1].take(triangles[:, i]) for i in range(3)]
+    corners = np.ascontiguousarray(triangles.T)
+    x = [points[:, 0].take(corner) for corner in corners]
+    y = [points[:, 1].take(corner) for corner in corners]
     area = (x[2] - x[0]) * (y[1] - y[0]) - (x[1] - x[0]) * (y[2] - y[0])
     front = np.flatnonzero(area > 1e-6)
     scale = -1 / area.take(front)
@@ -64,7 +68,15 @@ def _front_edges(points, triangles):
     for j, k in ((1, 2), (2, 0), (0, 1)):
         a, b, c = y[j] - y[k], x[k] - x[j], x[j] * y[k] - x[k] * y[j]
         edges.append([a * scale, b * scale, c * scale])
-    return triangles.take(front, axis=0), edges
+    return corners.take(front, axis=1), edges
+
+
+def _pixel_range(position, triangles, size):
+    """Returns the half-open range of pixel centres each face may touch along one axis."""
+    a, b, c = position.take(triangles)
+    low = np.ceil(np.minimum(np.minimum(a, b), c) - np.float32(0.5))
+    high = np.ceil(np.maximum(np.maximum(a, b), c) - np.float32(0.5))
+    return (np.clip(bound, 0, size).astype(np.int64) for bound in (low, high))
 
 
 def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,9 +103,16 @@ def _spans(edges, row, width):
     return left.astype(np.int64), np.maximum(right, 0).astype(np.int64)
 
 
-def _planes(corners, edges):
-    """Returns the coefficients a, b, c, float32 [f, k] each, of per-corner values [f, 3, k]."""
-    return [sum(corners[:, i] * edges[i][j][:, None] for i in range(3)) for j in range(3)]
+def _planes(attributes, triangles, edges):
+    """Returns the coefficients a, b, c, float32 [f, k] each, of attributes [v, k] over the faces."""
+    corners = [attributes.T.take(corner, axis=1) for corner in triangles]
+    planes = []
+    for j in range(3):
+        plane = corners[0] * edges[0][j]
+        plane += corners[1] * edges[1][j]
+        plane += corners[2] * edges[2][j]
+        planes.append(np.ascontiguousarray(plane.T))
+    return planes
 
 
 def _affine(planes, face, x, row):

@@ -126,13 +126,13 @@ def render_head(
         _project(turned, view), turned[:, 2], head.triangles, attributes, height=side, width=side
     )
     lines = expression.draw_lines(coefficients, strength=person.fold)
-    color = _look_up(person.texture, drawn[:, :2]) * drawn[:, 2:5]
-    color *= _look_up(lines, drawn[:, :2])
-    image = np.zeros((side * side, 4), np.float32)
-    image[covered, :3] = np.clip(color + drawn[:, 5:], 0, 1)
-    image[covered, 3] = 1
-    small = cv2.resize(image.reshape(side, side, 4), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return small[..., :3], small[..., 3:]
+    mask = covered.astype(np.float32)
+    light_map, gloss_map = drawn[..., 2:5], drawn[..., 5]
+    color = _look_up(person.texture, drawn) * light_map
+    color = color * (_look_up(lines, drawn) * mask)[..., None] + (gloss_map * mask)[..., None]
+    image = np.dstack([color, mask])
+    small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return np.minimum(small[..., :3], 1), small[..., 3:]
 
 
 def _mouth_shadow(vertices: np.ndarray, head: face.Head) -> np.ndarray:
@@ -184,11 +184,8 @@ def _gloss(normals: np.ndarray, person: Person, light: Light) -> np.ndarray:
     return (light.key * person.shine * np.maximum(facing, 0) ** 16)[:, None]
 
 
-def _look_up(texture: np.ndarray, uv: np.ndarray) -> np.ndarray:
-    """Returns the texture at points [p, 2] in texels (bilinear): float32 [p, 3] or [p, 1]."""
-    columns = 128  # remap limits the sides of its output to 32767
-    padded = np.zeros((-(-len(uv) // columns) * columns, 2), np.float32)
-    padded[: len(uv)] = uv - np.float32(0.5)
-    grid = padded.reshape(-1, columns, 2)
-    values = cv2.remap(texture, grid, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return values.reshape(grid.shape[0] * columns, -1)[: len(uv)]
+def _look_up(texture: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Returns the texture (bilinear) at the texel positions in the first channels of `drawn`."""
+    u = drawn[..., 0] - np.float32(0.5)
+    v = drawn[..., 1] - np.float32(0.5)
+    return cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -166,10 +166,8 @@ def skin_map() -> SkinMap:
     drawn, covered = raster.rasterize(
         uv, radius, head.triangles[outer], values, height=SKIN_HEIGHT, width=WIDTH
     )
-    image = np.full((SKIN_HEIGHT * WIDTH, 5), -9, np.float32)
-    image[:, 3:] = 0
-    image[covered] = drawn
-    x, y, z, lips, eyelids = np.moveaxis(image.reshape(SKIN_HEIGHT, WIDTH, 5), -1, 0)
+    nowhere = np.array([-9, -9, -9, 0, 0], np.float32)
+    x, y, z, lips, eyelids = np.moveaxis(np.where(covered[..., None], drawn, nowhere), -1, 0)
     angle = (np.arange(WIDTH, dtype=np.float32) + 0.5 - WIDTH / 2) * (2 * np.pi / WIDTH)
     angle = np.broadcast_to(angle, x.shape)
     return SkinMap(x=x, y=y, z=z, angle=angle, lips=lips, eyelids=eyelids)
