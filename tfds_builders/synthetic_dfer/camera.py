@@ -65,8 +65,8 @@ def sample_camera(rng: np.random.Generator, *, frames: int) -> Camera:
     light = render.Light(
         direction=(float(rng.uniform(-1, 1)), float(rng.uniform(0, 0.9)), 1.0),
         color=(float(1 + warm), 1.0, float(1 - warm)),
-        key=float(rng.uniform(0.45, 0.8)),
-        ambient=float(rng.uniform(0.22, 0.48)),
+        key=float(rng.uniform(0.5, 0.9)),
+        ambient=float(rng.uniform(0.28, 0.5)),
     )
     drift = rng.uniform(-0.12, 0.12) * np.linspace(-0.5, 0.5, frames)
     return Camera(
@@ -75,7 +75,7 @@ def sample_camera(rng: np.random.Generator, *, frames: int) -> Camera:
         background=_background(rng),
         occluder=_occluder(rng, frames) if rng.random() < 0.2 else None,
         blur=float(max(0, rng.uniform(-0.4, 0.9))),
-        noise=float(rng.uniform(0, 0.022)),
+        noise=float(rng.uniform(0, 0.016)),
         gamma=float(rng.uniform(0.85, 1.2)),
         saturation=float(rng.uniform(0.5, 1) if rng.random() < 0.9 else 0),
         quality=int(rng.integers(55, 96)),
@@ -84,7 +84,7 @@ def sample_camera(rng: np.random.Generator, *, frames: int) -> Camera:
 
 
 def _background(rng: np.random.Generator) -> np.ndarray:
-    """Returns a blurred room: a gradient and a few boxes and discs."""
+    """Returns a blurred room (a gradient, a few boxes and discs) and the person's shoulders."""
     top, bottom = rng.uniform(0.05, 0.8, (2, 3)).astype(np.float32)
     grey = rng.uniform(0.3, 0.9)
     ramp = np.linspace(0, 1, SIZE, dtype=np.float32)[:, None, None]
@@ -97,6 +97,8 @@ def _background(rng: np.random.Generator) -> np.ndarray:
         else:
             cv2.circle(image, (x, y), size // 2, color, -1)
     image = cv2.GaussianBlur(image, (0, 0), rng.uniform(1.5, 8))
+    shirt = tuple(map(float, rng.uniform(0.05, 0.8, 3)))
+    cv2.ellipse(image, (SIZE // 2, SIZE + 12), (64, 24), 0, 0, 360, shirt, -1, cv2.LINE_AA)
     return image + np.float32(grey) * (image.mean(2, keepdims=True) - image)
 
 

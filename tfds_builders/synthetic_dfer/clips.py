@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import hashlib
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -108,7 +109,7 @@ def _draw_peak(rng: np.random.Generator, peaks) -> float:
     return float(rng.uniform(*peaks[choice][1]))
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=4)
 def make_person(seed_name: str, identity: int) -> render.Person:
     """Returns the person with a number."""
     rng = _generator(seed_name, "identity", identity)
@@ -141,22 +142,36 @@ def make_clip(plan: ClipPlan) -> dict[str, object]:
     }
 
 
-def make_clips(plans: Sequence[ClipPlan], *, processes: int) -> Iterator[dict[str, object]]:
-    """Yields the examples of `plans` in order, made by so many processes (1: in this one).
+def _start_process() -> None:
+    """Keeps a rendering process to one core, and leaves Ctrl-C to the process that started it."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    At most a few clips per process are held at a time.
+
+def _make_clips_of_one(plans: Sequence[ClipPlan]) -> list[dict[str, object]]:
+    return [make_clip(plan) for plan in plans]
+
+
+def make_clips(plans: Sequence[ClipPlan], *, processes: int) -> Iterator[dict[str, object]]:
+    """Yields the examples of `plans`, person by person, made by so many processes (1: in this one).
+
+    At most the clips of a few people per process are held at a time.
     """
+    people = collections.defaultdict(list)
+    for plan in plans:
+        people[plan.seed_name, plan.identity].append(plan)
     if processes == 1:
-        yield from map(make_clip, plans)
+        for group in people.values():
+            yield from map(make_clip, group)
         return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
-        processes, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)
+        processes, mp_context=context, initializer=_start_process
     ) as pool:
         pending = collections.deque()
-        for plan in plans:
-            pending.append(pool.submit(make_clip, plan))
-            if len(pending) > 8 * processes:
-                yield pending.popleft().result()
+        for group in people.values():
+            pending.append(pool.submit(_make_clips_of_one, group))
+            if len(pending) > 3 * processes:
+                yield from pending.popleft().result()
         while pending:
-            yield pending.popleft().result()
+            yield from pending.popleft().result()

@@ -20,12 +20,12 @@ def rasterize(
             dropped, as are degenerate ones.
         depth: float32 [v], larger is nearer.
         triangles: int64 [f, 3].
-        attributes: float32 [v, a].
+        attributes: float32 [a, v].
         height: rows of the image, pixels.
         width: columns of the image, pixels.
 
     Returns:
-        `image` float32 [height, width, a], the attributes of the nearest face at each pixel
+        `image` float32 [a, height, width], the attributes of the nearest face at each pixel
         (meaningless but finite where nothing was drawn), and `covered` bool [height, width].
     """
     triangles, edges = _front_edges(points, triangles)
@@ -39,7 +39,7 @@ def rasterize(
     span, x = _ranges(first, last)
     row, face = row.take(span), face.take(span)
     pixel = row * width + x
-    z = _affine(_planes(depth[:, None], triangles, edges), face, x, row)[:, 0]
+    z = _affine(_planes([depth], triangles, edges), face, x, row)[0]
     nearest = np.full(height * width, -np.inf, np.float32)
     np.maximum.at(nearest, pixel, z)
     front = np.flatnonzero(z == nearest.take(pixel))
@@ -49,7 +49,7 @@ def rasterize(
     face = face.take(sample) if len(face) else np.zeros(0, np.int64)
     row, x = (grid.ravel() for grid in np.indices((height, width)))
     image = _affine(_planes(attributes, triangles, edges), face, x, row)
-    return image.reshape(height, width, -1), covered
+    return image.reshape(-1, height, width), covered
 
 
 def _front_edges(points, triangles):
@@ -104,22 +104,21 @@ def _spans(edges, row, width):
 
 
 def _planes(attributes, triangles, edges):
-    """Returns the coefficients a, b, c, float32 [f, k] each, of attributes [v, k] over the faces."""
-    corners = [attributes.T.take(corner, axis=1) for corner in triangles]
+    """Returns for each of k attributes [k, v] its a, b, c over the faces, float32 [f] each."""
     planes = []
-    for j in range(3):
-        plane = corners[0] * edges[0][j]
-        plane += corners[1] * edges[1][j]
-        plane += corners[2] * edges[2][j]
-        planes.append(np.ascontiguousarray(plane.T))
+    for attribute in attributes:
+        corners = [attribute.take(corner) for corner in triangles]
+        planes.append([sum(corners[i] * edges[i][j] for i in range(3)) for j in range(3)])
     return planes
 
 
 def _affine(planes, face, x, row):
-    """Returns a x + b y + c of the given faces at pixel centres, float32 [p, k]."""
-    a, b, c = (plane.take(face, axis=0) for plane in planes)
-    a *= (x.astype(np.float32) + np.float32(0.5))[:, None]
-    b *= (row.astype(np.float32) + np.float32(0.5))[:, None]
-    a += b
-    a += c
-    return a
+    """Returns a x + b y + c of the given faces at pixel centres, float32 [k, p]."""
+    x = x.astype(np.float32) + np.float32(0.5)
+    y = row.astype(np.float32) + np.float32(0.5)
+    values = np.empty((len(planes), len(face)), np.float32)
+    for value, (a, b, c) in zip(values, planes, strict=True):
+        np.multiply(a.take(face), x, out=value)
+        value += b.take(face) * y
+        value += c.take(face)
+    return values

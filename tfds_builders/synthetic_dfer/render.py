@@ -120,17 +120,19 @@ def render_head(
     turned = np.einsum("ij,vj->vi", turn, vertices + person.hair)
     lit = _shade(normals, person, light) * depth_tint
     gloss = _gloss(normals, person, light)
-    attributes = np.concatenate([skin.texture_coordinates(), lit, gloss], axis=1)
+    attributes = np.stack([*skin.texture_coordinates().T, *lit.T, gloss])
     side = _SUPERSAMPLED
     drawn, covered = raster.rasterize(
         _project(turned, view), turned[:, 2], head.triangles, attributes, height=side, width=side
     )
     lines = expression.draw_lines(coefficients, strength=person.fold)
+    u, v = drawn[0] - np.float32(0.5), drawn[1] - np.float32(0.5)
     mask = covered.astype(np.float32)
-    light_map, gloss_map = drawn[..., 2:5], drawn[..., 5]
-    color = _look_up(person.texture, drawn) * light_map
-    color = color * (_look_up(lines, drawn) * mask)[..., None] + (gloss_map * mask)[..., None]
-    image = np.dstack([color, mask])
+    dark = _look_up(lines, u, v) * mask
+    shine = drawn[5] * mask
+    planes = cv2.split(_look_up(person.texture, u, v))
+    planes = [p * lit_map * dark + shine for p, lit_map in zip(planes, drawn[2:5], strict=True)]
+    image = cv2.merge([*planes, mask])
     small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return np.minimum(small[..., :3], 1), small[..., 3:]
 
@@ -177,15 +179,13 @@ def _shade(normals: np.ndarray, person: Person, light: Light) -> np.ndarray:
 
 
 def _gloss(normals: np.ndarray, person: Person, light: Light) -> np.ndarray:
-    """Returns the highlight float32 [v, 1] (Blinn, exponent 16)."""
+    """Returns the highlight float32 [v] (Blinn, exponent 16)."""
     half = np.asarray(light.direction, np.float64) / np.linalg.norm(light.direction) + [0, 0, 1]
     half = (half / np.linalg.norm(half)).astype(np.float32)
     facing = normals[:, 0] * half[0] + normals[:, 1] * half[1] + normals[:, 2] * half[2]
-    return (light.key * person.shine * np.maximum(facing, 0) ** 16)[:, None]
+    return light.key * person.shine * np.maximum(facing, 0) ** 16
 
 
-def _look_up(texture: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """Returns the texture (bilinear) at the texel positions in the first channels of `drawn`."""
-    u = drawn[..., 0] - np.float32(0.5)
-    v = drawn[..., 1] - np.float32(0.5)
+def _look_up(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Returns the texture (bilinear) at texel positions float32 [h, w]."""
     return cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

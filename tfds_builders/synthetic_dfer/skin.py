@@ -160,14 +160,12 @@ def skin_map() -> SkinMap:
     uv = texture_coordinates()
     outer &= np.ptp(uv[head.triangles, 0], axis=1) < WIDTH / 2
     radius = np.hypot(head.vertices[:, 0], head.vertices[:, 2] - _AXIS_Z)
-    values = np.concatenate(
-        [head.vertices, head.lips[:, None], head.eyelids[:, None]], axis=1, dtype=np.float32
-    )
+    values = np.stack([*head.vertices.T, head.lips, head.eyelids])
     drawn, covered = raster.rasterize(
         uv, radius, head.triangles[outer], values, height=SKIN_HEIGHT, width=WIDTH
     )
-    nowhere = np.array([-9, -9, -9, 0, 0], np.float32)
-    x, y, z, lips, eyelids = np.moveaxis(np.where(covered[..., None], drawn, nowhere), -1, 0)
+    nowhere = np.array([-9, -9, -9, 0, 0], np.float32)[:, None, None]
+    x, y, z, lips, eyelids = np.where(covered, drawn, nowhere)
     angle = (np.arange(WIDTH, dtype=np.float32) + 0.5 - WIDTH / 2) * (2 * np.pi / WIDTH)
     angle = np.broadcast_to(angle, x.shape)
     return SkinMap(x=x, y=y, z=z, angle=angle, lips=lips, eyelids=eyelids)

@@ -1,5 +1,6 @@
 """The TFDS builder of `synthetic_dfer`: rendered dynamic facial expressions with ground truth."""
 
+import collections
 import dataclasses
 import os
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012
+    DEFAULT_CONFIG_NAME = "tiny"
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticConfig(
             name="tiny",
@@ -168,5 +170,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         # Starting a process takes seconds, so a few clips are made right here.
         processes = self._num_processes if len(plans) > 100 else 1
         examples = clips.make_clips(plans, processes=processes)
+        counts, frames = collections.Counter(), 0
         for example in tqdm(examples, f"render {name}", total=len(plans), unit="clip"):
             yield str(example["clip_id"]), example
+            counts[example["label"]] += 1
+            frames += example["num_frames"]
+        per_class = ", ".join(f"{label} {counts[i]:,}" for i, label in enumerate(CLASSES))
+        print(f"{name}: {len(plans):,} clips, {frames:,} frames ({per_class})")
