@@ -24,17 +24,23 @@ class Clip:
     fold: int
 
 
-def encode(clip: int, frame: int, *, suffix: str = ".jpg") -> bytes:
-    """Returns a 32x48 grey image that says which frame it is."""
+def encode(
+    clip: int, frame: int, *, suffix: str = ".jpg", background: np.ndarray | None = None
+) -> bytes:
+    """Returns an encoded image that says which frame it is, 32x48 or in a background's corner."""
     bits = (clip << 10 | frame) >> np.arange(_BITS)[::-1] & 1
     blocks = (bits * 255).astype(np.uint8).reshape(-1, _COLUMNS)
     image = np.repeat(np.repeat(blocks, _BLOCK, 0), _BLOCK, 1)
+    if background is not None:
+        code, image = image[..., None], background.copy()
+        image[: code.shape[0], : code.shape[1]] = code
     return cv2.imencode(suffix, image)[1].tobytes()
 
 
 def decode(image: np.ndarray) -> tuple[int, int]:
     """Returns (clip id, frame number) of decoded pixels [h, w] or [h, w, 3]."""
-    grey = image.reshape(*image.shape[:2], -1)[..., 0]
+    grey = image.reshape(*image.shape[:2], -1).mean(-1)
+    grey = grey[: _BITS // _COLUMNS * _BLOCK, : _COLUMNS * _BLOCK]  # without the background
     blocks = grey[_BLOCK // 2 :: _BLOCK, _BLOCK // 2 :: _BLOCK].ravel() > 127
     code = int("".join("1" if bit else "0" for bit in blocks), 2)
     return code >> 10, code & 1023
@@ -78,10 +84,18 @@ def frame_name(clip: int, frame: int, *, form: str = "full", suffix: str = ".jpg
     return f"{frame}{suffix}" if form == "f16" else f"{clip:05d}_{frame:05d}{suffix}"
 
 
-def write_frames(folder: Path, clip: int, frames: int, *, form: str = "full") -> None:
+def write_frames(
+    folder: Path,
+    clip: int,
+    frames: int,
+    *,
+    form: str = "full",
+    background: np.ndarray | None = None,
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for frame in range(1, frames + 1):
-        (folder / frame_name(clip, frame, form=form)).write_bytes(encode(clip, frame))
+        data = encode(clip, frame, background=background)
+        (folder / frame_name(clip, frame, form=form)).write_bytes(data)
 
 
 def write_lists(root: Path, clips: Iterable[Clip], *, layout: str = "release") -> None:
@@ -106,13 +120,19 @@ def write_noise(folder: Path) -> None:
 
 
 def write_tree(
-    root: Path, clips: Iterable[Clip], *, layout: str = "release", form: str = "full"
+    root: Path,
+    clips: Iterable[Clip],
+    *,
+    layout: str = "release",
+    form: str = "full",
+    background: np.ndarray | None = None,
 ) -> None:
     """Writes clips, lists and operating-system noise in a layout; 16 frames a clip in form f16."""
     clips = list(clips)
     for clip in clips:
         folder = clip_folder(root, clip.id, layout=layout, form=form)
-        write_frames(folder, clip.id, 16 if form == "f16" else clip.frames, form=form)
+        frames = 16 if form == "f16" else clip.frames
+        write_frames(folder, clip.id, frames, form=form, background=background)
     write_noise(clip_folder(root, clips[0].id, layout=layout, form=form))
     junk = root / "__MACOSX" / "Clip" / f"{clips[0].id:05d}"
     junk.mkdir(parents=True)
