@@ -8,6 +8,7 @@ workers nor where a run was resumed changes it.
 import collections
 import dataclasses
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -25,6 +26,10 @@ T = TypeVar("T")
 # Two threads in each process read and decode a batch each, outside Python's lock for most of the
 # time. Grain's own default would hold 500 batches in memory.
 _READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
+
+# Batches come from workers through pipes, not shared memory: containers often have too little of
+# it, which kills the process, and what is in flight when a run ends is reported as leaked.
+_THROUGH_PIPES = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +117,8 @@ def training_batches(
     steps_per_epoch(len(source), batch_size)
     load = _LoadClip(segments, frames_per_segment, policy, decode_size)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(load)
-    batches = clips.batch(batch_size, drop_remainder=True).repeat()
+    stack = functools.partial(_stack, batch_size=batch_size)
+    batches = clips.batch(batch_size, drop_remainder=True, batch_fn=stack).repeat()
     return _iterate(batches[start_step:num_steps], num_workers)
 
 
@@ -138,8 +144,8 @@ def evaluation_batches(
         UserError: if a frame cannot be decoded.
     """
     load = _LoadClip(segments, frames_per_segment, policy, decode_size)
-    pad = functools.partial(_pad_to, batch_size=batch_size)
-    batches = grain.MapDataset.source(source).map(load).batch(batch_size, batch_fn=pad)
+    stack = functools.partial(_stack, batch_size=batch_size)
+    batches = grain.MapDataset.source(source).map(load).batch(batch_size, batch_fn=stack)
     return _iterate(batches, num_workers)
 
 
@@ -164,40 +170,22 @@ def prefetch_to_device(
     yield from on_the_way
 
 
-def _pad_to(rows: Sequence[dict[str, np.ndarray]], *, batch_size: int) -> Batch:
-    """Stacks rows; missing ones are zeros, False and ""."""
+def _stack(rows: Sequence[dict[str, np.ndarray]], *, batch_size: int) -> Batch:
+    """Stacks rows; what is missing to the batch size is zeros, False and ""."""
     batch = {}
-    for name, first in rows[0].items():
+    for name in rows[0]:
         stacked = np.stack([row[name] for row in rows])
-        batch[name] = np.zeros((batch_size, *first.shape), stacked.dtype)
-        batch[name][: len(rows)] = stacked
+        missing = np.zeros((batch_size - len(rows), *stacked.shape[1:]), stacked.dtype)
+        batch[name] = np.concatenate([stacked, missing]) if len(missing) else stacked
     return batch
 
 
 def _iterate(batches: grain.MapDataset, num_workers: int) -> Iterator[Batch]:
-    """Runs a pipeline, and turns a user's error met in it back into the bare `UserError`."""
-    options = grain.MultiprocessingOptions(num_workers=num_workers)
-    iterator = iter(batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(options))
+    """Runs a pipeline; an exception raised in a worker arrives here as the one it was."""
+    workers = grain.MultiprocessingOptions(num_workers=num_workers)
+    dataset = batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(workers)
+    iterator = iter(grain.experimental.WithOptionsIterDataset(dataset, _THROUGH_PIPES))
     try:
-        for batch in iterator:
-            yield {name: _own_memory(value) for name, value in batch.items()}
-    except Exception as error:
-        cause = _user_error(error)
-        raise error if cause is None else UserError(str(cause)) from None
+        yield from iterator
     finally:
         iterator.close()
-
-
-def _own_memory(array: np.ndarray) -> np.ndarray:
-    """Copies an array out of the memory shared with a worker.
-
-    JAX may use host memory in place, and what is left shared at exit is reported as a leak.
-    """
-    return array if type(array) is np.ndarray else np.array(array, subok=False)
-
-
-def _user_error(error: BaseException | None) -> UserError | None:
-    """Returns the `UserError` among an exception and its causes, or None."""
-    while error is not None and not isinstance(error, UserError):
-        error = error.__cause__ or error.__context__
-    return error
