@@ -29,7 +29,7 @@ def evaluate_checkpoints(config: ml_collections.ConfigDict, workdir: str) -> Non
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
-        selection = "last" if which == "last" else metadata["selection"]
+        selection = metadata["selection"] if which == "best" else _last_is(metadata)
         result = _evaluate(config, variables, sources.test, devices)
         about = _about(config, metadata, name=name, selection=selection, step=step)
         file_name = name if which == "last" else f"{name}.{which}"
@@ -94,9 +94,15 @@ def _about(
     }
 
 
+def _last_is(metadata: dict[str, Any]) -> str:
+    """What the latest checkpoint is: the last epoch of a training run, or imported weights."""
+    return "last" if metadata["source"] == "trained" else "imported"
+
+
 def _in_words(selection: str) -> str:
     return {
         "last": "last epoch",
+        "imported": "imported weights",
         "best on test": "best epoch on test (the papers' protocol)",
         "best on validation": "best epoch on held-out training clips",
     }[selection]

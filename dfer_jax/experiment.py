@@ -185,7 +185,7 @@ def open_sources(config: ml_collections.ConfigDict) -> Sources:
         kept, held_out = carve_validation(
             clip_index(train), fraction=config.data.validation_fraction
         )
-        train, validation = train.subset(kept), train.subset(held_out)
+        train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())
     return Sources(train, validation, test)
 
 
@@ -241,4 +241,4 @@ def _long_enough(config: ml_collections.ConfigDict, source: ClipSource) -> ClipS
     )
     if not len(kept):
         raise UserError(f"data.min_frames={config.data.min_frames} leaves no clip; lower it")
-    return source.subset(kept)
+    return source.subset(kept.tolist())

@@ -42,7 +42,7 @@ class MetricWriter:
             self._tensorboard.add_scalar(name, value, step)
 
 
-def read_metrics(workdir: str) -> list[dict[str, float | None]]:
+def read_metrics(workdir: str) -> list[dict[str, float | int | None]]:
     """Returns the rows of `metrics.jsonl`; a last line cut off by a kill is left out."""
     path = os.path.join(workdir, METRICS_FILE)
     if not os.path.exists(path):

@@ -71,14 +71,23 @@ class Parallel:
         return run
 
     def put(self, batch: dict[str, np.ndarray]) -> dict[str, Array]:
-        """Sends a host batch `[b, ...]` to the devices; on several as `[devices, b / devices, ...]`."""
+        """Sends a batch `[b, ...]` to the devices; to several as `[devices, b / devices, ...]`."""
         if self.axis_name is None:
             return jax.device_put(batch, self.devices[0])
         n = len(self.devices)
-        mesh = Mesh(np.array(self.devices), (self.axis_name,))
-        sharding = NamedSharding(mesh, PartitionSpec(self.axis_name))
         cut = {k: v.reshape(n, v.shape[0] // n, *v.shape[1:]) for k, v in batch.items()}
-        return jax.device_put(cut, sharding)
+        return jax.device_put(cut, self._sharding(self.axis_name))
+
+    def replicate(self, tree: PyTree) -> PyTree:
+        """Places a state on every device, as the compiled step returns it.
+
+        Without this the second step would be compiled anew for its differently placed state.
+        """
+        on_all = self.devices[0] if self.axis_name is None else self._sharding()
+        return jax.device_put(tree, on_all)
+
+    def _sharding(self, *axes: str) -> NamedSharding:
+        return NamedSharding(Mesh(np.array(self.devices), (self.axis_name,)), PartitionSpec(*axes))
 
     def mean(self, tree: PyTree) -> PyTree:
         """Mean over devices; inside a step only."""

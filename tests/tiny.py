@@ -1,0 +1,24 @@
+"""A run that takes seconds: a small network on the small data set of `clip_dataset`."""
+
+from configs import base
+
+
+def config(data_dir):
+    """Returns GCA+IAL with 4 frames of 32x32, 3 steps an epoch, 2 epochs."""
+    tiny = base.get_config()
+    tiny.name = "tiny"
+    tiny.data.dataset = "clip_dataset/truth"
+    tiny.data.data_dir = str(data_dir)
+    tiny.data.segments = 4
+    tiny.data.decode_size = 32
+    tiny.data.num_workers = 0
+    tiny.model.image_size = 32
+    tiny.model.width = 8
+    tiny.model.reduction = 4
+    tiny.optim.learning_rate = 0.01
+    tiny.optim.weight_decay = 1e-3
+    tiny.train.batch_size = 4
+    tiny.train.epochs = 2
+    tiny.train.log_every_steps = 2
+    tiny.eval.batch_size = 4
+    return tiny
