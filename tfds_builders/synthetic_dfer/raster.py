@@ -46,9 +46,10 @@ def rasterize(
     sample = np.full(height * width, -1)
     sample[pixel.take(front)] = front  # of exactly equal depths the later face stays
     covered = (sample >= 0).reshape(height, width)
-    face = face.take(sample) if len(face) else np.zeros(0, np.int64)
+    if not covered.any():
+        return np.zeros((len(attributes), height, width), np.float32), covered
     row, x = (grid.ravel() for grid in np.indices((height, width)))
-    image = _affine(_planes(attributes, triangles, edges), face, x, row)
+    image = _affine(_planes(attributes, triangles, edges), face.take(sample), x, row)
     return image.reshape(-1, height, width), covered
 
 

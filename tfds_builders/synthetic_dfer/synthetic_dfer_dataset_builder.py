@@ -142,7 +142,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 }
             ),
             supervised_keys=None,
-            homepage="https://github.com/naver/anny",
+            homepage="http://www.makehumancommunity.org",
         )
 
     def _split_generators(self, dl_manager):
