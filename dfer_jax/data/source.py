@@ -131,16 +131,25 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
         data_dir: folder the datasets were built into.
 
     Raises:
-        UserError: if the dataset is not built there, or has no such split.
+        UserError: if the dataset is not built there, is damaged, or has no such split.
     """
     source = ClipSource(directory=str(_newest_version(dataset, Path(data_dir))), split=split)
     try:
-        len(source)  # opens it
-    except (ValueError, AssertionError, KeyError) as error:
-        known = ", ".join(source._builder.info.splits)
+        known = list(source._builder.info.splits)
+        names = [part.split("[")[0].strip() for part in split.split("+")]
+        if unknown := [name for name in names if name not in known]:
+            raise UserError(
+                f"{dataset} in {data_dir} has no split {unknown[0]!r}; its splits are "
+                f"{', '.join(known)}, joined by '+'"
+            )
+        source[len(source) - 1]  # opens every file; of a file cut short the end is missing
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
         raise UserError(
-            f"{dataset} in {data_dir} has no clips in split {split!r}; its splits are {known}, "
-            "joined by '+'"
+            f"split {split!r} of {source.directory} cannot be read ({reason}); if the split is "
+            "spelled right, delete that folder and build the dataset again"
         ) from error
     return source
 

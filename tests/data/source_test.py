@@ -82,14 +82,32 @@ def test_the_highest_version_is_opened(tmp_path):
 
 
 def test_what_is_not_there(data_dir, tmp_path):
-    with pytest.raises(UserError, match=r"no clips in split 'fd9'.* are train, test"):
-        open_split(dataset="clip_dataset/plain", split="fd9", data_dir=data_dir)
+    for split in ("fd9", "train+fd9", "fd9[:50%]", ""):
+        with pytest.raises(UserError, match=r"no split '(fd9)?'; its splits are train, test"):
+            open_split(dataset="clip_dataset/plain", split=split, data_dir=data_dir)
+    with pytest.raises(UserError, match="spelled right"):
+        open_split(dataset="clip_dataset/plain", split="train[half]", data_dir=data_dir)
     with pytest.raises(
         UserError, match=r"tfds_builders\.build dfew/full --data_dir .*--manual_dir"
     ):
         open_split(dataset="dfew/full", split="fd1", data_dir=str(tmp_path))
     with pytest.raises(UserError, match=r"build synthetic_dfer/tiny --data_dir [^ ]*`"):
         open_split(dataset="synthetic_dfer/tiny", split="train", data_dir=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("damage", ["cut short", "removed", "metadata"])
+def test_a_half_copied_dataset_is_named(tmp_path, damage):
+    clip_dataset.build(str(tmp_path), "plain")
+    folder = tmp_path / "clip_dataset" / "plain" / "1.0.0"
+    (shard,) = folder.glob("*-train.array_record*")
+    if damage == "cut short":
+        shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
+    elif damage == "removed":
+        shard.unlink()
+    else:
+        (folder / "dataset_info.json").write_text("{")
+    with pytest.raises(UserError, match=r"plain/1\.0\.0 cannot be read .*build the dataset again"):
+        open_split(dataset="clip_dataset/plain", split="train", data_dir=str(tmp_path))
 
 
 def test_tensorflow_and_torch_stay_out(data_dir):
