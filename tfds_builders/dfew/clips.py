@@ -136,9 +136,7 @@ def _wrong_frame(
         return f"is a frame of clip {match['clip']}"
     if entry.is_symlink() and escapes(entry.path, root):
         return "is a link out of manual_dir"
-    if not entry.is_file():
-        return "is not a file"
-    return ""
+    return "" if os.path.isfile(entry.path) else "is not a file"
 
 
 def _note_gaps(clip_id: str, numbered: Mapping[int, str], listing: Listing) -> None:

@@ -79,8 +79,10 @@ def _read_one(tree: Tree, split: str, fold: int) -> dict[int, int]:
 def read_list(path: Path, *, name: str, problems: list[str]) -> dict[int, int]:
     """Returns label (1..7) by clip id of one list; wrong rows are left out and join `problems`."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = [(line, row) for line, row in enumerate(csv.reader(text.splitlines()), 1) if row]
+        text = path.read_text(encoding="utf-8-sig").splitlines()
+        lines_used = [line for line, content in enumerate(text, 1) if content.strip()]
+        rows_used = csv.reader([text[line - 1] for line in lines_used], strict=True)
+        table = list(zip(lines_used, rows_used, strict=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(f"{name}: cannot be read as a table ({error})")
         return {}

@@ -68,13 +68,16 @@ def walk(root: Path) -> Tree:
         folder, depth = stack.pop()
         for entry in _scan(folder, tree):
             path = Path(entry.path)
-            if not entry.is_dir():
-                _note_file(path, tree)
+            is_folder = _is_folder(entry)
+            if not is_folder and not _LIST.fullmatch(entry.name):
+                _note_archive(path, tree)
             elif entry.is_symlink() and escapes(path, tree.root):
                 tree.problems.append(
                     f"{tree.relative(path)}: a link to {os.path.realpath(path)}, outside "
-                    "manual_dir; put the folder itself there or pass the folder it leads to"
+                    "manual_dir; put what it leads to there instead"
                 )
+            elif not is_folder:
+                _note_list(path, tree)
             elif _CLIP_FOLDER.fullmatch(entry.name):
                 tree.clips.append(path)
             elif depth < _MAX_DEPTH and path.resolve() not in visited:
@@ -100,17 +103,26 @@ def _scan(folder: Path, tree: Tree) -> Iterator[os.DirEntry[str]]:
     yield from (entry for entry in found if not is_hidden(entry.name))
 
 
-def _note_file(path: Path, tree: Tree) -> None:
-    """Keeps a file if it is a split list or an archive."""
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link that leads in circles is not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _note_archive(path: Path, tree: Tree) -> None:
     if path.suffix.lower() == ".zip":
         tree.zips.append(path)
-    match = _LIST.fullmatch(path.name)
-    if not match:
-        return
+
+
+def _note_list(path: Path, tree: Tree) -> None:
+    """Keeps a list under its split and fold if a folder above it names the split."""
     above = path.relative_to(tree.root).parts[:-1]
     splits = [found for name in above if (found := _SPLIT_FOLDER.match(name))]
     if splits:
-        tree.lists.setdefault((splits[-1][1].lower(), int(match[1])), []).append(path)
+        fold = int(_LIST.fullmatch(path.name)[1])
+        tree.lists.setdefault((splits[-1][1].lower(), fold), []).append(path)
 
 
 def clip_folders(tree: Tree, form: str) -> dict[int, Path]:
@@ -167,7 +179,10 @@ def look_like_16f(clips: Sequence[Path]) -> bool:
     """Whether the first twenty non-empty clip folders hold files 1 .. 16 and nothing else."""
     checked = 0
     for clip in clips:
-        stems = {file.stem for file in clip.iterdir() if not is_hidden(file.name)}
+        try:
+            stems = {Path(name).stem for name in os.listdir(clip) if not is_hidden(name)}
+        except OSError:
+            continue  # told when the frames are listed
         if stems:
             if stems != {str(number) for number in range(1, FRAMES_16F + 1)}:
                 return False

@@ -54,6 +54,7 @@ def test_accepts_padded_ids_bom_crlf_spaces_and_blank_lines(root):
         ("7,-1", "label '-1' of clip 00007"),
         ("7,Happy", "label 'Happy' of clip 00007"),
         ("7,1,1", "3 columns"),
+        (",", "unknown clip id ''"),
         ("50,1", "clip 00050 is already in line 2"),
     ],
 )

@@ -86,14 +86,23 @@ def test_link_out_of_the_folder_is_a_problem_and_not_followed(tmp_path):
     touch(tmp_path, "outside/00007/x", "root/00001/x")
     (tmp_path / "root" / "clips").symlink_to(tmp_path / "outside")
     (tmp_path / "root" / "00002").symlink_to(tmp_path / "outside" / "00007")
+    (tmp_path / "root" / "test").mkdir()
+    (tmp_path / "root" / "test" / "set_1.csv").symlink_to(tmp_path / "outside" / "00007" / "x")
     tree = release.walk(tmp_path / "root")
     assert [path.name for path in tree.clips] == ["00001"]
-    assert [problem.split(":")[0] for problem in sorted(tree.problems)] == ["00002", "clips"]
+    assert [problem.split(":")[0] for problem in sorted(tree.problems)] == [
+        "00002",
+        "clips",
+        "test/set_1.csv",
+    ]
+    assert not tree.lists
 
 
 def test_link_inside_the_folder_is_followed_once(tmp_path):
     touch(tmp_path, "store/00001/x")
     (tmp_path / "store" / "again").symlink_to(tmp_path)
+    (tmp_path / "store" / "circle").symlink_to(tmp_path / "store" / "circle")
+    (tmp_path / "store" / "broken").symlink_to(tmp_path / "store" / "absent")
     tree = release.walk(tmp_path)
     assert [path.name for path in tree.clips] == ["00001"]
     assert not tree.problems
