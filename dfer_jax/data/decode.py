@@ -9,8 +9,8 @@ from jaxtyping import Int64, UInt8
 from dfer_jax.errors import UserError
 
 _IMREAD = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-_START_OF_SCAN = b"\xff\xda"
-_END_OF_IMAGE = b"\xff\xd9"
+_JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_frames(
@@ -19,7 +19,7 @@ def decode_frames(
     """Decodes the frames at `indices`, each distinct one once, and resizes them.
 
     Args:
-        frames: JPEG images of the clip, any sizes.
+        frames: JPEG or PNG images of the clip, of any size, colour or grey.
         indices: frames wanted, repeats allowed.
         size: side of the square pictures returned, in pixels; the aspect ratio is not kept.
         clip: name of the clip, for the error message.
@@ -28,7 +28,7 @@ def decode_frames(
         RGB in 0..255. Shrinking averages areas, enlarging is bilinear, equal size copies.
 
     Raises:
-        UserError: if a frame is not a whole JPEG image, naming the clip and the frame.
+        UserError: if a frame is not a whole image, naming the clip and the frame.
     """
     clips = np.empty((len(indices), size, size, 3), np.uint8)
     slot_of = {}
@@ -41,24 +41,25 @@ def decode_frames(
     return clips
 
 
-def is_whole_jpeg(data: bytes) -> bool:
-    """Returns whether the data has a JPEG's start and, after its last scan, the end marker.
+def is_whole_image(data: bytes) -> bool:
+    """Returns whether the data start as a JPEG or PNG image and reach that image's end marker.
 
-    OpenCV decodes truncated files silently, their rest grey. The end marker of an embedded
-    thumbnail comes before the scan of the picture itself, so it does not count.
+    OpenCV decodes truncated files silently, their rest grey. A JPEG's end marker has to follow its
+    last scan: that of an embedded thumbnail comes before the scan of the picture itself.
     """
-    end = data.rfind(_END_OF_IMAGE)
-    return data.startswith(b"\xff\xd8") and end > data.rfind(_START_OF_SCAN)
+    if data.startswith(_PNG_START):
+        return data.rfind(b"IEND") > data.rfind(b"IDAT")
+    return data.startswith(_JPEG_START) and data.rfind(_JPEG_END) > data.rfind(_JPEG_SCAN)
 
 
 def _decode(data: bytes, *, place: tuple[int, str]) -> np.ndarray:
     picture = None
-    if is_whole_jpeg(data):
+    if is_whole_image(data):
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), _IMREAD)
     if picture is None:
         raise UserError(
-            f"frame {place[0]} (counted from 0) of clip {place[1]} is not a whole JPEG image; "
-            "replace the file in the release and build the dataset again"
+            f"frame {place[0]} (counted from 0) of clip {place[1]} is not a whole JPEG or PNG "
+            "image; replace the file in the release and build the dataset again"
         )
     return picture
 

@@ -63,18 +63,21 @@ def test_exif_rotation_is_ignored():
     assert clip_dataset.numbers_in(out[0]) == (1, 77)
 
 
-@pytest.mark.parametrize("damage", ["half", "no end marker", "empty", "png", "text"])
+@pytest.mark.parametrize("damage", ["half", "no end marker", "empty", "half png", "bmp", "text"])
 def test_damaged_frames_are_named(photo, damage):
     data = jpeg(photo)
-    png = cv2.imencode(".png", photo)[1].tobytes()
+    png, bmp = (cv2.imencode(kind, photo)[1].tobytes() for kind in (".png", ".bmp"))
     damaged = {
         "half": data[: len(data) // 2],
         "no end marker": data[:-2],
         "empty": b"",
-        "png": png,
+        "half png": png[: len(png) // 2],
+        "bmp": bmp,
         "text": b"<html>",
     }[damage]
-    with pytest.raises(UserError, match=r"^frame 1 .* of clip 00042 is not a whole JPEG image; "):
+    with pytest.raises(
+        UserError, match=r"^frame 1 .* of clip 00042 is not a whole JPEG or PNG image; "
+    ):
         decode.decode_frames([data, damaged], np.array([0, 1]), size=64, clip="00042")
 
 
@@ -83,11 +86,21 @@ def test_a_thumbnail_does_not_hide_a_truncation(photo):
     data = jpeg(photo)
     segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     with_thumbnail = data[:2] + segment + data[2:]
-    assert decode.is_whole_jpeg(with_thumbnail)
-    assert decode.is_whole_jpeg(with_thumbnail + b"\0" * 10)  # padded by a camera or an archive
-    assert not decode.is_whole_jpeg(with_thumbnail[: len(with_thumbnail) - 200])
+    assert decode.is_whole_image(with_thumbnail)
+    assert decode.is_whole_image(with_thumbnail + b"\0" * 10)  # padded by a camera or an archive
+    assert not decode.is_whole_image(with_thumbnail[: len(with_thumbnail) - 200])
 
 
 def test_progressive_jpeg(photo):
     data = jpeg(photo, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert decode.is_whole_jpeg(data) and not decode.is_whole_jpeg(data[:-500])
+    assert decode.is_whole_image(data) and not decode.is_whole_image(data[:-500])
+
+
+def test_png_and_grey_frames(photo):
+    png = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
+    grey = cv2.imencode(".jpg", photo[..., 1])[1].tobytes()
+    out = decode.decode_frames([png, grey], np.array([0, 1]), size=224, clip="c")
+    np.testing.assert_array_equal(out[0], photo)
+    assert (out[1] == out[1][..., :1]).all() and np.abs(
+        out[1, ..., 0] - 1.0 * photo[..., 1]
+    ).mean() < 5

@@ -159,7 +159,9 @@ def test_a_broken_frame_is_one_clear_sentence(data_dir, num_workers):
     with pytest.raises(UserError) as caught:
         evaluation(source, num_workers=num_workers)
     message = str(caught.value)
-    assert message.startswith("frame 3 (counted from 0) of clip 00002 is not a whole JPEG image;")
+    assert message.startswith(
+        "frame 3 (counted from 0) of clip 00002 is not a whole JPEG or PNG image;"
+    )
     assert "\n" not in message and caught.value.__cause__ is None
 
 
