@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from tfds_builders.dfew import images
 from tfds_builders.dfew.lists import Entry
-from tfds_builders.dfew.release import FRAMES_16F, Tree, escapes, is_hidden
+from tfds_builders.dfew.release import FRAMES_16F, Tree, escapes, is_hidden, named_like_16f
 
 _STEM = re.compile(r"(?:(?P<clip>\d{5})[_-]|.*?)(?P<number>\d+)", re.ASCII)
 _READERS = 4  # threads; enough to hide the latency of opening files, few clips held at once
@@ -66,44 +66,39 @@ def list_clips(
         form: `full` or `f16`.
     """
     listing = Listing()
-    named: dict[str, list[str]] = {"id": [], "number": []}  # 00001_00001.jpg or 1.jpg
     for clip, entry in tqdm(entries.items(), desc="listing frames", unit=" clips", leave=False):
         clip_id = f"{clip:05d}"
         if clip not in folders:
             listing.absent.append(clip_id)
             continue
-        frames, style = _list_frames(folders[clip], clip_id, tree, listing)
+        frames = _list_frames(folders[clip], clip_id, tree, listing)
         if not frames:
             listing.empty.append(clip_id)
             continue
-        named[style].append(clip_id)
         if form == "f16" and len(frames) > FRAMES_16F:
             tree.problems.append(
                 f"clip {clip_id} has {len(frames)} frames, the 16-frame form at most {FRAMES_16F}: "
                 "is this the full-length form?"
             )
+        elif form == "full" and named_like_16f(frames):
+            tree.problems.append(
+                f"clip {clip_id} holds 1.jpg .. 16.jpg, the 16-frame form: replace its folder by "
+                "that of clip_224x224"
+            )
         listing.clips.append(Clip(clip_id, entry, folders[clip], frames))
-    fewer, more = sorted(named.values(), key=len)
-    tree.problems.extend(
-        f"clip {clip_id} has file names of another form than most clips: extract it again"
-        for clip_id in (fewer if more else ())
-    )
     return listing
 
 
-def _list_frames(
-    folder: Path, clip_id: str, tree: Tree, listing: Listing
-) -> tuple[tuple[str, ...], str]:
-    """Returns a clip's file names by frame number, and how they are named ("id" or "number")."""
+def _list_frames(folder: Path, clip_id: str, tree: Tree, listing: Listing) -> tuple[str, ...]:
+    """Returns a clip's file names in the order of their frame numbers."""
     numbered: dict[int, str] = {}
-    style = "number"
     where = tree.relative(folder)
     try:
         with os.scandir(folder) as scan:
             found = sorted((entry for entry in scan if not is_hidden(entry.name)), key=_by_name)
     except OSError as error:
         tree.problems.append(f"{where}: cannot be read ({error.strerror})")
-        return (), style
+        return ()
     for entry in found:
         stem, suffix = os.path.splitext(entry.name)
         if suffix.lower() not in images.SUFFIXES:
@@ -116,10 +111,9 @@ def _list_frames(
         if wrong:
             tree.problems.append(f"{where}/{entry.name}: {wrong}")
             continue
-        style = "id" if match["clip"] else "number"
         numbered[int(match["number"])] = entry.name
     _note_gaps(clip_id, numbered, listing)
-    return tuple(numbered[number] for number in sorted(numbered)), style
+    return tuple(numbered[number] for number in sorted(numbered))
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:

@@ -175,16 +175,22 @@ def _form_by_name(clip: Path, root: Path) -> str | None:
     return None
 
 
+def named_like_16f(names: Sequence[str]) -> bool:
+    """Whether a clip's files are named 1 .. 16, as only those of the 16-frame form are."""
+    numbers = {str(number) for number in range(1, FRAMES_16F + 1)}
+    return len(names) == FRAMES_16F and {Path(name).stem for name in names} == numbers
+
+
 def look_like_16f(clips: Sequence[Path]) -> bool:
     """Whether the first twenty non-empty clip folders hold files 1 .. 16 and nothing else."""
     checked = 0
     for clip in clips:
         try:
-            stems = {Path(name).stem for name in os.listdir(clip) if not is_hidden(name)}
+            names = [name for name in os.listdir(clip) if not is_hidden(name)]
         except OSError:
             continue  # told when the frames are listed
-        if stems:
-            if stems != {str(number) for number in range(1, FRAMES_16F + 1)}:
+        if names:
+            if not named_like_16f(names):
                 return False
             checked += 1
         if checked == 20:

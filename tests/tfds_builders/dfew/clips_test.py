@@ -109,12 +109,12 @@ def test_more_than_16_frames_do_not_belong_to_the_16_frame_form(tmp_path):
     assert len(problems) == 1 and "has 17 frames" in problems[0]
 
 
-def test_clips_named_unlike_the_others_are_a_problem(tmp_path):
+def test_a_clip_of_the_16_frame_form_does_not_belong_to_the_full_length_form(tmp_path):
     for clip in (1, 2, 3):
-        dfew_tree.write_frames(tmp_path / f"{clip:05d}", clip, 2)
-    dfew_tree.write_frames(tmp_path / "00004", 4, 2, form="f16")
+        dfew_tree.write_frames(tmp_path / f"{clip:05d}", clip, 16)
+    dfew_tree.write_frames(tmp_path / "00004", 4, 16, form="f16")
     _, problems = list_all(tmp_path, {clip: Entry(1, 1) for clip in (1, 2, 3, 4)})
-    assert len(problems) == 1 and problems[0].startswith("clip 00004 has file names of another")
+    assert len(problems) == 1 and problems[0].startswith("clip 00004 holds 1.jpg .. 16.jpg")
 
 
 def test_read_clips_keeps_order_and_reports_damage(tmp_path):
