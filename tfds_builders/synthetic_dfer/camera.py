@@ -73,7 +73,7 @@ def sample_camera(rng: np.random.Generator, *, frames: int) -> Camera:
         light=light,
         flicker=1 + drift + 0.01 * rng.standard_normal(frames),
         background=_background(rng),
-        occluder=_occluder(rng, frames) if rng.random() < 0.2 else None,
+        occluder=_occluder(rng, frames) if rng.random() < 0.17 else None,
         blur=float(max(0, rng.uniform(-0.4, 0.9))),
         noise=float(rng.uniform(0, 0.016)),
         gamma=float(rng.uniform(0.85, 1.2)),

@@ -78,9 +78,14 @@ def _sides(units: Mapping[str, float]) -> np.ndarray:
     return np.maximum(unit_weights(paired), 1)
 
 
+LINES_TOP, LINES_LEFT = 56, 152
+"""First row and column (texels) of the part of the skin that lines are drawn on: the face."""
+_LINES_BOTTOM, _LINES_RIGHT = 220, 360
+
+
 @functools.cache
 def line_masks() -> np.ndarray:
-    """Returns float32 [lines, SKIN_HEIGHT, WIDTH] in [0, 1]: where each line lies on the skin."""
+    """Returns float32 [lines, rows, columns] in [0, 1]: where on the face each line lies."""
     place = skin.skin_map()
     x, y = np.abs(place.x), place.y
     masks = {
@@ -99,7 +104,8 @@ def line_masks() -> np.ndarray:
         "chin": _line(y + 0.80 - 0.8 * x**2, 0.022) * _window(x, -0.1, 0.18),
     }
     front = np.abs(place.angle) < 1.2
-    return np.stack([np.clip(masks[name], 0, 1) * front for name in _LINE_UNITS])
+    part = np.s_[LINES_TOP:_LINES_BOTTOM, LINES_LEFT:_LINES_RIGHT]
+    return np.stack([np.clip(masks[name], 0, 1)[part] * front[part] for name in _LINE_UNITS])
 
 
 def _line(distance: np.ndarray, half_width: float) -> np.ndarray:
@@ -115,7 +121,9 @@ def _window(value: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def draw_lines(coefficients: np.ndarray, *, strength: float) -> np.ndarray:
-    """Returns the factor by which the skin darkens, float32 [SKIN_HEIGHT, WIDTH] in [0.4, 1].
+    """Returns the factor by which the skin darkens, float32 [rows, columns] in [0.4, 1].
+
+    The part of the skin covered starts at `LINES_TOP`, `LINES_LEFT`; elsewhere the factor is 1.
 
     Args:
         coefficients: float32 [u], the units' weights.

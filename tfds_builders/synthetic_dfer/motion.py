@@ -56,9 +56,9 @@ def sample_motion(rng: np.random.Generator, *, name: str, frames: int, peak_gain
 def _gain_curve(rng: np.random.Generator, frames: int, peak: float) -> tuple[np.ndarray, int]:
     """Returns an onset-apex-offset curve float32 [frames] that reaches `peak`, and its apex."""
     apex = int(rng.integers(1, frames - 1))
-    hold = rng.uniform(0, 0.2) * frames
-    onset = rng.uniform(0.2, 0.6) * frames
-    offset = rng.uniform(0.2, 0.6) * frames
+    hold = rng.uniform(0.1, 0.4) * frames
+    onset = rng.uniform(0.15, 0.5) * frames
+    offset = rng.uniform(0.15, 0.5) * frames
     before = np.clip((apex - np.arange(frames) - hold / 2) / onset, 0, 1)
     after = np.clip((np.arange(frames) - apex - hold / 2) / offset, 0, 1)
     curve = 0.5 + 0.5 * np.cos(np.pi * np.maximum(before, after))
@@ -127,7 +127,7 @@ def _blink(rng: np.random.Generator, coefficients: np.ndarray) -> np.ndarray:
 
 def _views(rng: np.random.Generator, frames: int) -> list[render.View]:
     """Returns the head's pose in every frame: a resting pose and slow motion around it."""
-    rest = rng.normal(0, (0.20, 0.09, 0.05)).clip(-0.5, 0.5)
+    rest = rng.normal(0, (0.16, 0.07, 0.05)).clip(-0.4, 0.4)
     speed = rng.uniform(0.5, 1.5)
     pose = rest + _smooth_noise(rng, frames, speed, 3) * (0.07, 0.045, 0.03)
     shift = rng.normal(0, 0.015, 2) + 0.008 * _smooth_noise(rng, frames, speed, 2)

@@ -20,7 +20,7 @@ class Person:
 
     Attributes:
         face: the shape.
-        texture: float32 [h, w, 3], see `skin.paint`.
+        texture: uint8 [h, w, 3], see `skin.paint`.
         tint: float32 [v, 3], colour factor of parts that the texture leaves white or wrong.
         hair: float32 [v, 3], offset of the hair from the skull, dm.
         shine: float32 [v], strength of the highlight.
@@ -128,10 +128,19 @@ def render_head(
     lines = expression.draw_lines(coefficients, strength=person.fold)
     u, v = drawn[0] - np.float32(0.5), drawn[1] - np.float32(0.5)
     mask = covered.astype(np.float32)
-    dark = _look_up(lines, u, v) * mask
+    dark = cv2.remap(
+        lines,
+        u - np.float32(expression.LINES_LEFT),
+        v - np.float32(expression.LINES_TOP),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=1,
+    )
+    dark *= mask / np.float32(255)
     shine = drawn[5] * mask
-    planes = cv2.split(_look_up(person.texture, u, v))
-    planes = [p * lit_map * dark + shine for p, lit_map in zip(planes, drawn[2:5], strict=True)]
+    skin_color = cv2.remap(person.texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lit_colors = zip(cv2.split(skin_color), drawn[2:5], strict=True)
+    planes = [color * lit_map * dark + shine for color, lit_map in lit_colors]
     image = cv2.merge([*planes, mask])
     small = cv2.resize(image, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return np.minimum(small[..., :3], 1), small[..., 3:]
@@ -184,8 +193,3 @@ def _gloss(normals: np.ndarray, person: Person, light: Light) -> np.ndarray:
     half = (half / np.linalg.norm(half)).astype(np.float32)
     facing = normals[:, 0] * half[0] + normals[:, 1] * half[1] + normals[:, 2] * half[2]
     return light.key * person.shine * np.maximum(facing, 0) ** 16
-
-
-def _look_up(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Returns the texture (bilinear) at texel positions float32 [h, w]."""
-    return cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -172,7 +172,7 @@ def skin_map() -> SkinMap:
 
 
 def paint(look: Look) -> np.ndarray:
-    """Returns the person's texture, float32 RGB [HEIGHT, WIDTH, 3] in [0, 1]."""
+    """Returns the person's texture, uint8 RGB [HEIGHT, WIDTH, 3]."""
     place = skin_map()
     rng = np.random.default_rng(look.seed)
     skin = np.empty((SKIN_HEIGHT, WIDTH, 3), np.float32)
@@ -192,7 +192,7 @@ def paint(look: Look) -> np.ndarray:
     texture[:SKIN_HEIGHT] = skin
     left, top, side = _EYE_TILE
     texture[top - 8 : top + side + 8, left - 8 : left + side + 8] = _eye(look)
-    return np.clip(texture, 0, 1)
+    return (np.clip(texture, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def _blend(image: np.ndarray, color, weight: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from tfds_builders.synthetic_dfer import clips
 _EVEN = (1.0,) * len(CLASSES)
 _DFEW = (2445.0, 1894.0, 2669.0, 2173.0, 1469.0, 145.0, 902.0)
 """Clips per class in DFEW's five folds together, in the order of `CLASSES`: 1.2 % disgust."""
-_CLEAR = ((0.85, (0.6, 1.0)), (0.15, (0.15, 0.6)))
+_CLEAR = ((0.88, (0.8, 1.0)), (0.12, (0.2, 0.8)))
 _UNIFORM = ((1.0, (0.03, 1.0)),)
 _TEST_IDENTITIES_FROM = 10_000  # numbers of test identities start here, whatever the training set
 
