@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
@@ -90,14 +91,15 @@ def probability_gap(
         raise UserError(f"gap eps is {eps}; it must be above 0, or a tie has no finite loss")
     probabilities = nn.softmax(logits.astype(jnp.float32), axis=-1)
     target, rival = _target_and_rival(probabilities, labels)
-    # Both have derivative 0 at a tie: abs by the sign's convention, relu by its own.
-    g = jnp.abs(target - rival) if form == "faithful" else nn.relu(target - rival)
+    gap = target - rival
+    # Both have derivative 0 at a tie: relu by convention, |gap| written so (abs has 1 there).
+    g = gap * jax.lax.stop_gradient(jnp.sign(gap)) if form == "faithful" else nn.relu(gap)
     loss = -jnp.log((g + eps) / (1 + eps))
     return loss if log_base == "e" else loss / math.log(10)
 
 
 def exponential_decay(
-    epoch: Float[Array, ""] | Int[Array, ""] | float, *, amplitude: float, rate: float
+    epoch: Float[Array, ""] | Int[Array, ""] | float | int, *, amplitude: float, rate: float
 ) -> Float[Array, ""]:
     """Returns amplitude * exp(-rate * epoch), the weight of L* over training (epochs from 0).
 

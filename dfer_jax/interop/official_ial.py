@@ -1,0 +1,248 @@
+"""Turns a checkpoint of the released GCA+IAL code into a work directory that evaluates here.
+
+    python -m dfer_jax.interop.official_ial IN OUT
+    python -m dfer_jax.main --config configs/dfew.py --config.fold=1 --workdir OUT --mode eval
+
+IN is a `.pth`, `.pt` or `.tar` file (needs PyTorch; read without unpickling objects), or a
+`.safetensors` or `.npz` file; OUT is a new directory. Names and shapes follow
+github.com/muse1998/IAL-for-Facial-Expression-Recognition at commit 39a24b6.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from absl import app
+from jaxtyping import PyTree
+
+from dfer_jax import checkpoint, errors
+from dfer_jax.errors import UserError, list_some
+from dfer_jax.interop.state_dict import read_state_dict
+from dfer_jax.labels import CLASSES
+from dfer_jax.models.gca_ial import GCAIAL
+
+# The release's parameters that no output depends on, and BatchNorm's step counters.
+_UNUSED = re.compile(
+    r"s_former\.(bias|layer[123]\.0\.(bias[12]|glb\.weight)"
+    r"|layer1\.0\.(AUX_fc\.[01]|gc\.0|fc[12]\.0)\.weight)"
+    r"|.+\.num_batches_tracked"
+)
+_TOP = {
+    "stem_conv1": "s_former.conv1.0",
+    "stem_bn1": "s_former.conv1.1",
+    "stem_conv2": "s_former.conv1.3",
+    "stem_bn2": "s_former.bn1",
+    "layer1": "s_former.layer1.0",
+    "layer2": "s_former.layer2.0",
+    "layer3": "s_former.layer3.0",
+    "aux_layer2_fc1": "s_former.layer2.0.AUX_fc.0",
+    "aux_layer2_fc2": "s_former.layer2.0.AUX_fc.1",
+    "aux_layer3_fc1": "s_former.layer3.0.AUX_fc.0",
+    "aux_layer3_fc2": "s_former.layer3.0.AUX_fc.1",
+    "dynamic0": "s_former.layer4.0",
+    "dynamic1": "s_former.layer4.1",
+    "dynamic2": "s_former.layer4.2",
+    "static_conv": "s_former.patch_embedding.0",
+    "static_bn": "s_former.patch_embedding.1",
+    "static_positions": "s_former.pos_embedding_pos",
+    "static0": "s_former.pos_transformer.layers.0",
+    "static1": "s_former.pos_transformer.layers.1",
+    "temporal_positions": "s_former.pos_embedding",
+    "temporal0": "s_former.temporal_transformer.layers.0",
+    "temporal1": "s_former.temporal_transformer.layers.1",
+    "classifier": "fc_f",
+}
+_INNER = {
+    "conv1": "conv1",
+    "bn1": "bn1",
+    "conv2": "conv2",
+    "bn2": "bn2",
+    "shortcut_conv": "downsample.0",
+    "shortcut_bn": "downsample.1",
+    "gate/kernel": "gc.0.weight",
+    "gate/fc1": "fc1.0",
+    "gate/fc2": "fc2.0",
+    "norm1": "0.fn.norm",
+    "qkv": "0.fn.fn.to_qkv",
+    "attention_out": "0.fn.fn.to_out.0",
+    "norm2": "1.fn.norm",
+    "mlp_in": "1.fn.fn.net.0",
+    "mlp_out": "1.fn.fn.net.3",
+}
+_LEAF = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+
+
+class _Tensor(NamedTuple):
+    """A tensor of the release: its name, its shape, and the way to our layout."""
+
+    name: str
+    shape: tuple[int, ...]
+    convert: Callable[[np.ndarray], np.ndarray]
+
+
+def from_state_dict(
+    state_dict: Mapping[str, np.ndarray], *, model: GCAIAL | None = None
+) -> dict[str, PyTree]:
+    """Returns the variables of our model for a state dict of the released code.
+
+    Every name must be accounted for. Parameters the release never uses and BatchNorm's counters are
+    ignored (`unused_names`); a `module.` prefix on all names (DataParallel) is taken off.
+
+    Args:
+        state_dict: reference name -> floating array, in PyTorch's layout.
+        model: the network the weights are for; the released one by default.
+
+    Returns:
+        {"params": ..., "batch_stats": ...}, float32 NumPy arrays.
+
+    Raises:
+        UserError: if a name is missing or unexpected, or a tensor has another shape, another kind
+            of number, or values that are not finite; all of them are listed.
+    """
+    state_dict = _without_prefix(state_dict)
+    wanted = _wanted(model or GCAIAL())
+    leaves, tree = jax.tree.flatten(wanted, is_leaf=lambda x: isinstance(x, _Tensor))
+    expected = {tensor.name: tensor.shape for tensor in leaves}
+    unused = set(unused_names(state_dict))
+    problems = [f"missing: {name}" for name in expected if name not in state_dict]
+    problems += [
+        f"unexpected: {name}" for name in state_dict if name not in expected and name not in unused
+    ]
+    for name in expected:
+        if name in state_dict and (fault := _fault(state_dict[name], expected[name])):
+            problems.append(f"{name}: {fault}")
+    if problems:
+        raise UserError(
+            f"these are not weights of the released GCA+IAL network ({len(problems)} problems); "
+            f"use its own checkpoint:\n{list_some(problems)}"
+        )
+    return jax.tree.unflatten(
+        tree, [np.ascontiguousarray(t.convert(state_dict[t.name]), np.float32) for t in leaves]
+    )
+
+
+def unused_names(state_dict: Mapping[str, np.ndarray]) -> list[str]:
+    """Returns the names (without `module.`) that the release stores but never computes with."""
+    return [name for name in _without_prefix(state_dict) if _UNUSED.fullmatch(name)]
+
+
+def convert(source: str, workdir: str) -> None:
+    """Writes the weights in the file `source` as a new work directory, and prints what was read.
+
+    Raises:
+        UserError: if the file cannot be read, does not hold the released network, or `workdir` is
+            in use.
+    """
+    if os.path.isdir(workdir) and os.listdir(workdir):
+        raise UserError(f"{workdir} exists and is not empty; choose a new directory")
+    state_dict = read_state_dict(source)
+    model = GCAIAL()
+    variables = from_state_dict(state_dict, model=model)
+    checkpoint.save_weights(workdir, variables, _metadata(model, source))
+    unused = unused_names(state_dict)
+    values = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
+    print(
+        f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "
+        f"{values['batch_stats']:,} running statistics\n"
+        f"skipped {len(unused)} tensors the released network never uses:\n"
+        f"{list_some(unused, most=len(unused))}\nwrote {workdir}"
+    )
+
+
+def _metadata(model: GCAIAL, source: str) -> dict[str, Any]:
+    fields = ("num_classes", "num_frames", "image_size", "width", "attention", "reduction")
+    kwargs = {field: getattr(model, field) for field in (*fields, "temporal_factor")}
+    return checkpoint.make_metadata(
+        model_name="gca_ial",
+        model_kwargs={**kwargs, "aux_stages": list(model.aux_stages)},
+        classes=CLASSES,
+        preprocess={
+            "segments": model.num_frames,
+            "frames_per_segment": 1,
+            "sampling": "uniform",
+            "decode_size": model.image_size,  # the release resizes straight to the network's size
+            "image_size": model.image_size,
+            "value_range": [0, 1],
+            "color": "RGB",
+        },
+        dataset="DFEW",
+        source=os.path.basename(source),
+    )
+
+
+def _without_prefix(state_dict: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    prefix = "module."
+    if state_dict and all(name.startswith(prefix) for name in state_dict):
+        return {name.removeprefix(prefix): value for name, value in state_dict.items()}
+    return state_dict
+
+
+def _wanted(model: GCAIAL) -> PyTree:
+    """Returns our variable tree with a `_Tensor` at each leaf."""
+    clips = (1, model.num_frames, model.image_size, model.image_size, 3)
+    shapes = jax.eval_shape(
+        lambda key: model.init(key, jax.numpy.zeros(clips), train=False), jax.random.key(0)
+    )
+
+    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> _Tensor:
+        keys = [entry.key for entry in path[1:]]  # without the collection
+        return _tensor("/".join(keys), x.shape)
+
+    return jax.tree_util.tree_map_with_path(describe, dict(shapes))
+
+
+def _tensor(path: str, shape: tuple[int, ...]) -> _Tensor:
+    """Returns the release's tensor for one of ours: a path like `layer2/gate/fc1/kernel`."""
+    name = _reference_name(path)
+    if "/gate/fc" in path:  # 1x1 convolutions there, a dense layer here
+        return _Tensor(name, (*shape[::-1], 1, 1), lambda x: x[:, :, 0, 0].T)
+    if path.endswith("gate/kernel"):  # depth-wise: (c, 1, h, w) there, (h, w, c) here
+        h, w, c = shape
+        return _Tensor(name, (c, 1, h, w), lambda x: x[:, 0].transpose(1, 2, 0))
+    if path.endswith("kernel") and len(shape) == 4:
+        h, w, i, o = shape
+        return _Tensor(name, (o, i, h, w), lambda x: x.transpose(2, 3, 1, 0))
+    if path.endswith("kernel"):
+        return _Tensor(name, shape[::-1], lambda x: x.T)
+    return _Tensor(name, shape, lambda x: x)
+
+
+def _reference_name(path: str) -> str:
+    top, _, rest = path.partition("/")
+    if not rest:
+        return _TOP[top]
+    inner, _, leaf = rest.rpartition("/")
+    if rest in _INNER:
+        return f"{_TOP[top]}.{_INNER[rest]}"
+    return ".".join([_TOP[top], *([_INNER[inner]] if inner else []), _LEAF[leaf]])
+
+
+def _fault(value: np.ndarray, shape: tuple[int, ...]) -> str | None:
+    """Returns what keeps `value` from being a tensor of this shape, or None."""
+    if value.shape != shape:
+        return f"shape {value.shape}, expected {shape}"
+    if value.dtype.kind != "f":
+        return f"type {value.dtype}, expected a floating type"
+    if not np.isfinite(value).all():
+        return "has values that are not finite"
+    return None
+
+
+def main(argv: list[str]) -> None:
+    """Command line: IN OUT."""
+    if len(argv) != 3:
+        raise app.UsageError("expected two arguments, IN and OUT", exitcode=2)
+    convert(argv[1], argv[2])
+
+
+if __name__ == "__main__":
+    errors.run(main)
