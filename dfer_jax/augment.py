@@ -137,7 +137,8 @@ def warp_clip(
 ) -> Float[Array, "t {image_size} {image_size} 3"]:
     """Interpolates all frames of a clip bilinearly at the places the matrix points to.
 
-    Pixels outside the crop count as black, so that a turned crop has black corners.
+    Pixels outside the crop count as black, so that a turned crop has black corners; an enlarged
+    crop's outermost pixels mix with that black by less than a tenth (OpenCV's constant border).
 
     Returns:
         float32 in [0, 1].
