@@ -146,7 +146,9 @@ def _manual_dir(
         return Path(dl_manager.manual_dir)
     except (AssertionError, OSError) as error:
         state = "does not exist"
-        if path.exists():
+        if isinstance(error, PermissionError):
+            state = "cannot be read"
+        elif path.exists():
             state = "is empty" if path.is_dir() else "is not a folder"
         raise UserError(
             f"manual_dir {path} {state}: pass the folder in which you extracted the DFEW release"

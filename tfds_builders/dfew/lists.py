@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from tfds_builders.dfew.release import FOLDS, Tree, archive_hint
+from tfds_builders.dfew.release import FOLDS, Tree, why_incomplete
 
 NUM_LABELS = 7
 LAST_ID = 16372
@@ -42,7 +42,7 @@ def read_folds(tree: Tree, *, warnings: list[str]) -> dict[int, Entry]:
         names = ", ".join(f"set_{fold}.csv" for fold in absent)
         raise UserError(
             f"{tree.root} lacks DFEW's test lists {names}: extract EmoLabel_DataSplit/"
-            f"test(single_labeled).zip there{archive_hint(tree)}"
+            f"test(single_labeled).zip there{why_incomplete(tree)}"
         )
     known = len(tree.problems)
     tests = {fold: _read_one(tree, "test", fold) for fold in FOLDS}
@@ -83,32 +83,31 @@ def read_list(path: Path, *, name: str, problems: list[str]) -> dict[int, int]:
         lines_used = [line for line, content in enumerate(text, 1) if content.strip()]
         rows_used = csv.reader([text[line - 1] for line in lines_used], strict=True)
         table = list(zip(lines_used, rows_used, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         problems.append(f"{name}: cannot be read as a table ({error})")
         return {}
     header = tuple(cell.strip().lower() for cell in table[0][1]) if table else ()
     if header != _HEADER:
         problems.append(f"{name}: the first line must be 'video_name,label'")
         return {}
-    labels = [row[1].strip() for _, row in table[1:] if len(row) == 2]
-    if "0" in labels and str(NUM_LABELS) not in labels:
-        problems.append(
-            f"{name}: labels count from 0, the release's from 1 (1 happiness .. 7 fear): use the "
-            "released list"
-        )
-        return {}
     rows: dict[int, int] = {}
     lines: dict[int, int] = {}
+    zeros = []
     for line, row in table[1:]:
         clip, label, wrong = _parse(row)
         if not wrong and clip in rows:
             wrong = f"clip {clip:05d} is already in line {lines[clip]}"
             if rows[clip] != label:
                 wrong += f" with label {rows[clip]}, here {label}"
-        if wrong:
+        if label == 0:
+            zeros.append(f"{name}, line {line}: {wrong}")
+        elif wrong:
             problems.append(f"{name}, line {line}: {wrong}")
         else:
             rows[clip], lines[clip] = label, line
+    if zeros:
+        more = f"; {len(zeros) - 1:,} more labels here are 0" if len(zeros) > 1 else ""
+        problems.append(f"{zeros[0]}{more}: lists that count from 0 are not the released ones")
     return rows
 
 
@@ -116,12 +115,12 @@ def _parse(row: list[str]) -> tuple[int, int, str]:
     """Returns clip id, label and what is wrong with the row (empty if nothing)."""
     cells = [cell.strip() for cell in row]
     if len(cells) != 2:
-        return 0, 0, f"{len(cells)} columns where there should be 2"
+        return -1, -1, f"{len(cells)} columns where there should be 2"
     clip, label = (int(cell) if cell.isascii() and cell.isdigit() else -1 for cell in cells)
     if not 1 <= clip <= LAST_ID:
-        return 0, 0, f"unknown clip id {cells[0]!r} (ids are 1..{LAST_ID})"
+        return -1, -1, f"unknown clip id {cells[0]!r} (ids are 1..{LAST_ID})"
     if not 1 <= label <= NUM_LABELS:
-        return 0, 0, f"label {cells[1]!r} of clip {clip:05d} is not one of 1..{NUM_LABELS}"
+        return clip, label, f"label {cells[1]!r} of clip {clip:05d} is not one of 1..{NUM_LABELS}"
     return clip, label, ""
 
 

@@ -141,7 +141,7 @@ def clip_folders(tree: Tree, form: str) -> dict[int, Path]:
     if not tree.clips:
         raise UserError(
             f"{tree.root} has no DFEW clip folders (00001, 00002, ...): extract "
-            f"{FOLDER_OF_FORM[form]} there{archive_hint(tree)}"
+            f"{FOLDER_OF_FORM[form]} there{why_incomplete(tree)}"
         )
     by_form: dict[str, list[Path]] = {"full": [], "f16": []}
     unnamed = []
@@ -160,7 +160,7 @@ def clip_folders(tree: Tree, form: str) -> dict[int, Path]:
     if not by_form[form]:
         raise UserError(
             f"{tree.root} holds only the form {FOLDER_OF_FORM[other]} of DFEW: build dfew/{other}, "
-            f"or extract {FOLDER_OF_FORM[form]} there to build dfew/{form}{archive_hint(tree)}"
+            f"or extract {FOLDER_OF_FORM[form]} there to build dfew/{form}{why_incomplete(tree)}"
         )
     return _by_id(by_form[form], tree)
 
@@ -210,8 +210,10 @@ def _by_id(clips: Sequence[Path], tree: Tree) -> dict[int, Path]:
     return folders
 
 
-def archive_hint(tree: Tree) -> str:
-    """Returns a clause about archives that lie in the folder, or nothing."""
+def why_incomplete(tree: Tree) -> str:
+    """Returns a clause on what may be the reason: links and archives in the folder; or nothing."""
+    if tree.problems:
+        return f"; {tree.problems[0]}"
     if not tree.zips:
         return ""
     more = f" and {len(tree.zips) - 1} more" if len(tree.zips) > 1 else ""

@@ -142,5 +142,5 @@ def _refuse_missing_parts(
             f"{tree.root} is half extracted, {len(listing.absent):,} of {len(entries):,} listed "
             f"clips have no folder (all of {ranges}: part {', '.join(map(str, parts))} of the "
             "release); extract the rest, or build without it by --allow_missing"
-            f"{release.archive_hint(tree)}"
+            f"{release.why_incomplete(tree)}"
         )

@@ -66,10 +66,18 @@ def test_a_wrong_row_is_a_problem_with_its_line(root, row, problem):
 
 
 def test_labels_that_count_from_zero_are_one_problem_a_list(root):
-    path = list_path(root, 2)
-    path.write_text("video_name,label\n" + "".join(f"{i},{i - 1}\n" for i in range(1, 7)))
+    append(root, 2, "1,0", "2,0", "3,9", "4,0")
     _, problems, _ = read(root)
-    assert len(problems) == 1 and "count from 0" in problems[0]
+    assert len(problems) == 2
+    assert "line 7: label '9' of clip 00003" in problems[0]
+    assert "line 5: label '0' of clip 00001 is not one of 1..7; 2 more labels" in problems[1]
+    assert problems[1].endswith("lists that count from 0 are not the released ones")
+
+
+def test_a_quote_left_open_is_a_problem(root):
+    list_path(root, 3).write_text('video_name,label\n"1,2\n3,4\n')
+    _, problems, _ = read(root)
+    assert len(problems) == 1 and "cannot be read as a table" in problems[0]
 
 
 @pytest.mark.parametrize("text", ["", "1,2\n", "name,label\n1,2\n", "label,video_name\n2,1\n"])

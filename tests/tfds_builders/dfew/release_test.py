@@ -74,6 +74,13 @@ def test_no_clips_mentions_archives_that_lie_there(tmp_path):
         release.clip_folders(release.walk(tmp_path), "full")
 
 
+def test_no_clips_mentions_a_link_that_leads_out(tmp_path):
+    touch(tmp_path, "outside/00007/x", "root/x.txt")
+    (tmp_path / "root" / "Clip").symlink_to(tmp_path / "outside")
+    with pytest.raises(UserError, match=r"no DFEW clip folders.*; Clip: a link to .*outside"):
+        release.clip_folders(release.walk(tmp_path / "root"), "full")
+
+
 def test_two_folders_of_a_clip_are_a_problem(tmp_path):
     touch(tmp_path, "clip_224x224/00001/x", "clip_224x224/clip_224x224_part_1/00001/x")
     tree = release.walk(tmp_path)
