@@ -149,14 +149,19 @@ def main(argv: list[str]) -> None:
         raise app.UsageError("give one NAME: python -m tfds_builders.build NAME", exitcode=2)
     tfds.disable_progress_bar()  # the builders show their own
     logging.set_verbosity(logging.ERROR)  # TFDS tells what it does, step by step
-    builder, built = build(
-        argv[1],
-        data_dir=_DATA_DIR.value,
-        manual_dir=_MANUAL_DIR.value,
-        overwrite=_OVERWRITE.value,
-        allow_missing=_ALLOW_MISSING.value,
-        num_processes=_NUM_PROCESSES.value,
-    )
+    try:
+        builder, built = build(
+            argv[1],
+            data_dir=_DATA_DIR.value,
+            manual_dir=_MANUAL_DIR.value,
+            overwrite=_OVERWRITE.value,
+            allow_missing=_ALLOW_MISSING.value,
+            num_processes=_NUM_PROCESSES.value,
+        )
+    except KeyboardInterrupt as interrupt:
+        raise UserError(
+            "interrupted, nothing was built; the same command starts again"
+        ) from interrupt
     full_name = f"{builder.name}/{builder.builder_config.name}"
     splits = ", ".join(
         f"{name} {info.num_examples:,}" for name, info in builder.info.splits.items()

@@ -1,9 +1,11 @@
 """What lies around the head and between it and the file: background, occluder, lens and JPEG."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from jaxtyping import Float32
 
 from tfds_builders.synthetic_dfer import render
 from tfds_builders.synthetic_dfer.render import SIZE
@@ -122,7 +124,12 @@ def _occluder(rng: np.random.Generator, frames: int) -> Occluder:
     )
 
 
-def record(person: render.Person, coefficients: np.ndarray, views, camera: Camera) -> list[bytes]:
+def record(
+    person: render.Person,
+    coefficients: Float32[np.ndarray, "n u"],
+    views: Sequence[render.View],
+    camera: Camera,
+) -> list[bytes]:
     """Returns the JPEG frames of a clip.
 
     Args:

@@ -30,7 +30,7 @@ class SplitPlan:
         clips: number of clips.
         identities: numbers of the people who may appear; disjoint between splits.
         shares: share of each class, in the order of `CLASSES`.
-        frames: least and largest number of frames of a clip.
+        frames: least (at most 15) and largest (at least 17) number of frames of a clip.
         peaks: pairs of (share of clips, (least, largest peak intensity)); shares sum to 1.
         label_noise: share of clips that get a wrong label.
     """

@@ -8,6 +8,7 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float32
 
 from tfds_builders.synthetic_dfer import face, skin
 
@@ -42,7 +43,7 @@ RECIPES: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 
 
-def unit_weights(named: Mapping[str, float]) -> np.ndarray:
+def unit_weights(named: Mapping[str, float]) -> Float32[np.ndarray, " u"]:
     """Returns float32 [u]: the weights of `named` units, both sides where a name ends in "_"."""
     index = face.load_head().unit_index
     weights = np.zeros(len(index), np.float32)
@@ -120,7 +121,9 @@ def _window(value: np.ndarray, low: float, high: float) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def draw_lines(coefficients: np.ndarray, *, strength: float) -> np.ndarray:
+def draw_lines(
+    coefficients: Float32[np.ndarray, " u"], *, strength: float
+) -> Float32[np.ndarray, "h w"]:
     """Returns the factor by which the skin darkens, float32 [rows, columns] in [0.4, 1].
 
     The part of the skin covered starts at `LINES_TOP`, `LINES_LEFT`; elsewhere the factor is 1.

@@ -9,6 +9,7 @@ import functools
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 SKIN, LEFT_EYE, RIGHT_EYE, TEETH, TONGUE, LASHES = range(6)
 EYE_DISTANCE = 0.6155  # dm, between the centres of the eyes of every identity
@@ -72,7 +73,7 @@ def load_head() -> Head:
     )
 
 
-def vertex_normals(vertices: np.ndarray, head: Head) -> np.ndarray:
+def vertex_normals(vertices: Float32[np.ndarray, "v 3"], head: Head) -> Float32[np.ndarray, "v 3"]:
     """Returns unit normals float32 [v, 3], weighted by the area of the faces around."""
     a, b, c = (vertices.take(head.triangles[:, i], axis=0) for i in range(3))
     u, v = b - a, c - a
@@ -156,7 +157,7 @@ class Face:
     rest: np.ndarray
     scale: float
 
-    def deform(self, coefficients: np.ndarray) -> np.ndarray:
+    def deform(self, coefficients: Float32[np.ndarray, " u"]) -> Float32[np.ndarray, "v 3"]:
         """Returns the vertices float32 [v, 3] under linear blend shapes.
 
         Args:

@@ -120,7 +120,7 @@ def _blink(rng: np.random.Generator, coefficients: np.ndarray) -> np.ndarray:
         for step, amount in enumerate((0.6, 1.0, 0.5)):
             if start + step < frames:
                 closed[start + step] = max(closed[start + step], amount)
-    lids = expression.unit_weights({"eyeWide_": 1, "eyeSquint_": 1, "eyeLookDown_": 1})
+    lids = expression.unit_weights({"eyeWide_": 1.0, "eyeSquint_": 1.0, "eyeLookDown_": 1.0})
     opened = coefficients * (1 - closed[:, None] * (lids > 0))
     return opened + closed[:, None] * expression.unit_weights({"eyeBlink_": 1.0})
 

@@ -1,17 +1,18 @@
 """A z-buffered triangle rasteriser in NumPy: scan lines, exact coverage at pixel centres."""
 
 import numpy as np
+from jaxtyping import Bool, Float32, Int64
 
 
 def rasterize(
-    points: np.ndarray,
-    depth: np.ndarray,
-    triangles: np.ndarray,
-    attributes: np.ndarray,
+    points: Float32[np.ndarray, "v 2"],
+    depth: Float32[np.ndarray, " v"],
+    triangles: Int64[np.ndarray, "f 3"],
+    attributes: Float32[np.ndarray, "a v"],
     *,
     height: int,
     width: int,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float32[np.ndarray, "a h w"], Bool[np.ndarray, "h w"]]:
     """Draws the front faces of a mesh and interpolates per-vertex attributes over them.
 
     Args:

@@ -4,6 +4,7 @@ import dataclasses
 
 import cv2
 import numpy as np
+from jaxtyping import Float32
 
 from tfds_builders.synthetic_dfer import expression, face, raster, skin
 
@@ -98,8 +99,8 @@ def build_person(shape: face.Shape, look: skin.Look) -> Person:
 
 
 def render_head(
-    person: Person, coefficients: np.ndarray, view: View, light: Light
-) -> tuple[np.ndarray, np.ndarray]:
+    person: Person, coefficients: Float32[np.ndarray, " u"], view: View, light: Light
+) -> tuple[Float32[np.ndarray, "h w 3"], Float32[np.ndarray, "h w 1"]]:
     """Draws the head alone.
 
     Args:

@@ -10,6 +10,7 @@ import functools
 
 import cv2
 import numpy as np
+from jaxtyping import Float32, UInt8
 
 from tfds_builders.synthetic_dfer import face, raster
 
@@ -117,7 +118,7 @@ def _mix(table: np.ndarray, position: float) -> np.ndarray:
 
 
 @functools.cache
-def texture_coordinates() -> np.ndarray:
+def texture_coordinates() -> Float32[np.ndarray, "v 2"]:
     """Returns float32 [v, 2]: where on the texture each vertex lies, in texels."""
     head = face.load_head()
     x, y, z = head.vertices.T
@@ -171,7 +172,7 @@ def skin_map() -> SkinMap:
     return SkinMap(x=x, y=y, z=z, angle=angle, lips=lips, eyelids=eyelids)
 
 
-def paint(look: Look) -> np.ndarray:
+def paint(look: Look) -> UInt8[np.ndarray, "h w 3"]:
     """Returns the person's texture, uint8 RGB [HEIGHT, WIDTH, 3]."""
     place = skin_map()
     rng = np.random.default_rng(look.seed)
@@ -207,7 +208,7 @@ def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
     return cv2.resize(grid, (WIDTH, SKIN_HEIGHT), interpolation=cv2.INTER_CUBIC)
 
 
-def _smooth(value: np.ndarray, low: float, high: float) -> np.ndarray:
+def _smooth(value: np.ndarray, low: float | np.ndarray, high: float | np.ndarray) -> np.ndarray:
     """Returns 0 below `low`, 1 above `high`, smooth between (either order)."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)

@@ -29,7 +29,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
         test_clips: clips in `test`.
         train_identities: people in `train`.
         test_identities: people in `test`; none of them appears in `train`.
-        frames: least (8 or more) and largest number of frames of a clip.
+        frames: least (at most 15) and largest (at least 17) number of frames of a clip.
         peaks: mixture of uniform ranges the peak intensity of a clip is drawn from, as pairs
             (share of clips, (least, largest)); intensity 1 is a clear apex.
         shares: class prior of `train`, in the order of `CLASSES`.
@@ -60,6 +60,13 @@ _LARGE = {
     "peaks": _UNIFORM,
     "seed_name": "balanced",
 }
+
+
+def _usable_cores() -> int:
+    """Returns the number of cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -120,7 +127,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             **kwargs: `config`, `data_dir` and so on, passed to TFDS; the file format is ArrayRecord
                 unless given.
         """
-        self._num_processes = num_processes or os.cpu_count() or 1
+        self._num_processes = num_processes or _usable_cores()
         super().__init__(**({"file_format": "array_record"} | kwargs))
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -73,7 +73,7 @@ def test_class_priors(config_plans):
 
 
 def test_class_counts_sum_up_by_largest_remainder():
-    assert clips.class_counts(10, (1, 1, 1)) == [4, 3, 3]
+    assert clips.class_counts(10, (1.0, 1.0, 1.0)) == [4, 3, 3]
     assert clips.class_counts(3, (0.49, 0.26, 0.25)) == [1, 1, 1]
 
 
