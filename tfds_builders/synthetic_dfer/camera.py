@@ -61,25 +61,31 @@ class Occluder:
     last: int
 
 
-def sample_camera(rng: np.random.Generator, *, frames: int) -> Camera:
-    """Draws the recording conditions of a clip of `frames` frames."""
-    warm = rng.uniform(-0.08, 0.08)
+def sample_camera(rng: np.random.Generator, *, frames: int, nuisance: float) -> Camera:
+    """Draws the recording conditions of a clip.
+
+    Args:
+        rng: source of randomness.
+        frames: number of frames of the clip.
+        nuisance: how far the conditions may depart from good ones, 0 to 1.
+    """
+    warm = nuisance * rng.uniform(-0.08, 0.08)
     light = render.Light(
-        direction=(float(rng.uniform(-1, 1)), float(rng.uniform(0, 0.9)), 1.0),
+        direction=(float(nuisance * rng.uniform(-1, 1)), float(rng.uniform(0, 0.9)), 1.0),
         color=(float(1 + warm), 1.0, float(1 - warm)),
-        key=float(rng.uniform(0.5, 0.9)),
-        ambient=float(rng.uniform(0.28, 0.5)),
+        key=float(0.7 + nuisance * rng.uniform(-0.2, 0.2)),
+        ambient=float(0.39 + nuisance * rng.uniform(-0.11, 0.11)),
     )
-    drift = rng.uniform(-0.12, 0.12) * np.linspace(-0.5, 0.5, frames)
+    drift = nuisance * rng.uniform(-0.12, 0.12) * np.linspace(-0.5, 0.5, frames)
     return Camera(
         light=light,
-        flicker=1 + drift + 0.01 * rng.standard_normal(frames),
+        flicker=1 + drift + nuisance * 0.01 * rng.standard_normal(frames),
         background=_background(rng),
-        occluder=_occluder(rng, frames) if rng.random() < 0.17 else None,
-        blur=float(max(0, rng.uniform(-0.4, 0.9))),
-        noise=float(rng.uniform(0, 0.016)),
-        gamma=float(rng.uniform(0.85, 1.2)),
-        saturation=float(rng.uniform(0.5, 1) if rng.random() < 0.9 else 0),
+        occluder=_occluder(rng, frames) if rng.random() < 0.17 * nuisance else None,
+        blur=float(nuisance * max(0, rng.uniform(-0.4, 0.9))),
+        noise=float(nuisance * rng.uniform(0, 0.016)),
+        gamma=float(1 + nuisance * rng.uniform(-0.15, 0.2)),
+        saturation=float(1 - nuisance * (rng.uniform(0, 0.5) if rng.random() < 0.9 else 1)),
         quality=int(rng.integers(55, 96)),
         seed=int(rng.integers(2**31)),
     )

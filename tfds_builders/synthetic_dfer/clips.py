@@ -33,6 +33,7 @@ class SplitPlan:
         frames: least (at most 15) and largest (at least 17) number of frames of a clip.
         peaks: pairs of (share of clips, (least, largest peak intensity)); shares sum to 1.
         label_noise: share of clips that get a wrong label.
+        nuisance: strength of everything that is not the expression, 0 to 1.
     """
 
     seed_name: str
@@ -43,6 +44,7 @@ class SplitPlan:
     frames: tuple[int, int]
     peaks: tuple[tuple[float, tuple[float, float]], ...]
     label_noise: float
+    nuisance: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +58,7 @@ class ClipPlan:
     identity: int
     frames: int
     peak_intensity: float
+    nuisance: float
 
 
 def _generator(*names: object) -> np.random.Generator:
@@ -88,7 +91,18 @@ def plan_clips(split: SplitPlan) -> list[ClipPlan]:
         peak = _draw_peak(draw, split.peaks) if CLASSES[truth] != "neutral" else 0.0
         other = (truth + int(draw.integers(1, len(CLASSES)))) % len(CLASSES)
         label = other if i in wrong else truth
-        plans.append(ClipPlan(clip_id, split.seed_name, label, truth, identity, frames, peak))
+        plans.append(
+            ClipPlan(
+                clip_id=clip_id,
+                seed_name=split.seed_name,
+                label=label,
+                clean_label=truth,
+                identity=identity,
+                frames=frames,
+                peak_intensity=peak,
+                nuisance=split.nuisance,
+            )
+        )
     return plans
 
 
@@ -124,9 +138,12 @@ def make_clip(plan: ClipPlan) -> dict[str, object]:
         name=CLASSES[plan.clean_label],
         frames=plan.frames,
         peak_gain=plan.peak_intensity * expression.CLEAR_GAIN,
+        nuisance=plan.nuisance,
     )
     recorded = camera.sample_camera(
-        _generator(plan.seed_name, plan.clip_id, "camera"), frames=plan.frames
+        _generator(plan.seed_name, plan.clip_id, "camera"),
+        frames=plan.frames,
+        nuisance=plan.nuisance,
     )
     person = make_person(plan.seed_name, plan.identity)
     return {

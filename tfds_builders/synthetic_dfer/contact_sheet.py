@@ -47,6 +47,7 @@ def apex_sheet(seed: int) -> np.ndarray:
                 identity=len(_INTENSITIES) * label + column,
                 frames=12,
                 peak_intensity=peak,
+                nuisance=1.0,
             )
             example = clips.make_clip(plan)
             row.append(_decode(example["frames"][example["apex"]], f"{name} {peak:.2f}"))
@@ -65,6 +66,7 @@ def clip_sheet(seed: int, count: int) -> np.ndarray:
         frames=(12, 32),
         peaks=((1.0, (0.1, 1.0)),),
         label_noise=0.0,
+        nuisance=1.0,
     )
     rows = []
     for plan in clips.plan_clips(split):

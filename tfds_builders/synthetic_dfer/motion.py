@@ -31,7 +31,9 @@ class Motion:
     views: list[render.View]
 
 
-def sample_motion(rng: np.random.Generator, *, name: str, frames: int, peak_gain: float) -> Motion:
+def sample_motion(
+    rng: np.random.Generator, *, name: str, frames: int, peak_gain: float, nuisance: float
+) -> Motion:
     """Draws the motion of a clip.
 
     Args:
@@ -39,6 +41,7 @@ def sample_motion(rng: np.random.Generator, *, name: str, frames: int, peak_gain
         name: the expression, a key of `expression.RECIPES`.
         frames: number of frames n.
         peak_gain: gain at the apex; must be 0 for `neutral`.
+        nuisance: strength of all other motion and of the pose, 0 to 1.
     """
     if name == "neutral":
         gain, apex = np.zeros(frames, np.float32), -1
@@ -48,9 +51,9 @@ def sample_motion(rng: np.random.Generator, *, name: str, frames: int, peak_gain
     recipe = recipe * rng.uniform(0.8, 1.2, len(recipe))  # nobody moves exactly alike
     expressed = gain[:, None] * recipe
     distracting = _speech(rng, frames) + _gaze(rng, frames) + _brow_flash(rng, frames)
-    coefficients = np.clip(expressed + distracting, 0, 3)
+    coefficients = np.clip(expressed + nuisance * distracting, 0, 3)
     coefficients = _blink(rng, coefficients)
-    return Motion(gain, apex, coefficients.astype(np.float32), _views(rng, frames))
+    return Motion(gain, apex, coefficients.astype(np.float32), _views(rng, frames, nuisance))
 
 
 def _gain_curve(rng: np.random.Generator, frames: int, peak: float) -> tuple[np.ndarray, int]:
@@ -125,13 +128,14 @@ def _blink(rng: np.random.Generator, coefficients: np.ndarray) -> np.ndarray:
     return opened + closed[:, None] * expression.unit_weights({"eyeBlink_": 1.0})
 
 
-def _views(rng: np.random.Generator, frames: int) -> list[render.View]:
+def _views(rng: np.random.Generator, frames: int, nuisance: float) -> list[render.View]:
     """Returns the head's pose in every frame: a resting pose and slow motion around it."""
     rest = rng.normal(0, (0.16, 0.07, 0.05)).clip(-0.4, 0.4)
     speed = rng.uniform(0.5, 1.5)
     pose = rest + _smooth_noise(rng, frames, speed, 3) * (0.07, 0.045, 0.03)
     shift = rng.normal(0, 0.015, 2) + 0.008 * _smooth_noise(rng, frames, speed, 2)
     zoom = rng.uniform(0.88, 1.1) * (1 + 0.012 * _smooth_noise(rng, frames, 0.5, 1)[:, 0])
+    pose, shift, zoom = nuisance * pose, nuisance * shift, 1 + nuisance * (zoom - 1)
     return [
         render.View(*map(float, p), shift=(float(s[0]), float(s[1])), zoom=float(z))
         for p, s, z in zip(pose, shift, zoom, strict=True)

@@ -35,6 +35,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
         shares: class prior of `train`, in the order of `CLASSES`.
         test_shares: class prior of `test`.
         label_noise: share of training clips whose `label` is wrong.
+        nuisance: strength of everything that is not the expression (pose, head motion, speech,
+            light, blur, noise, occlusion), 0 to 1.
         seed_name: configurations of one seed name hold the same people and, as far as sizes and
             priors agree, the same clips.
     """
@@ -48,6 +50,7 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     shares: tuple[float, ...] = _EVEN
     test_shares: tuple[float, ...] = _EVEN
     label_noise: float = 0.0
+    nuisance: float = 1.0
     seed_name: str = "synthetic_dfer"
 
 
@@ -78,13 +81,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticConfig(
             name="tiny",
-            description="For the demo: mostly clear expressions in short clips.",
+            description="For the demo: mostly clear expressions, little distraction, short clips.",
             train_clips=980,
             test_clips=280,
             train_identities=200,
             test_identities=60,
             frames=(8, 20),
             peaks=_CLEAR,
+            nuisance=0.4,
             seed_name="tiny",
         ),
         SyntheticConfig(
@@ -170,6 +174,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             frames=config.frames,
             peaks=config.peaks,
             label_noise=config.label_noise if train else 0.0,
+            nuisance=config.nuisance,
         )
 
     def _generate_examples(self, name: str) -> Iterator[tuple[str, dict[str, object]]]:
