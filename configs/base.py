@@ -27,7 +27,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.sampling = "uniform"  # uniform: right for any length; official: the released rule
     data.min_frames = 0  # drop shorter clips, train and test (16: the released filter); counted
     data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
-    data.num_workers = 2  # decoding processes; 0: decode in the main process
+    data.num_workers = 0  # decoding processes, worth it from four cores on; 0: two threads
 
     config.augment = augment = ml_collections.ConfigDict()
     augment.area = (0.85, 1.0)  # random crop, share of the image

@@ -11,16 +11,11 @@ class UserError(Exception):
 
 
 def run(main: Callable[[list[str]], None]) -> None:
-    """Runs `main` under absl; a `UserError` becomes one line on stderr and exit code 1."""
+    """Runs a command line under absl, without a traceback for a user's mistake.
 
-    def guarded(argv: list[str]) -> None:
-        try:
-            main(argv)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
-
-    app.run(guarded)
+    Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`).
+    """
+    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
 
 
 def list_some(items: Sequence[object], *, most: int = 20) -> str:
@@ -29,3 +24,41 @@ def list_some(items: Sequence[object], *, most: int = 20) -> str:
     if len(items) > most:
         lines.append(f"  ... and {len(items) - most} more")
     return "\n".join(lines)
+
+
+def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
+    try:
+        main(argv)
+    except UserError as error:
+        _leave(str(error), 1)
+    except app.UsageError as error:
+        _leave(f"{error}; --help explains", 2)
+    except KeyboardInterrupt:
+        _leave("stopped", 1)
+
+
+def _parse_flags(argv: list[str]) -> list[str]:
+    """Parses flags; whatever a flag or config file raises becomes one sentence."""
+    try:
+        return app.flags.FLAGS(argv)
+    except SystemExit:  # --help has been printed
+        sys.exit(0)
+    except Exception as error:  # an unknown field or a config file's own error is of any type
+        _leave(f"{_in_one_line(error)}; --help explains", 2)
+        raise
+
+
+def _in_one_line(error: Exception) -> str:
+    about_field = isinstance(error, AttributeError | KeyError)
+    while error.args and isinstance(error.args[0], Exception):  # ml_collections nests them
+        error = error.args[0]
+    text = str(error.args[0] if error.args else error)
+    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
+    if about_field:
+        lines[0] = f"the config has no field {lines[0]}"
+    return ": ".join(lines) or type(error).__name__
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -12,6 +12,7 @@ from flax import linen as nn
 
 from dfer_jax import models
 from dfer_jax.data import pipeline
+from dfer_jax.data.sampling import POLICIES
 from dfer_jax.data.source import ClipSource, carve_validation, clip_index, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
@@ -125,6 +126,9 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
     splits(config)
     aux_weights(config)
     compute_dtype(config.model.dtype)
+    if config.data.sampling not in POLICIES:
+        known = ", ".join(POLICIES)
+        raise UserError(f"data.sampling={config.data.sampling!r} is unknown; choose from {known}")
     parallel.check_batch_size("train.batch_size", config.train.batch_size)
     parallel.check_batch_size("eval.batch_size", config.eval.batch_size)
     positive = ("train.epochs", "train.log_every_steps", "train.eval_every_epochs")

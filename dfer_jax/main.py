@@ -7,6 +7,7 @@ WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.jso
 import json
 
 import jax
+import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> None:
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
-    config = _CONFIG.value
+    config = _load_config()
     directory = _WORKDIR.value or train.default_workdir(config)
     devices = jax.local_devices()
     print(f"{config.name}: {directory} on {len(devices)} {devices[0].device_kind} device(s)")
@@ -40,6 +41,16 @@ def main(argv: list[str]) -> None:
         trainer.run(with_evaluation=_MODE.value == "train_and_eval")
     if _MODE.value != "train":
         evaluate_run.evaluate_checkpoints(config, directory)
+
+
+def _load_config() -> ml_collections.ConfigDict:
+    """The config file as overridden; a file that cannot be loaded is a user's mistake."""
+    try:
+        _CONFIG.value.lock()  # a file that did not load says so at its first use
+        return _CONFIG.value
+    except OSError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
 
 
 if __name__ == "__main__":

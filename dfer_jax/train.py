@@ -99,15 +99,22 @@ class Trainer:
         size = config.model.image_size
         shape = (experiment.num_frames(config), size, size, 3)
         self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)
+        objective = _objective(config, self.steps_per_epoch)
         self.train_step = make_train_step(
             model,
             optimizer,
-            objective=_objective(config, self.steps_per_epoch),
+            objective=objective,
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self.parallel,
         )
         self.eval_step = evaluate.make_eval_step(model, image_size=size, parallel=self.parallel)
+        # A field that the model or the loss refuses is refused now, before anything is written.
+        self.like = jax.eval_shape(self.init)
+        logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
+        label = jax.ShapeDtypeStruct((1,), jax.numpy.int32)
+        aux = dict.fromkeys(objective.aux_weights, logits)
+        jax.eval_shape(objective, logits, aux, label, self.like.step)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -127,12 +134,11 @@ class Trainer:
         Raises:
             UserError: if the loss stops being finite, or on Ctrl-C or SIGTERM after saving.
         """
-        like = jax.eval_shape(self.init)
         with (
             checkpoint.Checkpoints(self.workdir, best_metric="war") as saved,
             StopRequest() as stop,
         ):
-            first = self.parallel.replicate(saved.restore_latest(like) or self._fresh_state())
+            first = self.parallel.replicate(saved.restore_latest(self.like) or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
                 logging.info("already trained to step %d", start)
