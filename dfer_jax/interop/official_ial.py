@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from absl import app
+from absl import app, logging
 from jaxtyping import PyTree
 
 from dfer_jax import checkpoint, errors
@@ -245,4 +245,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.set_verbosity(logging.WARNING)
     errors.run(main)

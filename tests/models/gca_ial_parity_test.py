@@ -67,13 +67,18 @@ class Case:
     def train(self, *, rate, decay, num_losses):
         """Returns the losses of successive SGD steps on the golden's clips."""
         tx = optim.make_optimizer(optax.constant_schedule(rate), momentum=0.9, weight_decay=decay)
+
+        @jax.jit
+        def update(gradients, state, params):
+            updates, state = tx.update(gradients, state, params)
+            return optax.apply_updates(params, updates), state
+
         params = self.variables["params"]
         state = tx.init(params)
         (loss, _), gradients = self.start
         trajectory = [float(loss)]
         while len(trajectory) < num_losses:
-            updates, state = tx.update(gradients, state, params)
-            params = optax.apply_updates(params, updates)
+            params, state = update(gradients, state, params)
             (loss, _), gradients = self.gradient(params)
             trajectory.append(float(loss))
         return trajectory
