@@ -38,8 +38,9 @@ class MetricWriter:
         row = {"step": step, "epoch": round(epoch, 4), **finite}
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
-        for name, value in scalars.items():
-            self._tensorboard.add_scalar(name, value, step)
+        for name, value in finite.items():
+            if value is not None:
+                self._tensorboard.add_scalar(name, value, step)
 
 
 def read_metrics(workdir: str) -> list[dict[str, float | int | None]]:

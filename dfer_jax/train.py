@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-import signal
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import ml_collections
+import optax
 from absl import logging
 from tqdm import tqdm
 
@@ -17,6 +17,7 @@ from dfer_jax.data import pipeline
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.metric_writer import MetricWriter
+from dfer_jax.stop_request import StopRequest
 from dfer_jax.train_state import TrainState
 from dfer_jax.train_step import Augmentation, Objective, make_init, make_train_step
 
@@ -38,29 +39,6 @@ class Window:
         return means | {"train/clips_per_s": speed, "train/data_wait": self.waited / seconds}
 
 
-class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a flag, so that the loop can save before it stops."""
-
-    def __init__(self) -> None:
-        self.requested = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> "StopRequest":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number: int, _: object) -> None:
-        if self.requested:  # asked twice: stop now
-            raise KeyboardInterrupt
-        logging.warning("received %s: stopping after this step", signal.Signals(number).name)
-        self.requested = True
-
-
 class Trainer:
     """One run, from its config to the last step; every piece is built once, here."""
 
@@ -77,44 +55,34 @@ class Trainer:
         self.batch_size = config.train.batch_size
         self.steps_per_epoch = pipeline.steps_per_epoch(len(self.sources.train), self.batch_size)
         self.total_steps = self.steps_per_epoch * config.train.epochs
+        self.schedule = _schedule(config, self.steps_per_epoch)
+        self._build_steps()
+
+    def _build_steps(self) -> None:
+        config, size = self.config, self.config.model.image_size
         model = experiment.create_model(
             config.model.name,
             experiment.model_kwargs(config),
             dtype=config.model.dtype,
             parallel=self.parallel,
         )
-        self.schedule = optim.make_schedule(
-            config.optim.schedule,
-            learning_rate=config.optim.learning_rate,
-            steps_per_epoch=self.steps_per_epoch,
-            decay_rate=config.optim.decay_rate,
-            decay_epochs=config.optim.decay_epochs,
-            kwargs=config.optim.schedule_kwargs.to_dict(),
-        )
         optimizer = optim.make_optimizer(
             self.schedule,
             momentum=config.optim.momentum,
             weight_decay=config.optim.weight_decay,
         )
-        size = config.model.image_size
         shape = (experiment.num_frames(config), size, size, 3)
         self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)
-        objective = _objective(config, self.steps_per_epoch)
+        self.like = jax.eval_shape(self.init)  # refuses what the model refuses, before any writing
         self.train_step = make_train_step(
             model,
             optimizer,
-            objective=objective,
+            objective=_objective(config, self.steps_per_epoch),
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self.parallel,
         )
         self.eval_step = evaluate.make_eval_step(model, image_size=size, parallel=self.parallel)
-        # A field that the model or the loss refuses is refused now, before anything is written.
-        self.like = jax.eval_shape(self.init)
-        logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
-        label = jax.ShapeDtypeStruct((1,), jax.numpy.int32)
-        aux = dict.fromkeys(objective.aux_weights, logits)
-        jax.eval_shape(objective, logits, aux, label, self.like.step)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -229,10 +197,26 @@ class Trainer:
         return tqdm(total=self.total_steps, initial=start, unit="step", desc=self.config.name)
 
 
+def _schedule(config: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
+    return optim.make_schedule(
+        config.optim.schedule,
+        learning_rate=config.optim.learning_rate,
+        steps_per_epoch=steps_per_epoch,
+        decay_rate=config.optim.decay_rate,
+        decay_epochs=config.optim.decay_epochs,
+        kwargs=config.optim.schedule_kwargs.to_dict(),
+    )
+
+
 def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objective:
+    """The loss of the config, tried on shapes so that a wrong field is refused at once."""
     fields = config.loss.to_dict()
     fields["aux_weights"] = experiment.aux_weights(config)
-    return Objective(**fields, steps_per_epoch=steps_per_epoch)
+    objective = Objective(**fields, steps_per_epoch=steps_per_epoch)
+    logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
+    whole = jax.ShapeDtypeStruct((1,), jax.numpy.int32), jax.ShapeDtypeStruct((), jax.numpy.int32)
+    jax.eval_shape(objective, logits, dict.fromkeys(objective.aux_weights, logits), *whole)
+    return objective
 
 
 def default_workdir(config: ml_collections.ConfigDict) -> str:

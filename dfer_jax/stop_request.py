@@ -1,0 +1,29 @@
+"""Stopping a run between two steps."""
+
+import signal
+from typing import Any
+
+from absl import logging
+
+
+class StopRequest:
+    """Turns Ctrl-C and SIGTERM into a flag, so that the loop can save before it stops."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: object) -> None:
+        if self.requested:  # asked twice: stop now
+            raise KeyboardInterrupt
+        logging.warning("received %s: stopping after this step", signal.Signals(number).name)
+        self.requested = True
