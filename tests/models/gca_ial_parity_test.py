@@ -61,7 +61,9 @@ class Case:
         """Returns our variable tree with these arrays of the reference in it."""
         return official_ial.from_state_dict({**self.state_dict, **arrays}, model=self.model)
 
-    def evaluate(self):
+    @functools.cached_property
+    def evaluated(self):
+        """Logits and intermediates with the running statistics."""
         return jax.jit(functools.partial(self.model.apply, train=False))(self.variables, self.clips)
 
     def train(self, *, rate, decay, num_losses):
@@ -95,7 +97,7 @@ def tiny():
 
 
 def _check_evaluation(case, *, atol):
-    logits, out = case.evaluate()
+    logits, out = case.evaluated
     found = {
         "logits": logits,
         "features": out["features"],
@@ -157,7 +159,7 @@ def test_tiny_evaluation(tiny):
 
 
 def test_tiny_maps_are_those_of_the_reference(tiny):
-    _, out = tiny.evaluate()
+    _, out = tiny.evaluated
     for name in ("dynamic", "static"):
         ours = np.moveaxis(out[name], -1, 2).reshape(tiny.golden[f"eval/{name}"].shape)
         np.testing.assert_allclose(ours, tiny.golden[f"eval/{name}"], atol=1e-5, err_msg=name)

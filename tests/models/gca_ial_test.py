@@ -81,11 +81,13 @@ def test_output_shapes_of_the_released_network():
 
 
 def test_multiply_accumulates_per_clip():
-    """5.624 GMAC: every convolution and contraction as written, padding included."""
+    """5.624 GMAC as written; XLA's 5.10 leaves out the products with the zero padding."""
     clips = jax.ShapeDtypeStruct((1, 16, 112, 112, 3), jnp.float32)
     apply = functools.partial(GCAIAL().apply, train=False)
     macs = _count_macs(jax.make_jaxpr(apply)(_shapes(), clips).jaxpr)
     assert round(macs / 1e9, 3) == 5.624
+    by_xla = jax.jit(apply).lower(_shapes(), clips).cost_analysis()["flops"] / 2
+    assert 5.0 < by_xla / 1e9 < 5.2
 
 
 def _count_macs(jaxpr):
@@ -106,8 +108,7 @@ def _count_macs(jaxpr):
 @pytest.mark.parametrize(
     "options",
     [
-        {"attention": "se"},
-        {"attention": "cbam", "dtype": "bfloat16"},
+        {"attention": "cbam"},
         {"attention": "none", "num_frames": 2, "image_size": 16, "num_classes": 3},
     ],
 )
@@ -161,13 +162,11 @@ def test_bfloat16_is_close_to_float32():
 
 def test_evaluation_does_not_depend_on_the_batch():
     _, variables, apply = _small()
-    clips = _clips(3)
-    together, _ = apply(variables, clips)
-    for i in (0, 2):
-        alone, _ = apply(variables, clips[i : i + 1])
-        np.testing.assert_allclose(alone[0], together[i], atol=1e-5)
-    reverse, _ = apply(variables, clips[::-1])
-    np.testing.assert_allclose(reverse[::-1], together, atol=1e-5)
+    a, b, c = _clips(3)
+    first, _ = apply(variables, jnp.stack([a, b]))
+    second, _ = apply(variables, jnp.stack([c, a]))
+    np.testing.assert_allclose(first[0], second[1], atol=1e-5)
+    assert jnp.abs(first[1] - second[0]).max() > 1e-3
 
 
 def test_still_clip_has_no_dynamics():
@@ -179,7 +178,7 @@ def test_still_clip_has_no_dynamics():
     assert jnp.abs(out["differences"]).max() > 0.1
 
 
-@pytest.mark.parametrize("attention", ["none", "se", "gca"])
+@pytest.mark.parametrize("attention", ["none", "gca"])
 def test_static_branch_sees_the_last_frame_through_the_gate_only(attention):
     _, variables, apply = _small(attention=attention)
     clips = _clips()
