@@ -1,5 +1,6 @@
 """Evaluates the checkpoints of a work directory: the last epoch and the best one."""
 
+from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -13,10 +14,18 @@ from dfer_jax.labels import CLASSES
 from dfer_jax.workdir import differing_fields
 
 
-def evaluate_checkpoints(config: ml_collections.ConfigDict, workdir: str) -> None:
+def evaluate_checkpoints(
+    config: ml_collections.ConfigDict, workdir: str, *, overrides: Collection[str] = ()
+) -> None:
     """Prints and writes the scores of the last and the best epoch, then the report.
 
-    Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`.
+    Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`. Frames are
+    sampled and sized as the checkpoint says.
+
+    Args:
+        config: says which data to evaluate on; its model must be the checkpoint's.
+        workdir: of the run, or of imported weights.
+        overrides: fields such as "data.sampling" that hold although the checkpoint says otherwise.
 
     Raises:
         UserError: if there is no checkpoint, or it is of another model than the config's.
@@ -29,6 +38,7 @@ def evaluate_checkpoints(config: ml_collections.ConfigDict, workdir: str) -> Non
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
+        config = _as_trained(config, metadata["preprocess"], overrides)
         selection = metadata["selection"] if which == "best" else _last_is(metadata)
         result = _evaluate(config, variables, sources.test, devices)
         about = _about(config, metadata, name=name, selection=selection, step=step)
@@ -58,7 +68,7 @@ def _evaluate(
 
 
 def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any]) -> None:
-    """Refuses a checkpoint of another model; warns where it expects other frames or pixels."""
+    """Refuses a checkpoint of another model than the config's."""
     asked = {"name": config.model.name, "kwargs": experiment.model_kwargs(config)}
     if fields := differing_fields(metadata["model"], asked):
         raise UserError(
@@ -67,8 +77,22 @@ def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any
         )
     if tuple(metadata["classes"]) != CLASSES:
         raise UserError(f"the checkpoint has classes {metadata['classes']}, expected {CLASSES}")
-    for field in differing_fields(metadata["preprocess"], experiment.preprocess(config)):
-        logging.warning("the checkpoint was trained with another data.%s", field)
+
+
+def _as_trained(
+    config: ml_collections.ConfigDict, preprocess: dict[str, Any], overrides: Collection[str]
+) -> ml_collections.ConfigDict:
+    """The config with the checkpoint's sampling and sizes, but for what the user overrides."""
+    config = config.copy_and_resolve_references()
+    for field in ("segments", "frames_per_segment", "sampling", "decode_size"):
+        if f"data.{field}" not in overrides:
+            config.data[field] = preprocess[field]
+        elif config.data[field] != preprocess[field]:
+            used, trained = config.data[field], preprocess[field]
+            logging.warning(
+                "data.%s=%s, but the weights were trained with %s", field, used, trained
+            )
+    return config
 
 
 def _about(

@@ -34,13 +34,13 @@ def main(argv: list[str]) -> None:
     directory = _WORKDIR.value or train.default_workdir(config)
     devices = jax.local_devices()
     print(f"{config.name}: {directory} on {len(devices)} {devices[0].device_kind} device(s)")
+    overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
         trainer = train.Trainer(config, directory)
-        overrides = config_flags.get_override_values(flags.FLAGS["config"])
         workdir.claim(directory, json.loads(config.to_json_best_effort()), overrides)
         trainer.run(with_evaluation=_MODE.value == "train_and_eval")
     if _MODE.value != "train":
-        evaluate_run.evaluate_checkpoints(config, directory)
+        evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
 
 
 def _load_config() -> ml_collections.ConfigDict:

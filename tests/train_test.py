@@ -131,7 +131,7 @@ def test_checkpoint_of_another_model_is_refused(data_dir, tmp_path, one_device):
     _train(config, tmp_path, with_evaluation=False)
     other = tiny.config(data_dir)
     other.model.width = 16
-    with pytest.raises(UserError, match="kwargs.width: 8 -> 16"):
+    with pytest.raises(UserError, match=r"kwargs\.width: 8 -> 16"):
         evaluate_run.evaluate_checkpoints(other, str(tmp_path))
 
 
@@ -152,7 +152,7 @@ def test_damaged_checkpoint_is_one_sentence(data_dir, tmp_path, one_device):
 def test_diverged_training_stops_with_advice(data_dir, tmp_path, one_device):
     config = tiny.config(data_dir)
     config.optim.learning_rate = 1e12
-    with pytest.raises(UserError, match="lower optim.learning_rate"):
+    with pytest.raises(UserError, match=r"lower optim\.learning_rate"):
         _train(config, tmp_path)
 
 

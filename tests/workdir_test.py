@@ -13,7 +13,7 @@ def test_the_same_config_may_come_back_and_another_may_not(tmp_path):
     workdir.claim(path, CONFIG, {"seed": 0})
     workdir.claim(path, {**CONFIG, "data": {"num_workers": 7, "segments": 16}}, {})
     before = (tmp_path / "run" / "config.json").read_bytes()
-    with pytest.raises(UserError, match="data.segments: 16 -> 8") as caught:
+    with pytest.raises(UserError, match=r"data\.segments: 16 -> 8") as caught:
         workdir.claim(path, {**CONFIG, "data": {"num_workers": 2, "segments": 8}}, {})
     assert "num_workers" not in str(caught.value)
     assert (tmp_path / "run" / "config.json").read_bytes() == before
