@@ -1,0 +1,84 @@
+"""The command line as a user meets it: real processes, real files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def _python(*arguments, cwd=None):
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+def _refused(result, code, message):
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--config=configs/dfwe.py"], 2, "No such file or directory: 'configs/dfwe.py'"),
+        (["--config=configs/dfew.py", "--config.optim.learning_rat=1"], 2, '"learning_rate"'),
+        (["--config=configs/dfew.py", "--config.train.epochs=many"], 2, "train.epochs=many"),
+        (["--config=configs/dfew.py", "--config.fold=6"], 1, "has folds 1 to 5"),
+        (["--config=configs/dfew.py"], 1, "build it with `python -m tfds_builders.build dfew/full"),
+        (["--config=configs/dfew.py", "now"], 2, "unexpected arguments ['now']"),
+    ],
+    ids=["no file", "no field", "wrong type", "no fold", "not built", "stray word"],
+)
+def test_mistakes_are_one_sentence_and_write_nothing(tmp_path, arguments, code, message):
+    workdir = tmp_path / "run"
+    data = [f"--config.data.data_dir={tmp_path}"] if code == 1 else []
+    result = _python("dfer_jax.main", *arguments[:1], *data, *arguments[1:], f"--workdir={workdir}")
+    _refused(result, code, message)
+    assert not workdir.exists()
+
+
+def test_help_is_not_an_error():
+    result = _python("dfer_jax.main", "--help")
+    assert result.returncode == 0
+    assert "configs/synthetic.py" in result.stdout + result.stderr
+
+
+def test_build_train_evaluate_refuse(tmp_path):
+    data, workdir = tmp_path / "data", tmp_path / "run"
+    built = _python("tfds_builders.build", "synthetic_dfer/smoke", f"--data_dir={data}")
+    assert built.returncode == 0, built.stderr
+    command = [
+        "dfer_jax.main",
+        "--config=configs/synthetic.py",
+        "--config.data.dataset=synthetic_dfer/smoke",
+        f"--config.data.data_dir={data}",
+        "--config.data.segments=4",
+        "--config.model.image_size=32",
+        "--config.train.batch_size=14",
+        "--config.train.epochs=1",
+        "--config.eval.batch_size=4",
+        f"--workdir={workdir}",
+    ]
+    trained = _python(*command)
+    assert trained.returncode == 0, trained.stderr
+    assert "predicted" in trained.stdout and "happin" in trained.stdout
+    evaluated = _python(*command, "--mode=eval")
+    assert evaluated.returncode == 0, evaluated.stderr
+    with open(workdir / "eval" / "test.json") as file:
+        result = json.load(file)
+    assert result["num_clips"] == 14 and 0 <= result["war"] <= 1
+    assert f"WAR {result['war']:.4f}" in evaluated.stdout
+    assert (workdir / "report.html").exists()
+    other = _python(*command, "--config.seed=1")
+    _refused(other, 1, "seed: 0 -> 1")
+    wider = _python(*command, "--config.model.width=32", "--mode=eval")
+    _refused(wider, 1, "kwargs.width: 16 -> 32")
