@@ -1,9 +1,14 @@
 """Errors meant for people: one sentence saying what is wrong, where, and what to do."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app
+
+_PLACES_THAT_FAIL = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EISDIR}
+)
 
 
 class UserError(Exception):
@@ -33,6 +38,10 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _leave(str(error), 1)
     except app.UsageError as error:
         _leave(f"{error}; --help explains", 2)
+    except OSError as error:
+        if error.errno not in _PLACES_THAT_FAIL:
+            raise
+        _leave(f"{error.filename or 'a file'}: {error.strerror}; choose another place", 1)
     except KeyboardInterrupt:
         _leave("stopped", 1)
 

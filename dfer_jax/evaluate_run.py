@@ -1,6 +1,6 @@
 """Evaluates the checkpoints of a work directory: the last epoch and the best one."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
@@ -8,7 +8,7 @@ import ml_collections
 from absl import logging
 
 from dfer_jax import checkpoint, evaluate, experiment, parallel, report
-from dfer_jax.data.source import ClipSource
+from dfer_jax.data.source import ClipSource, clip_index
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
 from dfer_jax.workdir import differing_fields
@@ -35,17 +35,19 @@ def evaluate_checkpoints(
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
     sources = experiment.open_sources(config)
     name = experiment.splits(config).test_name
+    results: dict[int, evaluate.Evaluation] = {}
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
         config = _as_trained(config, metadata["preprocess"], overrides)
         selection = metadata["selection"] if which == "best" else _last_is(metadata)
-        result = _evaluate(config, variables, sources.test, devices)
+        if step not in results:  # the last epoch is often the best one
+            results[step] = _evaluate(config, variables, sources.test, devices)
         about = _about(config, metadata, name=name, selection=selection, step=step)
         file_name = name if which == "last" else f"{name}.{which}"
-        path = evaluate.write_evaluation(workdir, file_name, result, about)
+        path = evaluate.write_evaluation(workdir, file_name, results[step], about)
         title = f"{config.data.dataset} {name}, {_in_words(selection)}, step {step}"
-        print(f"\n{evaluate.table(result, title)}\nwrote {path}")
+        print(f"\n{evaluate.table(results[step], title)}\nwrote {path}")
     print(f"wrote {report.write_report(workdir, filmstrips=_frame_reader(sources.test))}")
 
 
@@ -132,13 +134,13 @@ def _in_words(selection: str) -> str:
     }[selection]
 
 
-def _frame_reader(source: ClipSource):
+def _frame_reader(source: ClipSource) -> Callable[[str], list[bytes]]:
     """Returns a function from a clip id to its encoded frames."""
     rows: dict[str, int] = {}
 
     def read(clip_id: str) -> list[bytes]:
         if not rows:
-            rows.update({source[i]["clip_id"]: i for i in range(len(source))})
+            rows.update({clip_id: i for i, clip_id in enumerate(clip_index(source).clip_ids)})
         return source[rows[clip_id]]["frames"]
 
     return read

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -161,11 +162,12 @@ class Trainer:
         with jax.default_device(jax.local_devices(backend="cpu")[0]):  # never waits for the GPU
             row["train/lr"] = float(self.schedule(step - 1))
         writer.write(step, step / self.steps_per_epoch, row)
-        bar.set_postfix_str(
+        shown = (
             f"epoch {step / self.steps_per_epoch:.1f} loss {row['train/loss']:.4f} "
             f"WAR {row['train/war']:.3f} lr {row['train/lr']:.2e} "
             f"{row['train/clips_per_s']:.1f} clips/s wait {row['train/data_wait']:.0%}"
         )
+        bar.set_postfix_str(shown, refresh=False)
         if not row["train/loss"] < float("inf"):
             raise UserError(
                 f"the training loss is not finite around step {step}; lower optim.learning_rate "
@@ -194,7 +196,15 @@ class Trainer:
         return step % every == 0 or step == self.total_steps
 
     def _bar(self, start: int) -> tqdm:
-        return tqdm(total=self.total_steps, initial=start, unit="step", desc=self.config.name)
+        often = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines
+        return tqdm(
+            total=self.total_steps,
+            initial=start,
+            unit="step",
+            desc=self.config.name,
+            mininterval=often,
+            maxinterval=often,
+        )
 
 
 def _schedule(config: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:

@@ -1,0 +1,42 @@
+import errno
+
+import pytest
+from absl import app
+
+from dfer_jax import errors
+
+
+def _leaving(error):
+    def main(argv):
+        raise error
+
+    return lambda: errors._guarded(main, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (errors.UserError("clip 7 is empty"), 1, "error: clip 7 is empty\n"),
+        (app.UsageError("expected two arguments"), 2, "error: expected two arguments; --help"),
+        (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 1, "error: runs/x: Perm"),
+        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 1, "No space left"),
+        (KeyboardInterrupt(), 1, "error: stopped"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_mistake_or_a_full_disk_is_one_sentence(capsys, error, code, message):
+    with pytest.raises(SystemExit) as caught:
+        _leaving(error)()
+    assert caught.value.code == code
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [RuntimeError("bug"), OSError(errno.EBADF, "Bad descriptor")])
+def test_a_bug_keeps_its_traceback(error):
+    with pytest.raises(type(error)):
+        _leaving(error)()
+
+
+def test_long_lists_are_cut_with_a_count():
+    assert errors.list_some(range(3)) == "  0\n  1\n  2"
+    assert errors.list_some(range(25)).endswith("  19\n  ... and 5 more")
