@@ -190,7 +190,7 @@ def test_a_clip_depends_on_its_own_key_alone(clips):
     )
     for i in range(4):
         alone = jax.jit(run)(keys[i : i + 1], clips[i : i + 1])
-        np.testing.assert_allclose(alone[0], together[i], atol=1e-6)
+        np.testing.assert_allclose(alone[0], together[i], atol=2e-5)
     halves = jax.pmap(run)(keys.reshape(2, 2), clips.reshape(2, 2, *clips.shape[1:]))
     np.testing.assert_allclose(halves.reshape(together.shape), together, atol=1e-6)
     np.testing.assert_allclose(run(keys, clips), together, atol=1e-4)  # without jit
