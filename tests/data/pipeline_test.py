@@ -199,4 +199,6 @@ def test_leaving_early_ends_the_workers(train):
     workers = multiprocessing.active_children()
     assert workers
     batches.close()
+    for worker in workers:
+        worker.join(timeout=30)
     assert not any(worker.is_alive() for worker in workers)
