@@ -63,7 +63,7 @@ def get_config() -> ml_collections.ConfigDict:
     optim.schedule = "staircase"  # staircase, exponential, or a schedule of optax.schedules
     optim.decay_rate = 0.5  # staircase, exponential: factor per decay_epochs
     optim.decay_epochs = 7.0
-    optim.schedule_kwargs = ml_collections.ConfigDict()  # for a name of optax.schedules
+    optim.schedule_kwargs = ml_collections.ConfigDict()  # of that schedule, set in a file
 
     config.train = train = ml_collections.ConfigDict()
     train.batch_size = 40  # over all devices

@@ -168,11 +168,9 @@ def intensity_chart(
             axes.hlines(share, peaks[group].min(), peaks[group].max(), color=ACCENT, alpha=0.45)
         axes.vlines(centre, low, high, color=ACCENT, linewidth=2)
         axes.plot(centre, correct / totals, "o-", color=ACCENT, linewidth=1, markersize=5)
-        for x, top, total in zip(centre, high, totals, strict=True):
-            axes.annotate(f"n={total}", (x, top), (0, 3), textcoords="offset points", ha="center")
         _percent_axis(axes)
         axes.set_ylim(0, 1.1)
-        axes.set_xlabel("peak intensity of the clip")
+        axes.set_xlabel(f"peak intensity of the clip (about {totals.max()} clips a bin)")
         return _to_svg(figure, name=name, label="Recall against peak intensity, 95 % intervals")
 
 
