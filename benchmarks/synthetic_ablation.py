@@ -18,11 +18,17 @@ import sys
 
 from absl import app, flags
 
+# As in the paper, a network without GCA has no auxiliary heads either.
+_WITHOUT_GCA = (
+    "--config.model.attention=none",
+    "--config.model.aux_stages=()",
+    "--config.loss.aux_weights=()",
+)
 VARIANTS = {
-    "none": ("none", 0.0),
-    "GCA": ("gca", 0.0),
-    "IAL": ("none", 0.1),
-    "GCA+IAL": ("gca", 0.1),
+    "none": (*_WITHOUT_GCA, "--config.loss.ial_weight=0"),
+    "GCA": ("--config.loss.ial_weight=0",),
+    "IAL": _WITHOUT_GCA,
+    "GCA+IAL": (),
 }
 LOW, HIGH = 1 / 3, 2 / 3  # bounds of low, middle and high peak intensity
 
@@ -36,11 +42,10 @@ def train(variant: str, seed: str, core: int, extra: list[str]) -> dict:
     workdir = os.path.join(_OUT.value, f"{variant}_seed{seed}")
     result = os.path.join(workdir, "eval", "test.json")
     if not os.path.exists(result):
-        attention, ial = VARIANTS[variant]
         command = [
             *(sys.executable, "-m", "dfer_jax.main", "--config", "configs/synthetic.py"),
             *("--config.data.dataset=synthetic_dfer/balanced", f"--config.seed={seed}"),
-            *(f"--config.model.attention={attention}", f"--config.loss.ial_weight={ial}"),
+            *VARIANTS[variant],
             *extra,
             *("--workdir", workdir),
         ]

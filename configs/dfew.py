@@ -8,10 +8,10 @@ dropped. --config.data.sampling=official --config.data.min_frames=16 is the rele
     python -m dfer_jax.main --config configs/dfew.py --config.fold=1
 
 Ablations of the paper:
-    Table I    --config.model.attention=none|gca  --config.loss.ial_weight=0|0.1
-    Table II   --config.model.attention=se|cbam|gca --config.loss.ial_weight=0
-               --config.model.aux_stages='()' --config.loss.aux_weights='()' (without aux heads)
+    Table I    --config.loss.ial_weight=0|0.1, without GCA --config.model.attention=none NO_AUX
+    Table II   --config.model.attention=se|cbam|gca --config.loss.ial_weight=0, without aux NO_AUX
     Table III  --config.model.reduction=8|16 --config.loss.ial_weight=0.1|0.15|0.3
+    where NO_AUX is --config.model.aux_stages='()' --config.loss.aux_weights='()'
 """
 
 from configs import base

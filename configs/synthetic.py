@@ -3,9 +3,6 @@
     python -m tfds_builders.build synthetic_dfer/tiny
     python -m dfer_jax.main --config configs/synthetic.py
 
-Ablation (none / GCA / IAL / GCA+IAL), the same axes as the paper's Table I:
-    --config.data.dataset=synthetic_dfer/balanced
-    --config.model.attention=none|gca --config.loss.ial_weight=0|0.1
 The network is the published one at a quarter of its width, 8 frames of 64 x 64; learning rate and
 weight decay are retuned for so small a network and so few clips. `benchmarks/synthetic_ablation.py`
 runs the ablation with several seeds and prints the table.
