@@ -39,7 +39,7 @@ def make_schedule(
             decay_rate=decay_rate,
             staircase=name == "staircase",
         )
-    known = sorted(n for n in dir(optax.schedules) if n.endswith(("_schedule", "_decay")))
+    known = [n for n in dir(optax.schedules) if n[0] != "_" and n.endswith(("_schedule", "_decay"))]
     if name not in known:
         raise UserError(
             f"optim.schedule {name!r} is unknown; use staircase, exponential or one of Optax's: "
