@@ -1,7 +1,7 @@
 """GCA+IAL on FERV39k: 8 segments of 2 frames, lambda 0.15, 100 epochs.
 
 Published (AAAI 2023, Table III): UAR 35.82, WAR 48.54. No FERV39k code was released; users of the
-released DFEW code report about 40 to 43 WAR. A builder for the data set is not part of this version.
+released DFEW code report about 40 to 43 WAR. This version has no builder for the data set yet.
 
     python -m dfer_jax.main --config configs/ferv39k.py
 """
