@@ -33,8 +33,8 @@ class Window:
 
     def summary(self, batch_size: int) -> dict[str, float]:
         """Returns mean metrics, clips per second and the share of time spent waiting for data."""
+        rows = jax.device_get(self.metrics)  # waits for the last step, which the time must include
         seconds = time.perf_counter() - self.started
-        rows = jax.device_get(self.metrics)
         means = {f"train/{k}": sum(float(r[k]) for r in rows) / len(rows) for k in rows[0]}
         speed = len(rows) * batch_size / seconds
         return means | {"train/clips_per_s": speed, "train/data_wait": self.waited / seconds}

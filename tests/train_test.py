@@ -156,6 +156,21 @@ def test_diverged_training_stops_with_advice(data_dir, tmp_path, one_device):
         _train(config, tmp_path)
 
 
+def test_speed_counts_the_time_of_the_steps_themselves():
+    window = train.Window()
+
+    @jax.jit
+    def slow(x):  # long enough that asking for it is not the same as having it
+        return jax.lax.fori_loop(0, 60, lambda _, y: y @ y / 600, x).sum()
+
+    slow.lower(jax.numpy.ones((600, 600))).compile()
+    window.metrics.append({"loss": slow(jax.numpy.ones((600, 600)))})
+    summary = window.summary(batch_size=1)
+    assert window.metrics[0]["loss"].is_ready()
+    assert summary["train/clips_per_s"] < 1 / 0.01  # 60 products of 600 x 600 take longer
+    assert 0 <= summary["train/data_wait"] <= 1
+
+
 def test_batch_must_divide_by_devices():
     two = parallel.over(jax.devices()[:2])
     two.check_batch_size("train.batch_size", 4)
