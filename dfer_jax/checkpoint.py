@@ -5,14 +5,12 @@ model, label order and preprocessing, so that evaluating needs nothing else. The
 run looks for its start: 1. its own latest checkpoint (resume), 2. random weights.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib import metadata as packages
 from typing import Any
 
 import jax
-from absl import logging
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
@@ -119,7 +117,7 @@ class Checkpoints:
                 f"({_first_line(error)}); it is damaged or of another model: delete it or choose "
                 "another --workdir"
             ) from error
-        logging.info("resumed from step %d", latest.step)
+        print(f"resuming from step {latest.step}")
         return like.replace(
             step=jax.numpy.asarray(latest.step, jax.numpy.int32),
             params=saved["weights"]["params"],
@@ -187,7 +185,6 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
     with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
-    logging.info("wrote %s", json.dumps(metadata["model"]))
 
 
 def _on_first_device(tree: PyTree) -> PyTree:

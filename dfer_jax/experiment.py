@@ -235,7 +235,7 @@ def _long_enough(config: ml_collections.ConfigDict, source: ClipSource) -> ClipS
     index = clip_index(source)
     kept = np.flatnonzero(index.num_frames >= config.data.min_frames)
     dropped = np.setdiff1d(np.arange(len(source)), kept)
-    logging.info(
+    logging.warning(  # whatever the verbosity: no clip is dropped in silence
         "data.min_frames=%d drops %d of %d clips of %s: %s",
         config.data.min_frames,
         len(dropped),

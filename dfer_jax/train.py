@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import ml_collections
 import optax
-from absl import logging
 from tqdm import tqdm
 
 from dfer_jax import checkpoint, evaluate, experiment, optim, parallel
@@ -110,7 +109,7 @@ class Trainer:
             first = self.parallel.replicate(saved.restore_latest(self.like) or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
-                logging.info("already trained to step %d", start)
+                print(f"already trained to step {start}")
                 return
             with MetricWriter(self.workdir, start_step=start) as writer, self._bar(start) as bar:
                 for step, state in self._steps(first, start, writer, bar):

@@ -1,9 +1,11 @@
 import importlib.util
 import pathlib
 
+import clip_dataset
 import jax
 import jax.numpy as jnp
 import pytest
+import tiny
 
 import configs
 from configs import dfew
@@ -59,3 +61,17 @@ def test_fields_that_cannot_work_are_named(field, value, message):
     config.update_from_flattened_dict({field: value})
     with pytest.raises(UserError, match=message):
         experiment.check(config, ONE)
+
+
+def test_clips_below_min_frames_are_dropped_and_listed(tmp_path, caplog):
+    clip_dataset.build(str(tmp_path), "truth")
+    config = tiny.config(tmp_path)
+    config.data.min_frames = 16
+    sources = experiment.open_sources(config)
+    long = [n for n in clip_dataset.LENGTHS if n >= 16]
+    assert len(sources.train) == len(long)
+    text = " ".join(
+        record.getMessage() for record in caplog.records if record.levelname == "WARNING"
+    )
+    assert f"drops {len(clip_dataset.LENGTHS) - len(long)} of {len(clip_dataset.LENGTHS)}" in text
+    assert "00000" in text
