@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from tfds_builders.dfew.release import FOLDS, Tree, why_incomplete
+from tfds_builders.dfew.release import FOLDS, Release, why_incomplete
 
 NUM_LABELS = 7
 LAST_ID = 16372
@@ -27,7 +27,7 @@ class Entry:
     label: int
 
 
-def read_folds(tree: Tree, *, warnings: list[str]) -> dict[int, Entry]:
+def read_folds(tree: Release, *, warnings: list[str]) -> dict[int, Entry]:
     """Returns fold and label of each clip id, ascending; whatever is wrong joins `tree.problems`.
 
     Args:
@@ -63,7 +63,7 @@ def read_folds(tree: Tree, *, warnings: list[str]) -> dict[int, Entry]:
     return dict(sorted(entries.items()))
 
 
-def _read_one(tree: Tree, split: str, fold: int) -> dict[int, int]:
+def _read_one(tree: Release, split: str, fold: int) -> dict[int, int]:
     """Reads the list of a split and fold; copies must be equal."""
     first, *copies = tree.lists[split, fold]
     rows = read_list(first, name=tree.relative(first), problems=tree.problems)

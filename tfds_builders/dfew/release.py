@@ -9,10 +9,11 @@ a folder whose name starts with `train` or `test`.
 import dataclasses
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
+from tfds_builders.tree import Tree, is_folder, is_hidden
 
 FOLDS = (1, 2, 3, 4, 5)
 FOLDER_OF_FORM = {"full": "clip_224x224", "f16": "clip_224x224_16f"}
@@ -28,31 +29,15 @@ _NAMED_16F = re.compile(r"16[ _-]?f", re.IGNORECASE)
 
 
 @dataclasses.dataclass
-class Tree:
+class Release(Tree):
     """What a walk over the user's folder found; paths are absolute."""
 
-    root: Path
     clips: list[Path] = dataclasses.field(default_factory=list)
     lists: dict[tuple[str, int], list[Path]] = dataclasses.field(default_factory=dict)
     zips: list[Path] = dataclasses.field(default_factory=list)
-    problems: list[str] = dataclasses.field(default_factory=list)
-
-    def relative(self, path: Path) -> str:
-        """Returns `path` as the user sees it inside the root."""
-        return str(path.relative_to(self.root))
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a name is an operating system's own (`.DS_Store`, `._00001`, `__MACOSX`)."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def escapes(path: str | Path, root: Path) -> bool:
-    """Whether a symbolic link leads out of `root` (an absolute path without links)."""
-    return not Path(os.path.realpath(path)).is_relative_to(root)
-
-
-def walk(root: Path) -> Tree:
+def walk(root: Path) -> Release:
     """Walks the user's folder to a bounded depth, without entering clip folders.
 
     Args:
@@ -61,22 +46,18 @@ def walk(root: Path) -> Tree:
     Raises:
         UserError: if the folder has so many subfolders that it cannot be the release.
     """
-    tree = Tree(root=root.resolve())
+    tree = Release(root=root.resolve())
     visited = {tree.root}
     stack = [(tree.root, 0)]
     while stack:
         folder, depth = stack.pop()
-        for entry in _scan(folder, tree):
+        for entry in tree.scan(folder):
             path = Path(entry.path)
-            is_folder = _is_folder(entry)
-            if not is_folder and not _LIST.fullmatch(entry.name):
+            if not is_folder(entry) and not _LIST.fullmatch(entry.name):
                 _note_archive(path, tree)
-            elif entry.is_symlink() and escapes(path, tree.root):
-                tree.problems.append(
-                    f"{tree.relative(path)}: a link to {os.path.realpath(path)}, outside "
-                    "manual_dir; put what it leads to there instead"
-                )
-            elif not is_folder:
+            elif tree.refuse_escape(path):
+                continue
+            elif not is_folder(entry):
                 _note_list(path, tree)
             elif _CLIP_FOLDER.fullmatch(entry.name):
                 tree.clips.append(path)
@@ -92,31 +73,12 @@ def walk(root: Path) -> Tree:
     return tree
 
 
-def _scan(folder: Path, tree: Tree) -> Iterator[os.DirEntry[str]]:
-    """Yields a folder's entries by name, without hidden ones; failure is a problem."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        tree.problems.append(f"{tree.relative(folder)}: cannot be read ({error.strerror})")
-        return
-    yield from (entry for entry in found if not is_hidden(entry.name))
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or a link to one; a link that leads in circles is not."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _note_archive(path: Path, tree: Tree) -> None:
+def _note_archive(path: Path, tree: Release) -> None:
     if path.suffix.lower() == ".zip":
         tree.zips.append(path)
 
 
-def _note_list(path: Path, tree: Tree) -> None:
+def _note_list(path: Path, tree: Release) -> None:
     """Keeps a list under its split and fold if a folder above it names the split."""
     above = path.relative_to(tree.root).parts[:-1]
     splits = [found for name in above if (found := _SPLIT_FOLDER.match(name))]
@@ -125,7 +87,7 @@ def _note_list(path: Path, tree: Tree) -> None:
         tree.lists.setdefault((splits[-1][1].lower(), fold), []).append(path)
 
 
-def clip_folders(tree: Tree, form: str) -> dict[int, Path]:
+def clip_folders(tree: Release, form: str) -> dict[int, Path]:
     """Returns the folder of each clip id in one form; a second folder of an id is a problem.
 
     The form of a folder comes from the names above it (`..16f..` or not); where they say nothing,
@@ -198,7 +160,7 @@ def look_like_16f(clips: Sequence[Path]) -> bool:
     return checked > 0
 
 
-def _by_id(clips: Sequence[Path], tree: Tree) -> dict[int, Path]:
+def _by_id(clips: Sequence[Path], tree: Release) -> dict[int, Path]:
     folders: dict[int, Path] = {}
     for path in clips:
         first = folders.setdefault(int(path.name), path)
@@ -210,7 +172,7 @@ def _by_id(clips: Sequence[Path], tree: Tree) -> dict[int, Path]:
     return folders
 
 
-def why_incomplete(tree: Tree) -> str:
+def why_incomplete(tree: Release) -> str:
     """Returns a clause on what may be the reason: links and archives in the folder; or nothing."""
     if tree.problems:
         return f"; {tree.problems[0]}"

@@ -1,6 +1,7 @@
 import dfew_tree
 import pytest
 
+from tfds_builders import frames
 from tfds_builders.dfew import clips, release
 from tfds_builders.dfew.lists import Entry
 
@@ -123,8 +124,8 @@ def test_read_clips_keeps_order_and_reports_damage(tmp_path):
     damaged = tmp_path / "00005" / "00005_00002.jpg"
     damaged.write_bytes(damaged.read_bytes()[:100])
     listing, _ = list_all(tmp_path, {clip: Entry(1, 1) for clip in range(1, 13)})
-    with clips.reader_pool() as pool:
-        read = list(clips.read_clips(listing.clips, pool=pool))
+    with frames.reader_pool() as pool:
+        read = list(frames.read_clips(listing.clips, pool=pool))
     assert [clip.clip.id for clip in read] == [f"{clip:05d}" for clip in range(1, 13)]
     assert [len(clip.problems) for clip in read] == [0] * 4 + [1] + [0] * 7
     assert read[4].problems[0].startswith("00005/00005_00002.jpg: ")
@@ -143,6 +144,6 @@ def test_few_clips_are_read_ahead(tmp_path):
             taken.append(clip.id)
             yield clip
 
-    with clips.reader_pool() as pool:
-        next(clips.read_clips(taking(), pool=pool))
+    with frames.reader_pool() as pool:
+        next(frames.read_clips(taking(), pool=pool))
     assert len(taken) < 10

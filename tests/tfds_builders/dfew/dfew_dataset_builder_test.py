@@ -123,7 +123,8 @@ def test_report_is_printed_and_kept(root, tmp_path, capsys):
     frame_path(root, 17, 3).unlink()
     build(root, tmp_path / "data")
     printed = capsys.readouterr().out
-    assert "fd1            2     2,341" in printed
+    assert "fd1              2     2,341" in printed
+    assert "1 further clip folders are in no list" in printed
     assert "1 clips have gaps in their frame numbers:\n  00017 (1 numbers up to 18)" in printed
     kept = Builder(data_dir=tmp_path / "data").info.metadata
     assert kept["clips_with_gaps"] == ["00017 (1 numbers up to 18)"]
@@ -215,7 +216,10 @@ def test_a_half_extracted_release_is_said_at_once(root, tmp_path):
 def test_a_wrong_manual_dir_is_one_sentence(tmp_path, make, state):
     make(tmp_path / "release")
     message = error_of(tmp_path / "release", tmp_path / "data")
-    assert f"manual_dir {tmp_path / 'release'} {state}: pass the folder" in message
+    assert (
+        f"manual_dir {tmp_path / 'release'} {state}: pass the folder that holds the data of dfew"
+        in message
+    )
     assert "\n" not in message
 
 
@@ -228,7 +232,7 @@ def test_clips_without_lists_and_lists_without_clips(root, tmp_path):
 
 
 def test_shards_follow_the_number_of_frames(pristine, tmp_path, monkeypatch):
-    monkeypatch.setattr("tfds_builders.dfew.single_pass._FRAMES_PER_SHARD", 20)
+    monkeypatch.setattr("tfds_builders.single_pass._FRAMES_PER_SHARD", 20)
     builder = build(pristine, tmp_path)
     assert [clip.frames for clip in CLIPS if clip.fold == 3] == [3, 18, 13]
     assert builder.info.splits["fd3"].num_shards == 3

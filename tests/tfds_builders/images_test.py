@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfds_builders.dfew import images
+from tfds_builders import images
 
 
 def photo(height=64, width=80):

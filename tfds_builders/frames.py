@@ -1,0 +1,163 @@
+"""Lists the frames of a clip in order, and reads clips back one at a time, checked."""
+
+import collections
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tfds_builders import images
+from tfds_builders.tree import Tree, escapes
+
+_STEM = re.compile(r"(?:(?P<clip>\d{5})[_-]|.*?)(?P<number>\d+)", re.ASCII)
+_READERS = 4  # threads; enough to hide the latency of opening files, few clips held at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """A clip on disk.
+
+    Attributes:
+        id: its `clip_id`.
+        split: the split it goes to.
+        label: name in `labels.CLASSES`.
+        path: the folder of its frames.
+        frames: file names in frame order.
+        features: what the example holds besides.
+    """
+
+    id: str
+    split: str
+    label: str
+    path: Path
+    frames: tuple[str, ...]
+    features: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedClip:
+    """A clip's frames as read: bytes of each, (height, width) pixels in them, damage found."""
+
+    clip: Clip
+    frames: list[bytes]
+    sizes: set[tuple[int, int]]
+    problems: list[str]
+
+    @property
+    def example(self) -> dict[str, Any]:
+        """The example as every builder of clips stores it."""
+        return {
+            "clip_id": self.clip.id,
+            "frames": self.frames,
+            "num_frames": len(self.frames),
+            "label": self.clip.label,
+            **self.clip.features,
+        }
+
+
+@dataclasses.dataclass
+class Listing:
+    """All clips that can be built, and what was noticed while listing them."""
+
+    clips: list[Clip] = dataclasses.field(default_factory=list)
+    absent: list[str] = dataclasses.field(default_factory=list)
+    empty: list[str] = dataclasses.field(default_factory=list)
+    gaps: list[str] = dataclasses.field(default_factory=list)
+    not_frames: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def missing(self) -> list[str]:
+        """Ids of the listed clips that have no folder or no frame in it, ascending."""
+        return sorted(self.absent + self.empty)
+
+
+def list_frames(folder: Path, clip_id: str, *, tree: Tree, listing: Listing) -> tuple[str, ...]:
+    """Returns a clip's file names in the order of their frame numbers.
+
+    The number is the last one in a name (`2.jpg`, `00017_00002.jpg`, `frame_002.png`), so that
+    unpadded names are in order too.
+
+    Args:
+        folder: the clip's.
+        clip_id: a name that begins with five digits and `_` or `-` has to agree with it.
+        tree: files that cannot be frames join its `problems`.
+        listing: receives the gaps in the numbering, and the files that are no images.
+    """
+    numbered: dict[int, str] = {}
+    for entry in tree.scan(folder):
+        stem, suffix = os.path.splitext(entry.name)
+        where = f"{tree.relative(folder)}/{entry.name}"
+        if suffix.lower() not in images.SUFFIXES:
+            listing.not_frames.append(where)
+            continue
+        match = _STEM.fullmatch(stem)
+        wrong = _wrong_frame(entry, match, clip_id, tree.root)
+        if not wrong and int(match["number"]) in numbered:
+            wrong = f"has the frame number of {numbered[int(match['number'])]}"
+        if wrong:
+            tree.problems.append(f"{where}: {wrong}")
+            continue
+        numbered[int(match["number"])] = entry.name
+    _note_gaps(clip_id, numbered, listing)
+    return tuple(numbered[number] for number in sorted(numbered))
+
+
+def _wrong_frame(
+    entry: os.DirEntry[str], match: re.Match[str] | None, clip_id: str, root: Path
+) -> str:
+    """Returns why a file with an image's suffix cannot be a frame of the clip, or nothing."""
+    if match is None:
+        return "has no frame number at the end of its name"
+    if clip_id.isdigit() and match["clip"] not in (None, clip_id):
+        return f"is a frame of clip {match['clip']}"
+    if entry.is_symlink() and escapes(entry.path, root):
+        return "is a link out of manual_dir"
+    return "" if os.path.isfile(entry.path) else "is not a file"
+
+
+def _note_gaps(clip_id: str, numbered: Mapping[int, str], listing: Listing) -> None:
+    """Notes frame numbers that are skipped; numbering may start at 0 or 1."""
+    if not numbered:
+        return
+    first, last = min(1, *numbered), max(numbered)
+    skipped = last - first + 1 - len(numbered)
+    if skipped:
+        listing.gaps.append(f"{clip_id} ({skipped} numbers up to {last})")
+
+
+def read_clips(clips: Sequence[Clip], *, pool: ThreadPoolExecutor) -> Iterator[EncodedClip]:
+    """Yields the clips in order, each read and checked once, a few read ahead by the pool.
+
+    Args:
+        clips: what to read.
+        pool: made by `reader_pool`.
+    """
+    ahead: collections.deque[Future[EncodedClip]] = collections.deque()
+    for clip in clips:
+        ahead.append(pool.submit(read_clip, clip))
+        if len(ahead) > _READERS:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+def reader_pool() -> ThreadPoolExecutor:
+    """Returns the pool of threads that `read_clips` works with."""
+    return ThreadPoolExecutor(max_workers=_READERS)
+
+
+def read_clip(clip: Clip) -> EncodedClip:
+    """Reads and checks the frames of one clip; damage is told in the result."""
+    frames, sizes, problems = [], set(), []
+    for name in clip.frames:
+        try:
+            data, size = images.read_image(clip.path / name)
+        except images.DamagedImageError as error:
+            problems.append(f"{clip.id}/{name}: {error}")
+        else:
+            frames.append(data)
+            sizes.add(size)
+    return EncodedClip(clip, frames, sizes, problems)

@@ -1,0 +1,97 @@
+"""Sums up a build: clips per split and class beside the published counts, and all warnings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dfer_jax.errors import list_some
+from dfer_jax.labels import CLASSES
+from tfds_builders.frames import Clip
+from tfds_builders.single_pass import SinglePass
+
+
+def count(clips: Iterable[Clip], splits: Sequence[str]) -> dict[str, list[int]]:
+    """Returns for each split the number of clips of each class, in the order of `CLASSES`."""
+    counts = {split: [0] * len(CLASSES) for split in splits}
+    for clip in clips:
+        counts[clip.split][CLASSES.index(clip.label)] += 1
+    return counts
+
+
+def count_table(counts: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]) -> str:
+    """Returns a table of the clips per split and class, the published number in brackets.
+
+    Args:
+        counts: what `count` returns.
+        expected: published numbers by split, or empty.
+    """
+    head = f"{'split':<10} {'clips':>7}" + f"{'expected':>10}" * bool(expected)
+    lines = [head + "".join(f"{name:>14}" for name in CLASSES)]
+    rows = {split: (row, expected.get(split, ())) for split, row in counts.items()}
+    rows["all"] = (_columns(counts.values()), _columns(expected.values()))
+    for split, (row, published) in rows.items():
+        line = f"{split:<10} {sum(row):>7,}" + f"{sum(published):>10,}" * bool(expected)
+        lines.append(line + "".join(f"{cell:>14}" for cell in _cells(row, published)))
+    return "\n".join(lines)
+
+
+def _columns(rows: Iterable[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+def _cells(row: Sequence[int], published: Sequence[int]) -> list[str]:
+    wanted = published or row
+    return [
+        f"{have:,}" if have == want else f"{have:,} ({want:,})"
+        for have, want in zip(row, wanted, strict=True)
+    ]
+
+
+def warning_lines(state: SinglePass) -> list[str]:
+    """Returns a warning, with its list, for each thing that does not stop the build."""
+    listing = state.listing
+    found = [
+        ("listed clips are missing and were left out", listing.missing),
+        ("clips have gaps in their frame numbers", listing.gaps),
+        ("files in clip folders are no images and were left out", listing.not_frames),
+        ("clips have frames of different sizes", state.findings.mixed),
+    ]
+    lines = [f"{len(items):,} {text}:\n{list_some(items)}" for text, items in found if items]
+    counts = count(listing.clips, state.splits)
+    wrong = [
+        f"{split} {sum(counts[split]):,} for {sum(published):,}"
+        for split, published in state.expected.items()
+        if tuple(counts[split]) != tuple(published)
+    ]
+    if wrong:
+        lines.append(f"clips differ from the published counts ({', '.join(wrong)})")
+    return state.warnings + lines
+
+
+def metadata(state: SinglePass) -> dict[str, object]:
+    """Returns the facts of the build that are stored beside the data, as plain JSON."""
+    listing, findings = state.listing, state.findings
+    return {
+        "num_clips": len(listing.clips),
+        "num_frames": findings.num_frames,
+        "clips_per_split_and_class": count(listing.clips, state.splits),
+        "missing_clips": listing.missing,
+        "clips_with_gaps": listing.gaps,
+        "clips_below_16_frames": findings.short,
+        "clips_by_frame_size": dict(findings.sizes.most_common()),
+        "clips_of_mixed_size": findings.mixed,
+        "warnings": warning_lines(state),
+        **state.facts,
+    }
+
+
+def summary(state: SinglePass) -> str:
+    """Returns what is printed after a build."""
+    findings = state.findings
+    sizes = ", ".join(f"{size} ({n:,} clips)" for size, n in findings.sizes.most_common(10))
+    if len(findings.sizes) > 10:
+        sizes += f", and {len(findings.sizes) - 10:,} more sizes"
+    lines = [
+        count_table(count(state.listing.clips, state.splits), state.expected),
+        f"{findings.num_frames:,} frames; height x width {sizes}",
+        f"{len(findings.short):,} clips have fewer than 16 frames",
+    ]
+    return "\n".join(lines + [f"warning: {line}" for line in warning_lines(state)])

@@ -1,0 +1,163 @@
+"""The one pass over a release: what is to be built, and what was found wrong on the way."""
+
+import collections
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from dfer_jax.errors import UserError, list_some
+from tfds_builders.frames import Clip, EncodedClip, Listing, read_clips, reader_pool
+from tfds_builders.tree import Tree
+
+SHORT = 16
+"""Frames; clips with fewer are named, because many models want 16."""
+_FRAMES_PER_SHARD = 4096  # 50-100 MB; a shard is held in memory while it is written
+
+
+@dataclasses.dataclass
+class Findings:
+    """What reading clips brought to light.
+
+    Attributes:
+        damaged: images that do not decode completely.
+        mixed: ids of the clips whose frames differ in size.
+        short: ids of the clips with fewer than `SHORT` frames.
+        sizes: number of clips by "height x width" of their frames, in pixels.
+        num_frames: frames read.
+    """
+
+    damaged: list[str] = dataclasses.field(default_factory=list)
+    mixed: list[str] = dataclasses.field(default_factory=list)
+    short: list[str] = dataclasses.field(default_factory=list)
+    sizes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    num_frames: int = 0
+
+    def note(self, read: EncodedClip) -> None:
+        """Takes in one clip."""
+        self.damaged += read.problems
+        self.sizes.update(f"{height}x{width}" for height, width in read.sizes)
+        self.num_frames += len(read.frames)
+        if len(read.sizes) > 1:
+            self.mixed.append(read.clip.id)
+        if len(read.frames) < SHORT:
+            self.short.append(read.clip.id)
+
+    def add(self, other: "Findings") -> None:
+        """Takes in what was found elsewhere."""
+        self.damaged += other.damaged
+        self.mixed += other.mixed
+        self.short += other.short
+        self.sizes.update(other.sizes)
+        self.num_frames += other.num_frames
+
+    def write(self, path: Path) -> None:
+        """Writes everything as JSON."""
+        path.write_text(json.dumps(vars(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Findings":
+        """Returns what `write` wrote."""
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**(fields | {"sizes": collections.Counter(fields["sizes"])}))
+
+
+@dataclasses.dataclass
+class SinglePass:
+    """State of a build.
+
+    Attributes:
+        release: what is built, as the user calls it.
+        tree: the user's folder; its `problems` make the build fail.
+        listing: the clips to build.
+        splits: in the order of the release.
+        expected: published clips per class, in the order of `CLASSES`, by split; empty if none are.
+        missing: listed clips without frames, unless the user allows that.
+        warnings: what is worth a look but stops nothing.
+        facts: of the release as found, kept with the data; plain JSON.
+        findings: what reading the clips brought to light.
+    """
+
+    release: str
+    tree: Tree
+    listing: Listing
+    splits: tuple[str, ...]
+    expected: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    missing: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    findings: Findings = dataclasses.field(default_factory=Findings)
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that makes the build fail, in the order it is told."""
+        return self.tree.problems + self.missing + self.findings.damaged
+
+    def shards(self, split: str) -> list[tuple[Clip, ...]]:
+        """Cuts a split's clips, in their order, into runs of about `_FRAMES_PER_SHARD` frames."""
+        shards: list[list[Clip]] = [[]]
+        frames = 0
+        for clip in self.listing.clips:
+            if clip.split != split:
+                continue
+            if shards[-1] and frames + len(clip.frames) > _FRAMES_PER_SHARD:
+                shards.append([])
+                frames = 0
+            shards[-1].append(clip)
+            frames += len(clip.frames)
+        return [tuple(shard) for shard in shards]
+
+    def read(
+        self, shard: Sequence[Clip], *, pool: ThreadPoolExecutor, bar: tqdm
+    ) -> Iterator[EncodedClip]:
+        """Reads and checks a shard's clips; yields them as long as nothing is wrong anywhere."""
+        for clip in read_clips(shard, pool=pool):
+            bar.update()
+            self.findings.note(clip)
+            if not self.problems:
+                yield clip
+
+    def fail_if_any(self) -> None:
+        """Raises one error that counts every kind of problem and lists the first twenty.
+
+        Raises:
+            UserError: if there is any problem.
+        """
+        if not self.problems:
+            return
+        kinds = [
+            (len(self.tree.problems), "lists and folders"),
+            (len(self.missing), "missing or empty clips"),
+            (len(self.findings.damaged), "damaged images"),
+        ]
+        counts = ", ".join(f"{kind} {number:,}" for number, kind in kinds if number)
+        advice = "extract what is missing or damaged again from the archives"
+        if self.missing:
+            advice += ", or build without the missing clips by --allow_missing"
+        raise UserError(
+            f"{self.release} was not built, {self.tree.root} has problems ({counts}); {advice}:\n"
+            f"{list_some(self.problems)}"
+        )
+
+
+def read_alone(shard: Sequence[Clip], *, findings: Path) -> Iterator[EncodedClip]:
+    """Reads one shard in a process of its own and leaves what was found in a file.
+
+    Args:
+        shard: the clips to read.
+        findings: file written once the last clip has been read.
+
+    Yields:
+        the clips as long as none in this shard is damaged.
+    """
+    found = Findings()
+    with reader_pool() as pool:
+        for clip in read_clips(shard, pool=pool):
+            found.note(clip)
+            if not found.damaged:
+                yield clip
+    found.write(findings)
