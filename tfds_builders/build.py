@@ -2,37 +2,49 @@
 
     python -m tfds_builders.build synthetic_dfer/tiny
     python -m tfds_builders.build dfew/full --manual_dir /where/dfew/was/extracted
+    python -m tfds_builders.build video_folder/my_clips --manual_dir /where/my/videos/are
 
 Exit codes: 0 done (or already built), 1 something in the input is wrong, 2 bad usage.
 """
 
-import contextlib
 import importlib
-import shutil
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
 from dfer_jax.errors import UserError, run
+from tfds_builders import replacing
 
 DATA_DIR = "data"  # in the current directory; configs/base.py reads from the same place
 
 _DATA_DIR = flags.DEFINE_string("data_dir", DATA_DIR, "Folder the built data sets lie in.")
 _MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", None, "Folder of a release that had to be requested (dfew)."
+    "manual_dir", None, "Folder of a release that had to be requested, or of one's own videos."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Build again what is built already.")
 _ALLOW_MISSING = flags.DEFINE_bool(
-    "allow_missing", None, "dfew: build although listed clips are missing."
+    "allow_missing", None, "Build although listed clips are missing; they are named."
+)
+_BEAM_OPTIONS = flags.DEFINE_string(
+    "beam_pipeline_options",
+    None,
+    "Build on an Apache Beam runner (extra: tfds), e.g. runner=DirectRunner,direct_num_workers=4.",
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "synthetic_dfer: rendering processes; by default all cores.", 1
 )
-_BUILDER_FLAGS = {"allow_missing": "dfew", "num_processes": "synthetic_dfer"}
-_EXPERIMENTS = {"dfew": "dfew", "synthetic_dfer": "synthetic"}  # data set -> file in configs/
+_RELEASES = ("dfew", "ferv39k", "video_folder")
+_USERS = {  # flag -> data sets whose builders know it
+    "allow_missing": _RELEASES,
+    "beam_pipeline_options": _RELEASES,
+    "num_processes": ("synthetic_dfer",),
+}
+_EXPERIMENTS = {"synthetic_dfer": "synthetic"}  # file in configs/ where it is named otherwise
 
 
 def known_builders() -> dict[str, type[tfds.core.DatasetBuilder]]:
@@ -43,7 +55,7 @@ def known_builders() -> dict[str, type[tfds.core.DatasetBuilder]]:
     return {name: importlib.import_module(module.format(name)).Builder for name in names}
 
 
-def find_builder(full_name: str) -> tuple[type[tfds.core.DatasetBuilder], str | None]:
+def find_builder(full_name: str) -> tuple[type[tfds.core.DatasetBuilder], Any]:
     """Returns the builder class and the configuration that `full_name` ("name/config") names.
 
     Raises:
@@ -51,23 +63,42 @@ def find_builder(full_name: str) -> tuple[type[tfds.core.DatasetBuilder], str | 
     """
     builders = known_builders()
     name, _, config = full_name.partition("/")
-    if name in builders and (not config or config in builders[name].builder_configs):
-        return builders[name], config or None
+    if name in builders:
+        if not config or config in builders[name].builder_configs:
+            return builders[name], config or None
+        if getattr(builders[name], "ANY_CONFIG", False) and re.fullmatch(
+            r"[a-z][a-z0-9_]*", config
+        ):
+            return builders[name], tfds.core.BuilderConfig(name=config)
     known = [
         f"{known}/{config}" if config else known
         for known, builder in builders.items()
         for config in builder.builder_configs or [""]
     ]
-    raise UserError(f"no data set {full_name!r}; there are {', '.join(known)}")
+    own = ", video_folder/<any name of a-z, 0-9 and _>" * ("video_folder" in builders)
+    raise UserError(f"no data set {full_name!r}; there are {', '.join(known)}{own}")
 
 
-def _builder_arguments(name: str, given: dict[str, object]) -> dict[str, object]:
+def _known_to(name: str, given: Mapping[str, object]) -> dict[str, object]:
     """Returns the flags that the user gave, once it is clear that the builder knows them."""
     arguments = {flag: value for flag, value in given.items() if value is not None}
     for flag in arguments:
-        if _BUILDER_FLAGS[flag] != name:
-            raise UserError(f"--{flag} is for {_BUILDER_FLAGS[flag]}; leave it out for {name}")
+        if name not in _USERS[flag]:
+            raise UserError(f"--{flag} is for {', '.join(_USERS[flag])}; leave it out for {name}")
     return arguments
+
+
+def _download_config(manual_dir: str | None, beam: object) -> tfds.download.DownloadConfig:
+    if beam is None:
+        return tfds.download.DownloadConfig(manual_dir=manual_dir)
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise UserError(
+            "--beam_pipeline_options needs Apache Beam: pip install 'dfer_jax[tfds]'"
+        ) from error
+    options = PipelineOptions([f"--{option}" for option in str(beam).split(",")])
+    return tfds.download.DownloadConfig(manual_dir=manual_dir, beam_options=options)
 
 
 def _check_writable(data_dir: Path) -> None:
@@ -81,21 +112,6 @@ def _check_writable(data_dir: Path) -> None:
         ) from error
 
 
-@contextlib.contextmanager
-def _set_aside(built: Path) -> Iterator[None]:
-    """Moves a built data set out of the way and deletes it only if the block succeeds."""
-    aside = built.with_name(built.name + ".replaced")
-    shutil.rmtree(aside, ignore_errors=True)
-    built.rename(aside)
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(built, ignore_errors=True)
-        aside.rename(built)
-        raise
-    shutil.rmtree(aside)
-
-
 def build(
     full_name: str,
     *,
@@ -106,13 +122,12 @@ def build(
 ) -> tuple[tfds.core.DatasetBuilder, bool]:
     """Builds a data set unless it is built already.
 
-    TFDS writes into a folder of another name and renames it at the end, so an interrupted build
-    leaves nothing that looks like a data set.
+    An interrupted build leaves nothing that looks like a data set; see `replacing`.
 
     Args:
         full_name: name and configuration, as `synthetic_dfer/tiny`.
         data_dir: folder of the built data sets.
-        manual_dir: folder of a release that had to be requested.
+        manual_dir: folder of a release that had to be requested, or of one's own videos.
         overwrite: whether to build again; the old one is kept until the new one is complete.
         **arguments: flags of the builder; None means not given.
 
@@ -123,7 +138,8 @@ def build(
         UserError: if the name is unknown, a folder is wrong, or the builder refuses its input.
     """
     builder_class, config = find_builder(full_name)
-    arguments = _builder_arguments(full_name.partition("/")[0], arguments)
+    arguments = _known_to(full_name.partition("/")[0], arguments)
+    download_config = _download_config(manual_dir, arguments.pop("beam_pipeline_options", None))
     folder = Path(data_dir).expanduser()
     _check_writable(folder)
     if config:
@@ -132,14 +148,14 @@ def build(
     def create() -> tfds.core.DatasetBuilder:
         return builder_class(data_dir=folder, **arguments)
 
-    builder = create()
-    done = builder.is_prepared()
-    if done and not overwrite:
-        return builder, False
-    download_config = tfds.download.DownloadConfig(manual_dir=manual_dir)
-    with _set_aside(Path(builder.data_path)) if done else contextlib.nullcontext():
-        builder = create()
-        builder.download_and_prepare(download_config=download_config)
+    with replacing.locked(Path(create().data_path)) as built:
+        if built.exists() and not overwrite:
+            return create(), False
+        with replacing.set_aside(built):
+            builder = create()
+            # TFDS would announce a download of unknown size, and nothing is downloaded.
+            builder._log_download_bytes = builder._log_download_done = lambda: None
+            builder.download_and_prepare(download_config=download_config)
     return builder, True
 
 
@@ -156,6 +172,7 @@ def main(argv: list[str]) -> None:
             manual_dir=_MANUAL_DIR.value,
             overwrite=_OVERWRITE.value,
             allow_missing=_ALLOW_MISSING.value,
+            beam_pipeline_options=_BEAM_OPTIONS.value,
             num_processes=_NUM_PROCESSES.value,
         )
     except KeyboardInterrupt as interrupt:
@@ -174,7 +191,7 @@ def main(argv: list[str]) -> None:
 
 def _next_command(name: str, full_name: str) -> str:
     """Returns the command that trains on the data set just built."""
-    command = f"python -m dfer_jax.main --config configs/{_EXPERIMENTS.get(name, 'base')}.py"
+    command = f"python -m dfer_jax.main --config configs/{_EXPERIMENTS.get(name, name)}.py"
     command += f" --config.data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:
         command += f" --config.data.data_dir={_DATA_DIR.value}"

@@ -1,4 +1,5 @@
 import dataclasses
+import sys
 
 import pytest
 
@@ -74,3 +75,11 @@ def test_unwritable_data_dir_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to data_dir .*file.*give another"):
         build.build("synthetic_dfer/smoke", data_dir=str(tmp_path / "file" / "data"))
+
+
+def test_beam_options_without_beam_say_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam.options.pipeline_options", None)
+    with pytest.raises(UserError, match=r"Apache Beam: pip install 'dfer_jax\[tfds\]'"):
+        build.build(
+            "dfew/full", data_dir=str(tmp_path), beam_pipeline_options="runner=DirectRunner"
+        )
