@@ -1,0 +1,252 @@
+"""Reads video files, frame by frame from the first to the last, in bounded memory.
+
+Files are taken as hostile: FFmpeg finds the format by content, and some formats (playlists, lists
+of files) make it open other files or the network. Here only formats that hold the video themselves
+are allowed, only local files, and no picture above `MAX_SIDE` is ever decoded.
+
+Damage is an error, not a smeared picture: besides the errors of FFmpeg itself, a frame that the
+decoder patched up and a packet cut short count. Not caught: changed bytes that are still valid code
+(often so in VP9 and AV1), and Matroska or MPEG-TS files that end early at a packet's end, which
+shows only in `VideoFacts.promised_frames`; but containers err too.
+
+Pixels are taken as square. Colours follow the matrix and range that the file states, BT.601 and
+limited range where it states none, as in FFmpeg; HDR is not tone-mapped.
+"""
+
+import contextlib
+import dataclasses
+import stat
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import simplejpeg
+from jaxtyping import UInt8
+
+SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
+    ".m2ts", ".flv", ".wmv", ".asf", ".ogv", ".gif",
+)  # fmt: skip
+"""What video files are called, in lower case; their content decides whether they are read."""
+MAX_SIDE = 8192
+"""Pixels; a larger picture is refused before it is decoded (8K is 7680 x 4320)."""
+
+_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif"  # none of them opens another file
+_OPTIONS = {
+    "format_whitelist": _FORMATS,
+    "protocol_whitelist": "file",
+    "max_pixels": str(MAX_SIDE**2),  # FFmpeg decodes some frames to find out the format
+}
+
+
+class VideoError(ValueError):
+    """The file is not a whole video; the message says why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoFacts:
+    """What a video turned out to be.
+
+    Attributes:
+        height: of the first picture as shown (upright), before shrinking, in pixels.
+        width: likewise.
+        num_frames: frames decoded.
+        promised_frames: frames that the container announces, or as many as fit its duration; 0 if
+            it states neither. Often off by a few.
+        fps: mean frames per second by the time stamps, or else by the header; 0 if unknown.
+        duration: seconds from the first frame's start to the last one's end; 0 if unknown.
+    """
+
+    height: int
+    width: int
+    num_frames: int
+    promised_frames: int
+    fps: float
+    duration: float
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodedVideo:
+    """A video as JPEG images, one a frame, and its facts."""
+
+    frames: list[bytes]
+    facts: VideoFacts
+
+
+def read_frames(
+    path: Path, *, shorter_side: int | None = None
+) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
+    """Yields the frames of a video in the order of presentation, upright.
+
+    The memory needed does not depend on the length. Sizes may differ within a video.
+
+    Args:
+        path: the file.
+        shorter_side: pictures whose shorter side is longer than this many pixels are shrunk to it,
+            averaging areas; None leaves them as they are.
+
+    Yields:
+        RGB in 0..255.
+
+    Raises:
+        VideoError: if the file is not a video, or is damaged, when the damage is reached.
+    """
+    with _open(path) as (container, stream):
+        for frame in _decode(container, stream):
+            yield _picture(frame, shorter_side)
+
+
+def encode_clip(
+    path: Path, *, shorter_side: int | None, max_frames: int, quality: int = 95
+) -> EncodedVideo:
+    """Returns all frames of a short video as JPEG images (4:2:0).
+
+    Args:
+        path: the file.
+        shorter_side: as in `read_frames`.
+        max_frames: a video with more frames is refused.
+        quality: of the JPEG images, 1..100.
+
+    Raises:
+        VideoError: if the file is not a video, is damaged or has too many frames.
+    """
+    images, times, shape = [], [], (0, 0)
+    with _open(path) as (container, stream):
+        for frame in _decode(container, stream):
+            if len(images) == max_frames:
+                raise VideoError(f"more than {max_frames:,} frames; cut it into clips")
+            picture = _picture(frame, shorter_side)
+            if not images:
+                shape = (frame.height, frame.width)
+                shape = shape[::-1] if _orientation(frame)[0] else shape
+            images.append(simplejpeg.encode_jpeg(picture, quality, "RGB", "420"))
+            times.append(frame.time)
+        fps, duration = _timing(times, rate=float(stream.average_rate or 0))
+        facts = VideoFacts(*shape, len(images), _promised(container, stream), fps, duration)
+    return EncodedVideo(images, facts)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """Opens a file and its main video stream; nothing but FFmpeg's probing is decoded yet."""
+    head = _head(path)
+    try:
+        container = av.open(f"file:{path}", options=_OPTIONS, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise VideoError(_why_not_opened(head, error)) from error
+    with container:
+        stream = container.streams.best("video")
+        if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
+            raise VideoError("no video in it, only sound or other data")
+        _set_up_decoder(stream)
+        yield container, stream
+
+
+def _head(path: Path) -> bytes:
+    """Returns the first bytes of a regular file that is not empty."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            raise VideoError("not a file")
+        with open(path, "rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise VideoError(f"cannot be read ({error.strerror})") from error
+    if not head:
+        raise VideoError("the file is empty")
+    return head
+
+
+def _why_not_opened(head: bytes, error: av.FFmpegError) -> str:
+    if head[4:8] == b"ftyp":  # MP4 and QuickTime: the index is usually written last
+        return "an MP4 file without an index: cut short, or never finished"
+    return f"not a video file of a known kind, or damaged at its start ({error.strerror})"
+
+
+def _set_up_decoder(stream: av.VideoStream) -> None:
+    decoder = stream.codec_context
+    if decoder is None:
+        raise VideoError("a video in a code that no decoder is here for")
+    height, width = decoder.height, decoder.width
+    if not height:  # as after a probe that met a picture too large
+        raise VideoError(f"the size of its pictures is not stated or above {MAX_SIDE} a side")
+    if max(height, width) > MAX_SIDE:
+        raise VideoError(f"{height} x {width} pixels; more than {MAX_SIDE} a side is refused")
+    decoder.thread_count = 1  # several files are read at once instead
+    decoder.options = {"max_pixels": _OPTIONS["max_pixels"]}
+    if decoder.name == "mjpeg":  # patches up a broken image without saying so; others do say so,
+        decoder.options = {**decoder.options, "err_detect": "explode"}  # and this is too strict
+
+
+def _decode(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """Yields the decoded frames; every sign of damage is an error."""
+    number = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                raise VideoError(f"cut short or damaged after {number} frames")
+            for frame in packet.decode():
+                number += 1
+                if frame.is_corrupt:
+                    raise VideoError(f"frame {number} is damaged or cut short")
+                yield frame
+    except av.FFmpegError as error:
+        where = f"after {number} frames"
+        raise VideoError(f"cut short or damaged {where} ({error.strerror})") from error
+    if not number:
+        raise VideoError("no frame in it can be decoded")
+
+
+def _picture(frame: av.VideoFrame, shorter_side: int | None) -> UInt8[np.ndarray, "h w 3"]:
+    """Converts to RGB, shrinks in the same step, and turns upright."""
+    height, width = frame.height, frame.width
+    shorter = min(height, width)
+    if shorter_side is not None and shorter > shorter_side:
+        height, width = (max(1, round(side * shorter_side / shorter)) for side in (height, width))
+    # To planar RGB swscale keeps the chroma of every pixel; to packed RGB only of every second.
+    picture = frame.to_ndarray(
+        format="gbrp", height=height, width=width, interpolation="AREA", threads=1
+    )
+    transpose, flip_rows, flip_columns = _orientation(frame)
+    if transpose:
+        picture = picture.transpose(1, 0, 2)
+    if flip_rows:
+        picture = picture[::-1]
+    if flip_columns:
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(picture)
+
+
+def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """Returns whether to transpose, then to reverse rows, then columns, to show a frame upright.
+
+    The display matrix maps stored to shown positions: x' = a x + c y, y' = b x + d y. It is taken
+    as the nearest quarter turn, mirrored or not.
+    """
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return False, False, False
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))  # 16.16 fixed point
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, d < 0, a < 0
+    return True, b < 0, c < 0
+
+
+def _promised(container: av.container.InputContainer, stream: av.VideoStream) -> int:
+    """Returns the number of frames by the container's header; 0 if it says nothing."""
+    if stream.frames:
+        return stream.frames
+    seconds = (container.duration or 0) / av.time_base
+    if stream.duration:
+        seconds = float(stream.duration * stream.time_base)
+    return round(seconds * float(stream.average_rate or 0))
+
+
+def _timing(times: list[float | None], *, rate: float) -> tuple[float, float]:
+    """Returns frames per second and duration in seconds, by time stamps if there are any."""
+    if len(times) > 1 and None not in times and times[-1] > times[0]:
+        rate = (len(times) - 1) / (times[-1] - times[0])
+    return rate, len(times) / rate if rate else 0.0

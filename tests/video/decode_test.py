@@ -1,0 +1,259 @@
+import os
+import struct
+import tracemalloc
+
+import av
+import cv2
+import numpy as np
+import pytest
+import simplejpeg
+from video_files import corners, number_of, picture, write_sound, write_video
+
+from dfer_jax.video.decode import MAX_SIDE, VideoError, encode_clip, read_frames
+
+PICTURES = [picture(number) for number in range(30)]
+NOISE = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
+
+
+def cut(path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def overwrite(path, *, length=6000):
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + length] = np.random.default_rng(1).bytes(length)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mp4", "libx264", "yuv420p"),
+        ("a.mp4", "libx264", "yuv420p10le"),
+        ("a.mp4", "libx265", "yuv420p"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.webm", "libvpx-vp9", "yuv420p"),
+        ("a.mkv", "libx264", "yuv444p"),
+        ("a.mov", "mjpeg", "yuvj420p"),
+        ("a.ts", "libx264", "yuv420p"),
+        ("a.mpg", "mpeg2video", "yuv420p"),
+        ("a.gif", "gif", "rgb8"),
+    ],
+)
+def test_every_frame_in_order_and_in_colour(tmp_path, name, codec, pixels):
+    path = write_video(tmp_path / name, PICTURES, codec=codec, pixels=pixels)
+    frames = list(read_frames(path))
+    assert [number_of(frame) for frame in frames] == list(range(30))
+    for frame, expected in zip(frames, PICTURES, strict=True):
+        assert frame.dtype == np.uint8 and frame.flags.c_contiguous
+        inside = np.s_[2:10, 2:14]  # of the red quarter, away from edges
+        red, wanted = frame[inside].mean((0, 1)), expected[inside].mean((0, 1))
+        np.testing.assert_allclose(red, wanted, atol=12)
+
+
+def test_grey_video_has_equal_channels(tmp_path):
+    path = write_video(tmp_path / "grey.mkv", PICTURES, codec="ffv1", pixels="gray")
+    frame = next(read_frames(path))
+    assert frame.shape == (48, 64, 3) and (np.ptp(frame, axis=2) == 0).all()
+
+
+def test_odd_size(tmp_path):
+    pictures = [picture(number, height=35, width=51) for number in range(3)]
+    path = write_video(tmp_path / "odd.mkv", pictures, pixels="yuv444p")
+    assert [frame.shape for frame in read_frames(path)] == [(35, 51, 3)] * 3
+
+
+@pytest.mark.parametrize(
+    ("rotation", "hflip", "expected"),
+    [
+        (90, False, ["green", "grey", "red", "blue"]),  # degrees are counter-clockwise
+        (180, False, ["grey", "blue", "green", "red"]),
+        (-90, False, ["blue", "red", "grey", "green"]),
+        (0, True, ["green", "red", "grey", "blue"]),
+        (90, True, ["grey", "green", "blue", "red"]),
+        (-90, True, ["red", "blue", "green", "grey"]),
+    ],
+)
+def test_display_matrix_is_applied(tmp_path, rotation, hflip, expected):
+    path = write_video(tmp_path / "a.mp4", PICTURES[:3], rotation=rotation, hflip=hflip)
+    clip = encode_clip(path, shorter_side=None, max_frames=3)
+    upright = (64, 48) if rotation in (90, -90) else (48, 64)
+    assert (clip.facts.height, clip.facts.width) == upright
+    for frame in (next(read_frames(path)), simplejpeg.decode_jpeg(clip.frames[0])):
+        assert frame.shape[:2] == upright and corners(frame) == expected
+
+
+def test_shrinks_the_shorter_side_by_averaging(tmp_path):
+    noise = [cv2.resize(frame, (256, 192), interpolation=cv2.INTER_LINEAR) for frame in NOISE[:2]]
+    path = write_video(tmp_path / "a.mkv", noise, codec="ffv1", pixels="bgr0")
+    small = next(read_frames(path, shorter_side=48))
+    expected = cv2.resize(noise[0], (64, 48), interpolation=cv2.INTER_AREA).astype(int)
+    assert small.shape == (48, 64, 3) and np.abs(small - expected).max() <= 2
+    np.testing.assert_array_equal(next(read_frames(path)), noise[0])
+
+
+def test_never_enlarges(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES[:2])
+    assert next(read_frames(path, shorter_side=48)).shape == (48, 64, 3)
+    assert next(read_frames(path, shorter_side=400)).shape == (48, 64, 3)
+    assert next(read_frames(path, shorter_side=1)).shape == (1, 1, 3)
+
+
+def test_encoded_frames_are_close_to_the_decoded(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES)
+    clip = encode_clip(path, shorter_side=24, max_frames=30)
+    frames = list(read_frames(path, shorter_side=24))
+    assert len(clip.frames) == len(frames) == 30
+    for data, frame in zip(clip.frames, frames, strict=True):
+        assert np.abs(simplejpeg.decode_jpeg(data).astype(int) - frame).mean() < 6
+    larger = encode_clip(path, shorter_side=24, max_frames=30, quality=100)
+    assert sum(map(len, larger.frames)) > sum(map(len, clip.frames))
+
+
+def test_facts(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES)
+    facts = encode_clip(path, shorter_side=24, max_frames=30).facts
+    assert (facts.height, facts.width) == (48, 64)
+    assert facts.num_frames == facts.promised_frames == 30
+    assert facts.fps == pytest.approx(25) and facts.duration == pytest.approx(1.2)
+
+
+def test_variable_frame_rate_is_measured_by_the_time_stamps(tmp_path):
+    path = write_video(tmp_path / "a.mkv", PICTURES[:5], times=[0, 1, 2, 10, 40])
+    facts = encode_clip(path, shorter_side=None, max_frames=30).facts
+    assert facts.num_frames == 5
+    assert facts.fps == pytest.approx(4 / (40 / 25), rel=0.01)
+    assert facts.duration == pytest.approx(40 / 25 * 5 / 4, rel=0.01)
+
+
+def test_too_many_frames_are_refused(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES)
+    assert len(encode_clip(path, shorter_side=None, max_frames=30).frames) == 30
+    with pytest.raises(VideoError, match="more than 29 frames"):
+        encode_clip(path, shorter_side=None, max_frames=29)
+
+
+def whole(path):
+    return encode_clip(path, shorter_side=None, max_frames=1000)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "empty"),
+        (b"hello, this is a text " * 50, "not a video file"),
+        (cv2.imencode(".jpg", PICTURES[0])[1].tobytes(), "not a video file"),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(500), "without an index"),
+    ],
+)
+def test_what_is_no_video(tmp_path, content, why):
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(VideoError, match=why):
+        whole(tmp_path / "a.mp4")
+
+
+def test_sound_alone_is_no_video(tmp_path):
+    with pytest.raises(VideoError, match="no video in it"):
+        whole(write_sound(tmp_path / "a.mp4"))
+
+
+def test_what_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    for path, why in ((tmp_path, "not a file"), (tmp_path / "pipe.mp4", "not a file")):
+        with pytest.raises(VideoError, match=why):
+            whole(path)
+    with pytest.raises(VideoError, match="cannot be read"):
+        whole(tmp_path / "absent.mp4")
+
+
+def test_mp4_cut_short_before_its_index(tmp_path):
+    with pytest.raises(VideoError, match="without an index: cut short"):
+        whole(cut(write_video(tmp_path / "a.mp4", NOISE), 0.7))
+
+
+def test_mp4_cut_short_behind_its_index(tmp_path):
+    path = write_video(tmp_path / "a.mp4", NOISE, options={"movflags": "faststart"})
+    frames = read_frames(cut(path, 0.7))
+    assert next(frames).shape == (48, 64, 3)
+    with pytest.raises(VideoError, match=r"cut short or damaged after \d+ frames"):
+        list(frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.mp4", "libx264", "yuv420p"),
+        ("a.avi", "mpeg4", "yuv420p"),
+        ("a.mov", "mjpeg", "yuvj420p"),
+        ("a.ts", "libx264", "yuv420p"),
+    ],
+)
+def test_damage_in_the_middle(tmp_path, name, codec, pixels):
+    path = write_video(tmp_path / name, NOISE, codec=codec, pixels=pixels)
+    assert len(whole(path).frames) == 30
+    with pytest.raises(VideoError, match="damaged"):
+        whole(overwrite(path))
+
+
+def test_matroska_that_ends_early_shows_in_the_facts(tmp_path):
+    facts = whole(cut(write_video(tmp_path / "a.mkv", NOISE), 0.6)).facts
+    assert facts.promised_frames == 30 and 10 < facts.num_frames < 25
+
+
+def test_pictures_too_large_are_refused_before_decoding(tmp_path):
+    black = [np.zeros((MAX_SIDE + 16, 16, 3), np.uint8)]
+    with pytest.raises(VideoError, match=f"{MAX_SIDE + 16} x 16 pixels"):
+        whole(write_video(tmp_path / "a.mp4", black))
+
+
+@pytest.mark.parametrize(("stated", "why"), [(16, "after 0 frames"), (12000, f"above {MAX_SIDE}")])
+def test_pictures_larger_than_the_header_states_are_never_decoded(tmp_path, stated, why):
+    path = write_video(tmp_path / "a.avi", PICTURES[:1], codec="mjpeg", pixels="yuvj420p")
+    data = path.read_bytes()
+    jpeg = data.index(b"\xff\xc0") + 5
+    data = data[:jpeg] + struct.pack(">HH", 12000, 12000) + data[jpeg + 4 :]
+    for name, before in ((b"avih", 40), (b"strf", 12)):
+        at = data.index(name) + before
+        data = data[:at] + struct.pack("<II", stated, stated) + data[at + 8 :]
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match=why):
+        whole(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "opens_without_guard"),
+    [
+        ("ffconcat version 1.0\nfile '{name}'\n", True),
+        ("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{name}\n#EXT-X-ENDLIST\n", False),
+        ("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\nhttp://localhost:1/a.ts\n", False),
+    ],
+)
+def test_a_playlist_named_mp4_opens_no_other_file(tmp_path, text, opens_without_guard):
+    other = write_video(tmp_path / "secret.ts", PICTURES[:3])
+    path = tmp_path / "list.mp4"
+    path.write_text(text.format(name=other.name))
+    if opens_without_guard:  # that is, FFmpeg by itself would follow it
+        with av.open(str(path)) as container:
+            assert len(list(container.decode(video=0))) == 3
+    with pytest.raises(VideoError, match="not a video file of a known kind"):
+        whole(path)
+
+
+@pytest.mark.parametrize("name", ["%03d.mp4", "a:b|c.mp4", "é 100%.mp4", "http:x.mp4", "-.mp4"])
+def test_odd_file_names_are_names(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = write_video(tmp_path / "plain.mp4", PICTURES[:3]).rename(tmp_path / name)
+    assert len(whole(path).frames) == len(whole(path.relative_to(tmp_path)).frames) == 3
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    path = write_video(tmp_path / "a.mp4", (PICTURES * 10))
+    tracemalloc.start()
+    count = sum(1 for _ in read_frames(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 300 and peak < 20 * PICTURES[0].nbytes
