@@ -1,7 +1,8 @@
 """Writes trees shaped like the DFEW release, every frame carrying its clip id and frame number.
 
 The number of a frame is written in its pixels: 24 blocks of 8x8, black or white, which JPEG keeps
-exactly; 14 bits of clip id, then 10 bits of frame number.
+exactly; 14 bits of clip id, then 10 bits of frame number. In videos the blocks are 16x16 at least,
+those of their coding, and keep being told apart when the picture is shrunk.
 """
 
 import csv
@@ -9,11 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
 LAYOUTS = ("release", "flat", "doubled", "clip_clip", "separate_roots", "drive", "bare")
 _BITS, _COLUMNS, _BLOCK = 24, 6, 8
+_VIDEO_BLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,25 @@ def encode(
     clip: int, frame: int, *, suffix: str = ".jpg", background: np.ndarray | None = None
 ) -> bytes:
     """Returns an encoded image that says which frame it is, 32x48 or in a background's corner."""
-    bits = (clip << 10 | frame) >> np.arange(_BITS)[::-1] & 1
-    blocks = (bits * 255).astype(np.uint8).reshape(-1, _COLUMNS)
-    image = np.repeat(np.repeat(blocks, _BLOCK, 0), _BLOCK, 1)
+    image = _code(clip, frame, block=_BLOCK)
     if background is not None:
         code, image = image[..., None], background.copy()
         image[: code.shape[0], : code.shape[1]] = code
     return cv2.imencode(suffix, image)[1].tobytes()
 
 
-def decode(image: np.ndarray) -> tuple[int, int]:
+def _code(clip: int, frame: int, *, block: int) -> np.ndarray:
+    """Returns the number of a frame as black and white blocks [4 * block, 6 * block]."""
+    bits = (clip << 10 | frame) >> np.arange(_BITS)[::-1] & 1
+    blocks = (bits * 255).astype(np.uint8).reshape(-1, _COLUMNS)
+    return np.repeat(np.repeat(blocks, block, 0), block, 1)
+
+
+def decode(image: np.ndarray, *, block: int = _BLOCK) -> tuple[int, int]:
     """Returns (clip id, frame number) of decoded pixels [h, w] or [h, w, 3]."""
     grey = image.reshape(*image.shape[:2], -1).mean(-1)
-    grey = grey[: _BITS // _COLUMNS * _BLOCK, : _COLUMNS * _BLOCK]  # without the background
-    blocks = grey[_BLOCK // 2 :: _BLOCK, _BLOCK // 2 :: _BLOCK].ravel() > 127
+    grey = grey[: _BITS // _COLUMNS * block, : _COLUMNS * block]  # without the background
+    blocks = grey[block // 2 :: block, block // 2 :: block].ravel() > 127
     code = int("".join("1" if bit else "0" for bit in blocks), 2)
     return code >> 10, code & 1023
 
@@ -96,6 +104,43 @@ def write_frames(
     for frame in range(1, frames + 1):
         data = encode(clip, frame, background=background)
         (folder / frame_name(clip, frame, form=form)).write_bytes(data)
+
+
+def decode_video_frame(image: np.ndarray) -> tuple[int, int]:
+    """Returns (clip id, frame number) of a frame of `write_video`, shrunk or not."""
+    return decode(image, block=image.shape[1] // _COLUMNS)
+
+
+def write_video(
+    path: Path,
+    clip: int,
+    frames: int,
+    *,
+    codec: str = "mpeg4",
+    block: int = _VIDEO_BLOCK,
+    fps: int = 25,
+    options: dict[str, str] | None = None,
+) -> None:
+    """Writes a video whose frames say which they are, 4 * block x 6 * block pixels.
+
+    Args:
+        path: its suffix names the container.
+        clip: id.
+        frames: how many.
+        codec: FFmpeg's name of the encoder.
+        block: pixels a side of a block.
+        fps: frames per second.
+        options: of the container, as `movflags`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=fps, pix_fmt="yuv420p", bit_rate=4_000_000)
+        stream.width, stream.height = _COLUMNS * block, _BITS // _COLUMNS * block
+        stream.codec_context.thread_count = 1
+        for number in range(1, frames + 1):
+            frame = av.VideoFrame.from_ndarray(_code(clip, number, block=block), format="gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
 
 
 def write_lists(root: Path, clips: Iterable[Clip], *, layout: str = "release") -> None:

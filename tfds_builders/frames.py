@@ -1,4 +1,4 @@
-"""Lists the frames of a clip in order, and reads clips back one at a time, checked."""
+"""Lists the frames of a clip in order, and reads clips one at a time, checked or decoded."""
 
 import collections
 import dataclasses
@@ -9,6 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import simplejpeg
+
+from dfer_jax.video.decode import VideoError, encode_clip
 from tfds_builders import images
 from tfds_builders.tree import Tree, escapes
 
@@ -17,34 +20,67 @@ _READERS = 4  # threads; enough to hide the latency of opening files, few clips 
 
 
 @dataclasses.dataclass(frozen=True)
+class Decoding:
+    """How a video becomes frames.
+
+    Attributes:
+        shorter_side: larger pictures are shrunk to this many pixels; None leaves them.
+        max_frames: a video with more is a problem; a clip is held in memory.
+        expected_frames: how long it probably is; shards are cut by it.
+    """
+
+    shorter_side: int | None
+    max_frames: int
+    expected_frames: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Clip:
-    """A clip on disk.
+    """A clip on disk, a folder of frames or a video.
 
     Attributes:
         id: its `clip_id`.
         split: the split it goes to.
         label: name in `labels.CLASSES`.
-        path: the folder of its frames.
-        frames: file names in frame order.
+        path: the folder of its frames, or the video.
+        frames: file names in frame order; none for a video.
         features: what the example holds besides.
+        video: how it is decoded, if it is a video.
     """
 
     id: str
     split: str
     label: str
     path: Path
-    frames: tuple[str, ...]
+    frames: tuple[str, ...] = ()
     features: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    video: Decoding | None = None
+
+    @property
+    def expected_frames(self) -> int:
+        """Number of frames, of a video as far as it is known before decoding."""
+        return self.video.expected_frames if self.video else len(self.frames)
 
 
 @dataclasses.dataclass(frozen=True)
 class EncodedClip:
-    """A clip's frames as read: bytes of each, (height, width) pixels in them, damage found."""
+    """A clip as read.
+
+    Attributes:
+        clip: what was read.
+        frames: encoded images.
+        sizes: the (height, width) that occur in them, in pixels.
+        problems: damage found.
+        features: what only reading tells and the example holds too; `fps` of a video.
+        announced_frames: how many a video announces; 0 if it does not.
+    """
 
     clip: Clip
     frames: list[bytes]
     sizes: set[tuple[int, int]]
     problems: list[str]
+    features: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    announced_frames: int = 0
 
     @property
     def example(self) -> dict[str, Any]:
@@ -55,6 +91,7 @@ class EncodedClip:
             "num_frames": len(self.frames),
             "label": self.clip.label,
             **self.clip.features,
+            **self.features,
         }
 
 
@@ -150,7 +187,11 @@ def reader_pool() -> ThreadPoolExecutor:
 
 
 def read_clip(clip: Clip) -> EncodedClip:
-    """Reads and checks the frames of one clip; damage is told in the result."""
+    """Reads and checks the frames of one clip, or decodes it; damage is told in the result."""
+    return _decode(clip, clip.video) if clip.video else _read_frames(clip)
+
+
+def _read_frames(clip: Clip) -> EncodedClip:
     frames, sizes, problems = [], set(), []
     for name in clip.frames:
         try:
@@ -161,3 +202,13 @@ def read_clip(clip: Clip) -> EncodedClip:
             frames.append(data)
             sizes.add(size)
     return EncodedClip(clip, frames, sizes, problems)
+
+
+def _decode(clip: Clip, how: Decoding) -> EncodedClip:
+    try:
+        video = encode_clip(clip.path, shorter_side=how.shorter_side, max_frames=how.max_frames)
+    except VideoError as error:
+        return EncodedClip(clip, [], set(), [f"{clip.id} ({clip.path.name}): {error}"])
+    sizes = {simplejpeg.decode_jpeg_header(frame)[:2] for frame in video.frames}
+    facts = {"fps": video.facts.fps}
+    return EncodedClip(clip, video.frames, sizes, [], facts, video.facts.promised_frames)

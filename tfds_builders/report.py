@@ -53,6 +53,7 @@ def warning_lines(state: SinglePass) -> list[str]:
         ("clips have gaps in their frame numbers", listing.gaps),
         ("files in clip folders are no images and were left out", listing.not_frames),
         ("clips have frames of different sizes", state.findings.mixed),
+        ("videos hold fewer frames than they announce", state.findings.fewer),
     ]
     lines = [f"{len(items):,} {text}:\n{list_some(items)}" for text, items in found if items]
     counts = count(listing.clips, state.splits)
@@ -78,6 +79,7 @@ def metadata(state: SinglePass) -> dict[str, object]:
         "clips_below_16_frames": findings.short,
         "clips_by_frame_size": dict(findings.sizes.most_common()),
         "clips_of_mixed_size": findings.mixed,
+        "videos_with_fewer_frames_than_announced": findings.fewer,
         "warnings": warning_lines(state),
         **state.facts,
     }

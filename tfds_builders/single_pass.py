@@ -24,9 +24,10 @@ class Findings:
     """What reading clips brought to light.
 
     Attributes:
-        damaged: images that do not decode completely.
+        damaged: images and videos that do not decode completely.
         mixed: ids of the clips whose frames differ in size.
         short: ids of the clips with fewer than `SHORT` frames.
+        fewer: videos with fewer frames than they announce.
         sizes: number of clips by "height x width" of their frames, in pixels.
         num_frames: frames read.
     """
@@ -34,6 +35,7 @@ class Findings:
     damaged: list[str] = dataclasses.field(default_factory=list)
     mixed: list[str] = dataclasses.field(default_factory=list)
     short: list[str] = dataclasses.field(default_factory=list)
+    fewer: list[str] = dataclasses.field(default_factory=list)
     sizes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     num_frames: int = 0
 
@@ -46,12 +48,16 @@ class Findings:
             self.mixed.append(read.clip.id)
         if len(read.frames) < SHORT:
             self.short.append(read.clip.id)
+        if not read.problems and len(read.frames) < read.announced_frames:
+            counts = f"{len(read.frames):,} of {read.announced_frames:,} frames"
+            self.fewer.append(f"{read.clip.id} ({counts})")
 
     def add(self, other: "Findings") -> None:
         """Takes in what was found elsewhere."""
         self.damaged += other.damaged
         self.mixed += other.mixed
         self.short += other.short
+        self.fewer += other.fewer
         self.sizes.update(other.sizes)
         self.num_frames += other.num_frames
 
@@ -104,11 +110,11 @@ class SinglePass:
         for clip in self.listing.clips:
             if clip.split != split:
                 continue
-            if shards[-1] and frames + len(clip.frames) > _FRAMES_PER_SHARD:
+            if shards[-1] and frames + clip.expected_frames > _FRAMES_PER_SHARD:
                 shards.append([])
                 frames = 0
             shards[-1].append(clip)
-            frames += len(clip.frames)
+            frames += clip.expected_frames
         return [tuple(shard) for shard in shards]
 
     def read(
@@ -129,10 +135,11 @@ class SinglePass:
         """
         if not self.problems:
             return
+        videos = " or videos" * any(clip.video for clip in self.listing.clips)
         kinds = [
             (len(self.tree.problems), "lists and folders"),
             (len(self.missing), "missing or empty clips"),
-            (len(self.findings.damaged), "damaged images"),
+            (len(self.findings.damaged), f"damaged images{videos}"),
         ]
         counts = ", ".join(f"{kind} {number:,}" for number, kind in kinds if number)
         advice = "extract what is missing or damaged again from the archives"
