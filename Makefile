@@ -1,11 +1,12 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
 # make lint   check style and formatting
+# make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds
 # make lock   renew constraints.txt
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test test-tfds lint lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -15,6 +16,9 @@ demo: .venv/installed
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-tfds: .venv-tfds/installed
+	.venv-tfds/bin/python -m pytest -o python_files='*_tfds.py' tests/tfds_builders
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -29,12 +33,12 @@ lock:
 	rm constraints.new torch.pin
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-tfds
 
-.venv/bin/python:
+.venv/bin/python .venv-tfds/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "dfer_jax needs Python 3.11 or newer: make PYTHON=/path/to/python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(@D)/..
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
@@ -43,3 +47,7 @@ clean:
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
 	@touch $@ .venv/installed
+
+.venv-tfds/installed: pyproject.toml constraints.txt | .venv-tfds/bin/python
+	.venv-tfds/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,tfds]'
+	@touch $@

@@ -55,11 +55,14 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
 
         Args:
             allow_missing: builds although listed clips are absent or empty, and lists them.
-            file_format: record format; by default ArrayRecord, readable without TensorFlow.
+            file_format: record format; by default that of what is built already, else
+                ArrayRecord, readable without TensorFlow.
             **kwargs: those of every TFDS builder (`config`, `data_dir`, `version`).
         """
         self._allow_missing = allow_missing
-        super().__init__(file_format=file_format or "array_record", **kwargs)
+        super().__init__(file_format=file_format, **kwargs)
+        if file_format is None and not self.is_prepared():
+            self.info.set_file_format("array_record", override=True)
 
     def _info(self) -> tfds.core.DatasetInfo:
         frame = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")

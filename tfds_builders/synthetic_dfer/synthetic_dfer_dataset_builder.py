@@ -122,17 +122,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         ),
     ]
 
-    def __init__(self, *, num_processes: int | None = None, **kwargs):
+    def __init__(
+        self, *, num_processes: int | None = None, file_format: str | None = None, **kwargs
+    ):
         """Creates the builder.
 
         Args:
             num_processes: processes that render; all cores if None. The result does not depend
                 on it.
-            **kwargs: `config`, `data_dir` and so on, passed to TFDS; the file format is ArrayRecord
-                unless given.
+            file_format: record format; by default that of what is built already, else
+                ArrayRecord, readable without TensorFlow.
+            **kwargs: `config`, `data_dir` and so on, passed to TFDS.
         """
         self._num_processes = num_processes or _usable_cores()
-        super().__init__(**({"file_format": "array_record"} | kwargs))
+        super().__init__(file_format=file_format, **kwargs)
+        if file_format is None and not self.is_prepared():
+            self.info.set_file_format("array_record", override=True)
 
     def _info(self) -> tfds.core.DatasetInfo:
         classes = list(CLASSES)
