@@ -93,6 +93,7 @@ def summary(state: SinglePass) -> str:
         sizes += f", and {len(findings.sizes) - 10:,} more sizes"
     lines = [
         count_table(count(state.listing.clips, state.splits), state.expected),
+        *state.tables,
         f"{findings.num_frames:,} frames; height x width {sizes}",
         f"{len(findings.short):,} clips have fewer than 16 frames",
     ]

@@ -82,6 +82,7 @@ class SinglePass:
         listing: the clips to build.
         splits: in the order of the release.
         expected: published clips per class, in the order of `CLASSES`, by split; empty if none are.
+        tables: further counts, printed below those of the splits.
         missing: listed clips without frames, unless the user allows that.
         warnings: what is worth a look but stops nothing.
         facts: of the release as found, kept with the data; plain JSON.
@@ -93,6 +94,7 @@ class SinglePass:
     listing: Listing
     splits: tuple[str, ...]
     expected: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
+    tables: Sequence[str] = ()
     missing: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)

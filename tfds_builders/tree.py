@@ -2,8 +2,12 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from dfer_jax.errors import UserError
+
+_MAX_FOLDERS = 50_000  # besides the leaves; no release has a tenth of it
 
 
 @dataclasses.dataclass
@@ -26,6 +30,42 @@ class Tree:
             self.problems.append(f"{self.relative(folder)}: cannot be read ({error.strerror})")
             return
         yield from (entry for entry in found if not is_hidden(entry.name))
+
+    def walk(
+        self, *, max_depth: int, is_leaf: Callable[[Path], bool], release: str
+    ) -> Iterator[tuple[Path, bool]]:
+        """Yields every file and folder below the root, with whether it is a folder.
+
+        A link to a folder is followed if it stays inside the root, each folder once, and is a
+        problem otherwise.
+
+        Args:
+            max_depth: how deep folders are entered.
+            is_leaf: says of a folder that it is yielded but not entered.
+            release: what is looked for, for the message.
+
+        Raises:
+            UserError: if there are so many folders that this cannot be the release.
+        """
+        visited = {self.root}
+        stack = [(self.root, 0)]
+        while stack:
+            folder, depth = stack.pop()
+            for entry in self.scan(folder):
+                path, is_a_folder = Path(entry.path), is_folder(entry)
+                if is_a_folder and self.refuse_escape(path):
+                    continue
+                yield path, is_a_folder
+                if not is_a_folder or depth == max_depth or is_leaf(path):
+                    continue
+                if (real := path.resolve()) not in visited:
+                    visited.add(real)
+                    stack.append((path, depth + 1))
+            if len(visited) > _MAX_FOLDERS:
+                raise UserError(
+                    f"{self.root} has more than {_MAX_FOLDERS:,} folders besides clips: pass the "
+                    f"folder that holds the {release} release alone as manual_dir"
+                )
 
     def refuse_escape(self, path: Path) -> bool:
         """Returns whether a path is a link out of the root, which is then a problem."""
