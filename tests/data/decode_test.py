@@ -27,14 +27,48 @@ def test_equal_size_gives_the_pixels_another_decoder_sees(photo):
     assert out.dtype == np.uint8 and np.abs(out[0].astype(int) - expected).max() <= 2
 
 
+def whole(data, size=224):
+    """Whether a frame decodes, with the error that names it if not."""
+    try:
+        decode.decode_frames([data], np.array([0]), size=size, clip="c")
+    except UserError as error:
+        assert str(error).startswith("frame 0 (counted from 0) of clip c is not a whole JPEG")
+        return False
+    return True
+
+
+def averaging(side, size):
+    """Matrix [size, side] that averages what each of `size` pixels covers of `side` pixels."""
+    edges = np.linspace(0, side, size + 1)[:, None]
+    pixels = np.arange(side)
+    covered = np.minimum(edges[1:], pixels + 1) - np.maximum(edges[:-1], pixels)
+    return covered.clip(0) * size / side
+
+
 @pytest.mark.parametrize(
-    ("size", "interpolation"),
-    [(112, cv2.INTER_AREA), (100, cv2.INTER_AREA), (300, cv2.INTER_LINEAR)],
+    ("height", "width", "size", "most", "mean"),
+    [
+        (224, 224, 112, 0.51, 0.3),  # whole blocks: equal but for rounding
+        (336, 224, 112, 0.51, 0.3),
+        (224, 224, 128, 12, 0.6),  # a sharp photograph; 5 and 0.2 on faces
+        (224, 180, 100, 12, 0.5),
+        (427, 640, 112, 3, 0.35),
+    ],
 )
-def test_resizing(photo, size, interpolation):
+def test_shrinking_averages_areas(height, width, size, most, mean):
+    photo = np.ascontiguousarray(load_sample_image("china.jpg")[:height, :width])
+    png = cv2.imencode(".png", photo[..., ::-1])[1].tobytes()
+    out = decode.decode_frames([png], np.array([0]), size=size, clip="c")[0]
+    down, across = averaging(height, size), averaging(width, size)
+    expected = np.einsum("yh,hwc,xw->yxc", down, photo.astype(float), across, optimize=True)
+    difference = np.abs(out - expected)
+    assert difference.max() <= most and difference.mean() <= mean
+
+
+def test_enlarging_is_bilinear(photo):
     stored = cv2.imdecode(np.frombuffer(jpeg(photo), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-    expected = cv2.resize(np.ascontiguousarray(stored), (size, size), interpolation=interpolation)
-    out = decode.decode_frames([jpeg(photo)], np.array([0]), size=size, clip="c")
+    expected = cv2.resize(np.ascontiguousarray(stored), (300, 300), interpolation=cv2.INTER_LINEAR)
+    out = decode.decode_frames([jpeg(photo)], np.array([0]), size=300, clip="c")
     np.testing.assert_array_equal(out[0], expected)
 
 
@@ -63,12 +97,26 @@ def test_exif_rotation_is_ignored():
     assert clip_dataset.numbers_in(out[0]) == (1, 77)
 
 
-@pytest.mark.parametrize("damage", ["half", "no end marker", "empty", "half png", "bmp", "text"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "half",
+        "half with an end",
+        "no end marker",
+        "overwritten",
+        "empty",
+        "half png",
+        "bmp",
+        "text",
+    ],
+)
 def test_damaged_frames_are_named(photo, damage):
     data = jpeg(photo)
     png, bmp = (cv2.imencode(kind, photo)[1].tobytes() for kind in (".png", ".bmp"))
     damaged = {
         "half": data[: len(data) // 2],
+        "half with an end": data[: len(data) // 2] + b"\xff\xd9",
+        "overwritten": data[:5000] + b"\x55" * 200 + data[5200:],
         "no end marker": data[:-2],
         "empty": b"",
         "half png": png[: len(png) // 2],
@@ -86,14 +134,22 @@ def test_a_thumbnail_does_not_hide_a_truncation(photo):
     data = jpeg(photo)
     segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
     with_thumbnail = data[:2] + segment + data[2:]
-    assert decode.is_whole_image(with_thumbnail)
-    assert decode.is_whole_image(with_thumbnail + b"\0" * 10)  # padded by a camera or an archive
-    assert not decode.is_whole_image(with_thumbnail[: len(with_thumbnail) - 200])
+    assert whole(with_thumbnail)
+    assert whole(with_thumbnail + b"\0" * 10)  # padded by a camera or an archive
+    assert not whole(with_thumbnail[: len(with_thumbnail) - 200])
 
 
 def test_progressive_jpeg(photo):
     data = jpeg(photo, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-    assert decode.is_whole_image(data) and not decode.is_whole_image(data[:-500])
+    assert whole(data) and not whole(data[:-500])
+
+
+def test_jpeg_in_four_colours(photo):
+    file = io.BytesIO()
+    Image.fromarray(photo).convert("CMYK").save(file, "JPEG")
+    expected = cv2.imdecode(np.frombuffer(file.getvalue(), np.uint8), cv2.IMREAD_COLOR)
+    out = decode.decode_frames([file.getvalue()], np.array([0]), size=224, clip="c")
+    np.testing.assert_array_equal(out[0], expected[..., ::-1])
 
 
 def test_png_and_grey_frames(photo):
