@@ -128,6 +128,16 @@ def encode_clip(
     return EncodedVideo(images, facts)
 
 
+def promised_frames(path: Path) -> int:
+    """Returns about how many frames a video holds by its header; 0 if that says nothing.
+
+    Raises:
+        VideoError: if the file is not a video, as far as its header shows.
+    """
+    with _open(path) as (container, stream):
+        return _promised(container, stream)
+
+
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """Opens a file and its main video stream; nothing but FFmpeg's probing is decoded yet."""

@@ -9,7 +9,7 @@ import pytest
 import simplejpeg
 from video_files import corners, number_of, picture, write_sound, write_video
 
-from dfer_jax.video.decode import MAX_SIDE, VideoError, encode_clip, read_frames
+from dfer_jax.video.decode import MAX_SIDE, VideoError, encode_clip, promised_frames, read_frames
 
 PICTURES = [picture(number) for number in range(30)]
 NOISE = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
@@ -118,7 +118,7 @@ def test_facts(tmp_path):
     path = write_video(tmp_path / "a.mp4", PICTURES)
     facts = encode_clip(path, shorter_side=24, max_frames=30).facts
     assert (facts.height, facts.width) == (48, 64)
-    assert facts.num_frames == facts.promised_frames == 30
+    assert facts.num_frames == facts.promised_frames == promised_frames(path) == 30
     assert facts.fps == pytest.approx(25) and facts.duration == pytest.approx(1.2)
 
 

@@ -1,0 +1,185 @@
+"""Finds one's own clips, joins them with the rows of the table, and divides them."""
+
+import collections
+import difflib
+import itertools
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from dfer_jax.errors import list_some
+from dfer_jax.video.decode import SUFFIXES, VideoError, promised_frames
+from tfds_builders import images
+from tfds_builders.frames import Clip, Decoding, Listing, list_frames
+from tfds_builders.single_pass import SinglePass
+from tfds_builders.tree import Tree, escapes, is_folder
+from tfds_builders.video_folder import splits
+from tfds_builders.video_folder.table import SPLITS, Row, find_table, read_table
+
+SHORTER_SIDE = 256
+"""Pixels; larger videos are shrunk to it when they are stored (a face network sees 112)."""
+MAX_FRAMES = 3000
+"""Of one clip, which is held in memory whole; 2 minutes at 25 frames per second."""
+
+_USUAL_FRAMES = 100  # of a video whose header does not say
+_MOST_HINTS = 20  # as many problems as are shown; looking for close names takes time
+
+
+def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
+    """Reads the table and finds its clips; of a video only the header is read yet.
+
+    Args:
+        manual_dir: the user's folder, which holds the table.
+        allow_missing: clips of the table may be absent or empty.
+
+    Raises:
+        UserError: if there is no table, or it cannot be read as one.
+    """
+    tree = Tree(manual_dir.resolve())
+    table = read_table(find_table(tree.root))
+    found, links = walk(tree)
+    tree.problems += table.problems + splits.groups_in_several_splits(table.rows)
+    state = SinglePass(
+        release="video_folder", tree=tree, listing=Listing(), splits=(), warnings=table.warnings
+    )
+    rows = _present(table.rows, found, links=links, table=table.name, state=state)
+    if allow_missing:
+        state.missing.clear()
+    division = _divide(rows, state)
+    bar = tqdm(rows, desc="listing clips", unit=" clips", leave=False)
+    clips = [_clip(row, found[row.path], division[row.line], state) for row in bar]
+    state.listing.clips += [clip for clip in clips if clip]
+    if not state.listing.clips:
+        state.fail_if_any()
+    unlisted = sorted(found.keys() - {row.path for row in table.rows})
+    if unlisted:
+        state.warnings.append(
+            f"{len(unlisted):,} videos or frame folders are in no row of {table.name} and were "
+            f"left out:\n{list_some(unlisted)}"
+        )
+    state.facts = {"table": table.name, "clips_in_no_row": unlisted}
+    return state
+
+
+def walk(tree: Tree) -> tuple[dict[str, Path], set[str]]:
+    """Finds videos, and folders that hold images, anywhere below the root.
+
+    Args:
+        tree: folders that cannot be read join its `problems`.
+
+    Returns:
+        paths by their name relative to the root (`/` between parts, Unicode NFC), and the names of
+        links that lead out of the root, which are not followed.
+    """
+    found, links = {}, set()
+    stack, visited = [tree.root], {tree.root}
+    while stack:
+        folder = stack.pop()
+        for entry in tree.scan(folder):
+            path = Path(entry.path)
+            suffix = path.suffix.lower()
+            if entry.is_symlink() and escapes(path, tree.root):
+                links.add(_name(path, tree))
+            elif is_folder(entry):
+                if path.resolve() not in visited:
+                    visited.add(path.resolve())
+                    stack.append(path)
+            elif suffix in SUFFIXES:
+                found[_name(path, tree)] = path
+            elif suffix in images.SUFFIXES and folder != tree.root:
+                found[_name(folder, tree)] = folder
+    return found, links
+
+
+def _name(path: Path, tree: Tree) -> str:
+    return unicodedata.normalize("NFC", path.relative_to(tree.root).as_posix())
+
+
+def _present(
+    rows: Sequence[Row],
+    found: Mapping[str, Path],
+    *,
+    links: set[str],
+    table: str,
+    state: SinglePass,
+) -> list[Row]:
+    """Returns the rows whose clips are there; the others are noted in the state."""
+    present, ids = [], {}
+    hints = itertools.count()
+    for row in rows:
+        if row.path not in found:
+            hint = _close(row.path, found) if next(hints) < _MOST_HINTS else ""
+            wrong = _why_absent(row.path, links, state.tree) + hint
+            state.missing.append(f"{table}, line {row.line}: {wrong}")
+            state.listing.absent.append(row.path)
+            continue
+        first = ids.setdefault(_clip_id(row, found), row)
+        if first is not row:
+            state.tree.problems.append(
+                f"{table}, line {row.line}: {row.path} and {first.path} differ in their suffix "
+                "only; rename one, clips are known by their names"
+            )
+            continue
+        present.append(row)
+    return present
+
+
+def _why_absent(name: str, links: set[str], tree: Tree) -> str:
+    above = [name, *(str(parent) for parent in Path(name).parents)]
+    if any(part in links for part in above):
+        return f"{name} is behind a link that leads out of manual_dir; put the clip itself there"
+    path = tree.root / name
+    if path.is_dir():
+        return f"{name} is a folder without images"
+    if path.exists():
+        return f"{name} is no video by its suffix ({', '.join(SUFFIXES[:5])}, ...)"
+    return f"{name} is not there"
+
+
+def _close(name: str, found: Mapping[str, Path]) -> str:
+    """Returns a clause that names the clip that may be meant, or nothing."""
+    last = Path(name).name.casefold()
+    same = [other for other in found if Path(other).name.casefold() == last]
+    close = same if len(same) == 1 else difflib.get_close_matches(name, found, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _clip_id(row: Row, found: Mapping[str, Path]) -> str:
+    """Returns the path of a clip without a video's suffix."""
+    path = found[row.path]
+    return row.path if path.is_dir() else row.path[: -len(path.suffix)]
+
+
+def _divide(rows: Sequence[Row], state: SinglePass) -> dict[int, str]:
+    """Returns the split of each row by its line, and notes what is wrong with the division."""
+    divided = not any(row.split for row in rows)
+    groups = splits.divide(rows) if divided else {}
+    division = {row.line: row.split or groups[splits.group_of(row)] for row in rows}
+    counts = {split: collections.Counter() for split in SPLITS}
+    for row in rows:
+        counts[division[row.line]][row.label] += 1
+    state.splits = tuple(split for split in SPLITS if counts[split])
+    if state.problems:
+        return division  # what is wrong with the rest may be due to the rows left out
+    counts = {split: counts[split] for split in state.splits}
+    state.tree.problems += splits.unusable(counts, divided=divided)
+    if not state.problems:
+        state.warnings += splits.uneven_classes(counts) + splits.leaks(rows)
+    return division
+
+
+def _clip(row: Row, path: Path, split: str, state: SinglePass) -> Clip | None:
+    """Returns the clip of a row, or None if it is empty or no video, which is then a problem."""
+    features = {"group": row.group, "fps": 0.0}
+    if path.is_dir():
+        frames = list_frames(path, row.path, tree=state.tree, listing=state.listing)
+        return Clip(row.path, split, row.label, path, frames, features) if frames else None
+    try:
+        expected = min(promised_frames(path) or _USUAL_FRAMES, MAX_FRAMES)
+    except VideoError as error:
+        state.tree.problems.append(f"{row.path}: {error}")
+        return None
+    video = Decoding(SHORTER_SIDE, MAX_FRAMES, expected)
+    return Clip(row.path[: -len(path.suffix)], split, row.label, path, (), features, video)
