@@ -6,13 +6,14 @@ those of their coding, and keep being told apart when the picture is shrunk.
 """
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+import openpyxl
 
 LAYOUTS = ("release", "flat", "doubled", "clip_clip", "separate_roots", "drive", "bare")
 _BITS, _COLUMNS, _BLOCK = 24, 6, 8
@@ -119,7 +120,7 @@ def write_video(
     codec: str = "mpeg4",
     block: int = _VIDEO_BLOCK,
     fps: int = 25,
-    options: dict[str, str] | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> None:
     """Writes a video whose frames say which they are, 4 * block x 6 * block pixels.
 
@@ -133,7 +134,7 @@ def write_video(
         options: of the container, as `movflags`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w", options=options or {}) as container:
+    with av.open(str(path), "w", options=dict(options or {})) as container:
         stream = container.add_stream(codec, rate=fps, pix_fmt="yuv420p", bit_rate=4_000_000)
         stream.width, stream.height = _COLUMNS * block, _BITS // _COLUMNS * block
         stream.codec_context.thread_count = 1
@@ -141,6 +142,51 @@ def write_video(
             frame = av.VideoFrame.from_ndarray(_code(clip, number, block=block), format="gray")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+
+
+def video_path(root: Path, clip: int, *, layout: str = "release") -> Path:
+    """Returns where a layout keeps a clip of the original form; its name is not padded."""
+    first = min((clip - 1) // 4800 * 3 + 1, 10)
+    parts = f"data_part_{'-'.join(map(str, range(first, min(first + 3, 12))))}"
+    whole = {
+        "release": f"Clip/original/{parts}",
+        "flat": "Clip/original",
+        "doubled": f"Clip/original/{parts}/{parts}",
+        "clip_clip": "Clip/Clip/original",
+        "separate_roots": parts,
+        "drive": f"DFEW-part{1 if first < 7 else 2}/DFEW/Clip/original/{parts}",
+        "bare": "",
+    }[layout]
+    return root / whole / f"{clip}.mp4"
+
+
+VOTE_COLUMNS = (
+    "1happy", "2sad", "3neutral", "4angry", "5surprise", "6disgust", "7fear", "order", "label",
+)  # fmt: skip
+
+
+def votes_of(clip: int, label: int) -> list[int]:
+    """Returns ten votes that say which clip they are for: most, or all, are for its label."""
+    votes = [0] * 7
+    votes[label - 1] = 10
+    for step, digit in enumerate((clip % 3, clip // 3 % 2, clip // 6 % 2), 1):
+        votes[label - 1] -= digit
+        votes[(label - 1 + step) % 7] += digit
+    return votes
+
+
+def vote_row(clip: Clip) -> list[int]:
+    return [*votes_of(clip.id, clip.label), clip.id, clip.label]
+
+
+def write_votes(path: Path, rows: Iterable[Sequence], *, header: Sequence = VOTE_COLUMNS) -> None:
+    """Writes a sheet of votes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workbook = openpyxl.Workbook(write_only=True)
+    sheet = workbook.create_sheet()
+    for row in (header, *rows):
+        sheet.append(row)
+    workbook.save(path)
 
 
 def write_lists(root: Path, clips: Iterable[Clip], *, layout: str = "release") -> None:
@@ -175,10 +221,14 @@ def write_tree(
     """Writes clips, lists and operating-system noise in a layout; 16 frames a clip in form f16."""
     clips = list(clips)
     for clip in clips:
+        if form == "original":
+            write_video(video_path(root, clip.id, layout=layout), clip.id, clip.frames)
+            continue
         folder = clip_folder(root, clip.id, layout=layout, form=form)
         frames = 16 if form == "f16" else clip.frames
         write_frames(folder, clip.id, frames, form=form, background=background)
-    write_noise(clip_folder(root, clips[0].id, layout=layout, form=form))
+    noisy = root if form == "original" else clip_folder(root, clips[0].id, layout=layout, form=form)
+    write_noise(noisy)
     junk = root / "__MACOSX" / "Clip" / f"{clips[0].id:05d}"
     junk.mkdir(parents=True)
     write_noise(junk)

@@ -1,9 +1,9 @@
-"""Finds DFEW's clip folders and split lists wherever the user extracted the archives.
+"""Finds DFEW's clips, split lists and votes wherever the user extracted the archives.
 
 Consumers keep the release in many nestings (`Clip/clip_224x224/00001`, doubled folders, part
-folders, several download roots), so nothing here depends on one: a bounded walk looks for the two
-things that never change, folders named with five digits and files `set_1.csv` .. `set_5.csv` below
-a folder whose name starts with `train` or `test`.
+folders, several download roots), so nothing here depends on one: a bounded walk looks for what
+never changes, folders named with five digits, videos, `annotation.xlsx`, and files `set_1.csv` ..
+`set_5.csv` below a folder whose name starts with `train` or `test`.
 """
 
 import dataclasses
@@ -17,13 +17,14 @@ from tfds_builders.tree import Tree, is_folder, is_hidden
 
 FOLDS = (1, 2, 3, 4, 5)
 FOLDER_OF_FORM = {"full": "clip_224x224", "f16": "clip_224x224_16f"}
-"""The frame forms that can be built, and the release's folder of each."""
+"""The forms that are folders of frames, and the release's folder of each."""
 FRAMES_16F = 16
 
 _MAX_DEPTH = 8  # folders below the root; the deepest nesting known puts clip folders at 7
 _MAX_FOLDERS = 50_000  # not counting clip folders; the release has under 40
 _CLIP_FOLDER = re.compile(r"\d{5}")
 _LIST = re.compile(r"set_?([1-5])\.csv", re.IGNORECASE)
+_KEPT = re.compile(rf"{_LIST.pattern}|annotation( ?\(\d\))?\.xlsx|.*\.mp4|.*\.avi", re.IGNORECASE)
 _SPLIT_FOLDER = re.compile(r"(train|test)\b", re.IGNORECASE)
 _NAMED_16F = re.compile(r"16[ _-]?f", re.IGNORECASE)
 
@@ -33,7 +34,9 @@ class Release(Tree):
     """What a walk over the user's folder found; paths are absolute."""
 
     clips: list[Path] = dataclasses.field(default_factory=list)
+    videos: list[Path] = dataclasses.field(default_factory=list)
     lists: dict[tuple[str, int], list[Path]] = dataclasses.field(default_factory=dict)
+    sheets: list[Path] = dataclasses.field(default_factory=list)
     zips: list[Path] = dataclasses.field(default_factory=list)
 
 
@@ -53,12 +56,10 @@ def walk(root: Path) -> Release:
         folder, depth = stack.pop()
         for entry in tree.scan(folder):
             path = Path(entry.path)
-            if not is_folder(entry) and not _LIST.fullmatch(entry.name):
-                _note_archive(path, tree)
+            if not is_folder(entry):
+                _note_file(path, tree)
             elif tree.refuse_escape(path):
                 continue
-            elif not is_folder(entry):
-                _note_list(path, tree)
             elif _CLIP_FOLDER.fullmatch(entry.name):
                 tree.clips.append(path)
             elif depth < _MAX_DEPTH and path.resolve() not in visited:
@@ -69,13 +70,21 @@ def walk(root: Path) -> Release:
                 f"{root} has more than {_MAX_FOLDERS:,} folders besides clips: pass the folder "
                 "that holds the DFEW release alone as manual_dir"
             )
-    tree.clips.sort()
+    for found in (tree.clips, tree.videos, tree.sheets):
+        found.sort()
     return tree
 
 
-def _note_archive(path: Path, tree: Release) -> None:
+def _note_file(path: Path, tree: Release) -> None:
+    """Keeps a file that belongs to the release; one that is a link out of the root is a problem."""
     if path.suffix.lower() == ".zip":
         tree.zips.append(path)
+    elif not _KEPT.fullmatch(path.name) or tree.refuse_escape(path):
+        return
+    elif _LIST.fullmatch(path.name):
+        _note_list(path, tree)
+    else:
+        (tree.sheets if path.suffix.lower() == ".xlsx" else tree.videos).append(path)
 
 
 def _note_list(path: Path, tree: Release) -> None:
@@ -101,8 +110,9 @@ def clip_folders(tree: Release, form: str) -> dict[int, Path]:
         UserError: if there is no clip folder, or only folders of the other form.
     """
     if not tree.clips:
+        videos = ", only videos (dfew/original is built from those)" if tree.videos else ""
         raise UserError(
-            f"{tree.root} has no DFEW clip folders (00001, 00002, ...): extract "
+            f"{tree.root} has no DFEW clip folders (00001, 00002, ...){videos}: extract "
             f"{FOLDER_OF_FORM[form]} there{why_incomplete(tree)}"
         )
     by_form: dict[str, list[Path]] = {"full": [], "f16": []}
@@ -124,7 +134,7 @@ def clip_folders(tree: Release, form: str) -> dict[int, Path]:
             f"{tree.root} holds only the form {FOLDER_OF_FORM[other]} of DFEW: build dfew/{other}, "
             f"or extract {FOLDER_OF_FORM[form]} there to build dfew/{form}{why_incomplete(tree)}"
         )
-    return _by_id(by_form[form], tree)
+    return by_id(by_form[form], tree)
 
 
 def _form_by_name(clip: Path, root: Path) -> str | None:
@@ -160,16 +170,18 @@ def look_like_16f(clips: Sequence[Path]) -> bool:
     return checked > 0
 
 
-def _by_id(clips: Sequence[Path], tree: Release) -> dict[int, Path]:
-    folders: dict[int, Path] = {}
+def by_id(clips: Sequence[Path], tree: Release) -> dict[int, Path]:
+    """Returns the folder or video of each clip id; a second one of an id is a problem."""
+    paths: dict[int, Path] = {}
     for path in clips:
-        first = folders.setdefault(int(path.name), path)
+        first = paths.setdefault(int(path.stem), path)
         if first != path:
+            kind = "videos" if path.suffix else "folders"
             tree.problems.append(
-                f"clip {path.name} has two folders, {tree.relative(first)} and "
+                f"clip {int(path.stem):05d} has two {kind}, {tree.relative(first)} and "
                 f"{tree.relative(path)}: remove one"
             )
-    return folders
+    return paths
 
 
 def why_incomplete(tree: Release) -> str:

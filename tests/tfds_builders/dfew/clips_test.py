@@ -1,3 +1,5 @@
+from types import MappingProxyType
+
 import dfew_tree
 import pytest
 
@@ -14,10 +16,10 @@ def list_one(folder, names, *, form="full", clip=1):
     return list_all(folder, {clip: Entry(1, 1)}, form=form)
 
 
-def list_all(folder, entries, *, form="full"):
+def list_all(folder, entries, *, form="full", votes=MappingProxyType({})):
     tree = release.walk(folder)
     folders = {int(path.name): path for path in tree.clips}
-    return clips.list_clips(tree, folders, entries, form=form), tree.problems
+    return clips.list_clips(tree, folders, entries, form=form, votes=votes), tree.problems
 
 
 def test_frames_are_ordered_by_number_not_by_name(tmp_path):
@@ -103,6 +105,14 @@ def test_missing_and_empty_clips_are_told_apart(tmp_path):
     assert (listing.absent, listing.empty) == (["00003"], ["00002"])
     assert listing.missing == ["00002", "00003"]
     assert [clip.id for clip in listing.clips] == ["00001"]
+
+
+def test_votes_are_zeros_where_there_are_none(tmp_path):
+    votes = (0, 6, 4, 0, 0, 0, 0)
+    for clip in (1, 2):
+        dfew_tree.write_frames(tmp_path / f"{clip:05d}", clip, 1)
+    listing, _ = list_all(tmp_path, {1: Entry(1, 1), 2: Entry(1, 1)}, votes={2: votes, 3: votes})
+    assert [clip.features["votes"] for clip in listing.clips] == [(0,) * 7, votes]
 
 
 def test_more_than_16_frames_do_not_belong_to_the_16_frame_form(tmp_path):

@@ -2,6 +2,7 @@ import shutil
 import sys
 
 import dfew_tree
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
@@ -124,12 +125,38 @@ def test_report_is_printed_and_kept(root, tmp_path, capsys):
     build(root, tmp_path / "data")
     printed = capsys.readouterr().out
     assert "fd1              2     2,341" in printed
-    assert "1 further clip folders are in no list" in printed
+    assert "1 further clips are in no list" in printed
     assert "1 clips have gaps in their frame numbers:\n  00017 (1 numbers up to 18)" in printed
     kept = Builder(data_dir=tmp_path / "data").info.metadata
     assert kept["clips_with_gaps"] == ["00017 (1 numbers up to 18)"]
-    assert kept["unlisted_clip_folders"] == 1 and kept["num_clips"] == len(CLIPS)
+    assert kept["unlisted_clips"] == 1 and kept["num_clips"] == len(CLIPS)
     assert kept["clips_by_frame_size"] == {"32x48": len(CLIPS)}
+    assert kept["votes"] is False
+
+
+@pytest.mark.parametrize("form", ["full", "f16", "original"])
+def test_votes_are_stored_with_every_form(tmp_path, form):
+    dfew_tree.write_tree(tmp_path / "release", CLIPS, form=form)
+    sheet = tmp_path / "release" / "Annotation" / "annotation.xlsx"
+    dfew_tree.write_votes(sheet, [dfew_tree.vote_row(clip) for clip in CLIPS[:-1]])
+    builder = build(tmp_path / "release", tmp_path / "data", form=form)
+    votes = {int(e["clip_id"]): list(e["votes"]) for e in builder.as_data_source(split="all")}
+    assert votes == {
+        **{clip.id: dfew_tree.votes_of(clip.id, clip.label) for clip in CLIPS[:-1]},
+        CLIPS[-1].id: [0] * 7,
+    }
+    assert builder.info.metadata["votes"] is True
+    assert builder.info.features["votes"].np_dtype == np.int32
+    (warning,) = [line for line in builder.info.metadata["warnings"] if "votes" in line]
+    assert warning.startswith("1 listed clips have no votes in Annotation/annotation.xlsx")
+
+
+def test_a_sheet_that_cannot_be_read_stops_the_build_once(root, tmp_path):
+    (root / "annotation.xlsx").write_bytes(b"not a sheet")
+    message = error_of(root, tmp_path / "data")
+    assert "lists and folders 1" in message and "remove the file to build without votes" in message
+    (root / "annotation.xlsx").unlink()
+    assert_every_frame(build(root, tmp_path / "data"))
 
 
 def test_one_error_lists_every_kind_of_problem(root, tmp_path):
@@ -201,7 +228,7 @@ def test_a_half_extracted_release_is_said_at_once(root, tmp_path):
     clips = CLIPS + [dfew_tree.Clip(3201 + i, 1, 1, i % 5 + 1) for i in range(120)]
     dfew_tree.write_lists(root, clips)
     message = error_of(root, tmp_path / "data")
-    assert "is half extracted, 120 of 130 listed clips have no folder" in message
+    assert "is half extracted, 120 of 130 listed clips are absent" in message
     assert "03201-04800: part 3 of" in message and "\n" not in message
 
 
