@@ -1,0 +1,123 @@
+"""Checks one frame on disk, by header and end or by decoding all of it, and hashes it.
+
+The quick check only clears a file: whatever it finds odd is decoded strictly by the check that the
+builders make, so that no frame is called damaged which they would take. Damage in the middle of a
+file is seen by the thorough check alone.
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import simplejpeg
+from jaxtyping import UInt8, UInt64
+
+from dfer_jax.data.near_duplicates import frame_hash
+from tfds_builders import images
+
+_HEAD = 4096  # bytes; a JPEG whose header is longer, as with a thumbnail, is decoded as a whole
+_TAIL = 64
+_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+_PNG_COLOURS = {0: True, 2: False, 3: False}  # colour types that are taken: whether grey
+_HASH_SIDE = 32  # pixels; JPEG images are decoded just larger than this to be hashed
+
+
+class FrameFacts(NamedTuple):
+    """A whole frame: the size of its file, its size in pixels, whether it is without colour."""
+
+    num_bytes: int
+    height: int
+    width: int
+    grey: bool
+
+
+def check_quickly(path: Path) -> FrameFacts:
+    """Checks a frame by the two ends of its file.
+
+    Raises:
+        DamagedImageError: if the builders refuse the file.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            head = os.read(file, _HEAD)
+            num_bytes = os.fstat(file).st_size
+            os.lseek(file, max(0, num_bytes - _TAIL), os.SEEK_SET)
+            tail = os.read(file, _TAIL)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise images.DamagedImageError(f"cannot be read ({error.strerror})") from error
+    read = _read_png_header if path.suffix.lower() == ".png" else _read_jpeg_header
+    header = read(head, tail) if num_bytes <= images.MAX_BYTES else None
+    if header and max(header[:2]) <= images.MAX_SIDE and min(header[:2]) > 0:
+        return FrameFacts(num_bytes, *header)
+    return check_thoroughly(path)
+
+
+def check_thoroughly(path: Path) -> FrameFacts:
+    """Checks a frame by decoding it to its end.
+
+    Raises:
+        DamagedImageError: if the builders refuse the file.
+    """
+    data, (height, width) = images.read_image(path)
+    if path.suffix.lower() == ".png":
+        grey = _PNG_COLOURS.get(data[25], False)
+    else:
+        grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
+    return FrameFacts(len(data), height, width, grey)
+
+
+def hash_file(path: Path) -> UInt64[np.ndarray, "4"]:
+    """Returns the hash of a frame on disk.
+
+    Raises:
+        DamagedImageError: if the builders refuse the file.
+    """
+    return hash_image(images.read_image(path)[0])
+
+
+def hash_image(data: bytes) -> UInt64[np.ndarray, "4"]:
+    """Returns the hash of a whole encoded image."""
+    return frame_hash(_grey_picture(data))
+
+
+def _grey_picture(data: bytes) -> UInt8[np.ndarray, "h w"]:
+    if data.startswith(_PNG_START):
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    # No larger than needed, in steps of an eighth of the size; small images as they are.
+    return simplejpeg.decode_jpeg(
+        data,
+        "GRAY",
+        fastdct=True,
+        min_height=min(_HASH_SIDE, height),
+        min_width=min(_HASH_SIDE, width),
+        min_factor=1,
+    )[..., 0]
+
+
+def _read_jpeg_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
+    """Returns height, width and whether grey, if start and end are those of a usable JPEG."""
+    if not (head.startswith(b"\xff\xd8") and tail.endswith(b"\xff\xd9")):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(head)
+    except ValueError:
+        return None
+    return None if colours in ("CMYK", "YCCK") else (height, width, colours == "Gray")
+
+
+def _read_png_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
+    """Returns height, width and whether grey, if start and end are those of a usable PNG."""
+    if not (head.startswith(_PNG_START) and len(head) > 33 and tail.endswith(_PNG_END)):
+        return None
+    width, height, depth, colours = struct.unpack(">IIBB", head[16:26])
+    if depth != 8 or colours not in _PNG_COLOURS:
+        return None
+    return height, width, _PNG_COLOURS[colours]

@@ -1,0 +1,69 @@
+"""All that a check found, and the verdict that follows from it."""
+
+import dataclasses
+import shlex
+
+from dfer_jax.data.check_findings import Finding
+from dfer_jax.data.check_leaks import Leaks
+from dfer_jax.data.check_scan import ClipScan
+from tfds_builders.single_pass import SinglePass
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """A check.
+
+    Attributes:
+        name: data set and configuration.
+        manual_dir: as the user gave it.
+        thorough: whether every frame was decoded.
+        allow_missing: whether missing clips are left out.
+        findings: faults, warnings and notes.
+        state: what the builder would build; None if it cannot make sense of the folder.
+        scans: what reading each clip of `state.listing.clips` gave.
+        leaks: near-duplicate clips of different splits.
+        seconds: the check took.
+    """
+
+    name: str
+    manual_dir: str
+    thorough: bool
+    allow_missing: bool
+    findings: list[Finding]
+    state: SinglePass | None = None
+    scans: list[ClipScan] = dataclasses.field(default_factory=list)
+    leaks: Leaks = dataclasses.field(default_factory=lambda: Leaks([], 0, False))
+    seconds: float = 0.0
+
+    def of(self, severity: str) -> list[Finding]:
+        """Returns the findings of one severity."""
+        return [finding for finding in self.findings if finding.severity == severity]
+
+    @property
+    def num_faults(self) -> int:
+        """Number of single faults."""
+        return sum(len(finding.items) for finding in self.of("fault"))
+
+    @property
+    def can_be_built(self) -> bool:
+        """Whether the builder would take the folder, as far as was looked."""
+        return not self.of("fault")
+
+    @property
+    def verdict(self) -> str:
+        """One line: whether it will build."""
+        if not self.can_be_built:
+            kinds = len(self.of("fault"))
+            return f"will not build ({self.num_faults:,} faults of {kinds} kinds)"
+        if warnings := self.of("warning"):
+            return f"will build with warnings ({len(warnings)} kinds)"
+        return "ready to build"
+
+    @property
+    def next_command(self) -> str:
+        """What to run next: the build, or this check again once the faults are gone."""
+        tool = "tfds_builders.build" if self.can_be_built else "dfer_jax.data.check"
+        command = f"python -m {tool} {self.name} --manual_dir {shlex.quote(self.manual_dir)}"
+        if self.can_be_built:
+            return command + " --allow_missing" * self.allow_missing
+        return f"mend the faults, then {command}" + " --thorough" * self.thorough
