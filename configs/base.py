@@ -27,6 +27,8 @@ def get_config() -> ml_collections.ConfigDict:
     data.sampling = "uniform"  # uniform: right for any length; official: the released rule
     data.min_frames = 0  # drop shorter clips, train and test (16: the released filter); counted
     data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
+    data.cache = False  # the same frames, from the cache dfer_jax.data.frame_cache built
+    data.cache_dir = ""  # folder that holds frame caches; "": beside the data set
     data.num_workers = 0  # decoding processes, worth it from four cores on; 0: two threads
 
     config.augment = augment = ml_collections.ConfigDict()

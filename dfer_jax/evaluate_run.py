@@ -8,7 +8,7 @@ import ml_collections
 from absl import logging
 
 from dfer_jax import checkpoint, evaluate, experiment, parallel, report
-from dfer_jax.data.source import ClipSource, clip_index
+from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
 from dfer_jax.workdir import differing_fields
@@ -33,13 +33,14 @@ def evaluate_checkpoints(
     devices = parallel.over(jax.local_devices())
     experiment.check(config, devices)
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
-    sources = experiment.open_sources(config)
     name = experiment.splits(config).test_name
+    sources: experiment.Sources | None = None
     results: dict[int, evaluate.Evaluation] = {}
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
         config = _as_trained(config, metadata["preprocess"], overrides)
+        sources = sources or experiment.open_sources(config)  # a cache has the checkpoint's size
         selection = metadata["selection"] if which == "best" else _last_is(metadata)
         if step not in results:  # the last epoch is often the best one
             results[step] = _evaluate(config, variables, sources.test, devices)
@@ -48,13 +49,14 @@ def evaluate_checkpoints(
         path = evaluate.write_evaluation(workdir, file_name, results[step], about)
         title = f"{config.data.dataset} {name}, {_in_words(selection)}, step {step}"
         print(f"\n{evaluate.table(results[step], title)}\nwrote {path}")
-    print(f"wrote {report.write_report(workdir, filmstrips=_frame_reader(sources.test))}")
+    read_frames = _frame_reader(sources.test, results[step])
+    print(f"wrote {report.write_report(workdir, filmstrips=read_frames)}")
 
 
 def _evaluate(
     config: ml_collections.ConfigDict,
     variables: dict,
-    source: ClipSource,
+    source: Source,
     devices: parallel.Parallel,
 ) -> evaluate.Evaluation:
     model = experiment.create_model(
@@ -134,13 +136,8 @@ def _in_words(selection: str) -> str:
     }[selection]
 
 
-def _frame_reader(source: ClipSource) -> Callable[[str], list[bytes]]:
-    """Returns a function from a clip id to its encoded frames."""
-    rows: dict[str, int] = {}
-
-    def read(clip_id: str) -> list[bytes]:
-        if not rows:
-            rows.update({clip_id: i for i, clip_id in enumerate(clip_index(source).clip_ids)})
-        return source[rows[clip_id]]["frames"]
-
-    return read
+def _frame_reader(source: Source, evaluated: evaluate.Evaluation) -> Callable[[str], list[bytes]]:
+    """Returns a function from the id of an evaluated clip to its encoded frames."""
+    encoded = source.encoded if isinstance(source, CachedSource) else source
+    rows = {clip["clip_id"]: row for row, clip in enumerate(evaluated.predictions)}
+    return lambda clip_id: encoded[rows[clip_id]]["frames"]

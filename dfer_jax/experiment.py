@@ -12,8 +12,10 @@ from flax import linen as nn
 
 from dfer_jax import models
 from dfer_jax.data import pipeline
+from dfer_jax.data.cached_source import Source, index_of, open_cached_split
+from dfer_jax.data.clip_index import carve_validation
 from dfer_jax.data.sampling import POLICIES
-from dfer_jax.data.source import ClipSource, carve_validation, clip_index, open_split
+from dfer_jax.data.source import open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
@@ -152,9 +154,9 @@ class Sources:
         test: clips of the test split.
     """
 
-    train: ClipSource
-    validation: ClipSource | None
-    test: ClipSource
+    train: Source
+    validation: Source | None
+    test: Source
 
     @property
     def selection(self) -> str:
@@ -162,7 +164,7 @@ class Sources:
         return "best on test" if self.validation is None else "best on validation"
 
     @property
-    def evaluated(self) -> dict[str, ClipSource]:
+    def evaluated(self) -> dict[str, Source]:
         """What is measured after an epoch; the first entry chooses the best one."""
         validation = {} if self.validation is None else {"validation": self.validation}
         return {**validation, "test": self.test}
@@ -171,30 +173,26 @@ class Sources:
 def open_sources(config: ml_collections.ConfigDict) -> Sources:
     """Opens the built data set, drops clips below `data.min_frames`, carves out the validation.
 
-    What is dropped is logged with its count.
+    What is dropped is logged with its count. With `data.cache` frames come from the frame cache of
+    size `data.decode_size`; the clips and their order are the same.
 
     Raises:
-        UserError: if the data set is not built, a split is unknown, or no clip is left.
+        UserError: if the data set or its frame cache is not built, a split is unknown, or no clip
+            is left.
     """
     names = splits(config)
     train, test = (
-        _long_enough(
-            config,
-            open_split(dataset=config.data.dataset, split=split, data_dir=config.data.data_dir),
-        )
-        for split in (names.train, names.test)
+        _long_enough(config, _open(config, split)) for split in (names.train, names.test)
     )
     validation = None
     if config.data.validation_fraction:
-        kept, held_out = carve_validation(
-            clip_index(train), fraction=config.data.validation_fraction
-        )
+        kept, held_out = carve_validation(index_of(train), fraction=config.data.validation_fraction)
         train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())
     return Sources(train, validation, test)
 
 
 def training_batches(
-    config: ml_collections.ConfigDict, source: ClipSource, *, start_step: int, num_steps: int
+    config: ml_collections.ConfigDict, source: Source, *, start_step: int, num_steps: int
 ) -> Iterator[pipeline.Batch]:
     """Returns the training batches of steps `start_step` to `num_steps` - 1."""
     return pipeline.training_batches(
@@ -209,7 +207,7 @@ def training_batches(
 
 
 def evaluation_batches(
-    config: ml_collections.ConfigDict, source: ClipSource
+    config: ml_collections.ConfigDict, source: Source
 ) -> Iterator[pipeline.Batch]:
     """Returns the batches of one evaluation."""
     return pipeline.evaluation_batches(
@@ -229,10 +227,18 @@ def _sampling(config: ml_collections.ConfigDict) -> dict[str, Any]:
     }
 
 
-def _long_enough(config: ml_collections.ConfigDict, source: ClipSource) -> ClipSource:
+def _open(config: ml_collections.ConfigDict, split: str) -> Source:
+    data = config.data
+    names = {"dataset": data.dataset, "split": split, "data_dir": data.data_dir}
+    if not data.cache:
+        return open_split(**names)
+    return open_cached_split(**names, size=data.decode_size, cache_dir=data.cache_dir)
+
+
+def _long_enough(config: ml_collections.ConfigDict, source: Source) -> Source:
     if config.data.min_frames <= 1:
         return source
-    index = clip_index(source)
+    index = index_of(source)
     kept = np.flatnonzero(index.num_frames >= config.data.min_frames)
     dropped = np.setdiff1d(np.arange(len(source)), kept)
     logging.warning(  # whatever the verbosity: no clip is dropped in silence

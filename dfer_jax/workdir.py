@@ -10,7 +10,14 @@ from dfer_jax.errors import UserError, list_some
 CONFIG_FILE = "config.json"
 # What a rerun may change: it decides where data lies and how it is read, not what is learned.
 RUNTIME_FIELDS = frozenset(
-    {"data.data_dir", "data.num_workers", "eval.batch_size", "train.log_every_steps"}
+    {
+        "data.data_dir",
+        "data.cache",
+        "data.cache_dir",
+        "data.num_workers",
+        "eval.batch_size",
+        "train.log_every_steps",
+    }
 )
 
 

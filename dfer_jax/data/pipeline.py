@@ -1,5 +1,8 @@
 """From a source of clips to uint8 batches: sample, decode only the sampled frames, batch, prefetch.
 
+Frames are decoded, or copied from the frame cache, straight into the batch: once, for a copy of a
+batch costs as much as reading it from the cache.
+
 Batch `{"clips": uint8 [b, t, s, s, 3] RGB, "labels": int32 [b], "mask": bool [b]}`. What a batch
 holds is a function of the source, the arguments, the seed and the step alone: neither the number of
 workers nor where a run was resumed changes it.
@@ -7,17 +10,17 @@ workers nor where a run was resumed changes it.
 
 import collections
 import dataclasses
-import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grain
 import numpy as np
 
+from dfer_jax.data.batch_memory import BatchMemory
+from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.decode import decode_frames
 from dfer_jax.data.sampling import sample_frames
-from dfer_jax.data.source import ClipSource
 from dfer_jax.errors import UserError
 
 Batch = dict[str, np.ndarray]
@@ -32,18 +35,25 @@ _READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
 _THROUGH_PIPES = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
 
 
+class _Row(NamedTuple):
+    """One clip of a batch, its frames chosen but not decoded yet."""
+
+    clip_id: str
+    label: int
+    peak_intensity: np.float32 | None
+    frames: dict[int, bytes] | np.ndarray
+    indices: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
-class _LoadClip:
-    """Example of a `ClipSource` to one row of a batch, with the frames sampled and decoded."""
+class _ChooseFrames:
+    """Example of a source to the row of a batch."""
 
     segments: int
     frames_per_segment: int
     policy: str
-    size: int
 
-    def __call__(
-        self, example: dict[str, Any], rng: np.random.Generator | None = None
-    ) -> dict[str, np.ndarray]:
+    def __call__(self, example: dict[str, Any], rng: np.random.Generator | None = None) -> _Row:
         indices = sample_frames(
             example["num_frames"],
             segments=self.segments,
@@ -51,17 +61,47 @@ class _LoadClip:
             policy=self.policy,
             rng=rng,
         )
-        clip_id = example["clip_id"]
-        row = {
-            "clips": decode_frames(example["frames"], indices, size=self.size, clip=clip_id),
-            "labels": np.asarray(example["label"], np.int32),
-            "mask": np.asarray(True),
+        frames = example["frames"]
+        if not isinstance(frames, np.ndarray):  # let go of the frames that are not wanted
+            frames = {index: frames[index] for index in indices.tolist()}
+        peak = example.get("peak_intensity")
+        return _Row(example["clip_id"], example["label"], peak, frames, indices)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stack:
+    """Rows to a batch; what is missing to the batch size is zeros, False and ""."""
+
+    batch_size: int
+    size: int
+    with_facts: bool
+    memory: BatchMemory = dataclasses.field(default_factory=BatchMemory)
+
+    def __call__(self, rows: Sequence[_Row]) -> Batch:
+        num_frames, missing = len(rows[0].indices), self.batch_size - len(rows)
+        clips = self.memory.empty((self.batch_size, num_frames, self.size, self.size, 3))
+        for row, clip in zip(rows, clips, strict=False):
+            _read_frames(row, out=clip)
+        clips[len(rows) :] = 0
+        batch = {
+            "clips": clips,
+            "labels": np.array([row.label for row in rows] + [0] * missing, np.int32),
+            "mask": np.arange(self.batch_size) < len(rows),
         }
-        if rng is None:
-            row["clip_id"] = np.asarray(clip_id)
-            if "peak_intensity" in example:
-                row["peak_intensity"] = np.asarray(example["peak_intensity"], np.float32)
-        return row
+        if self.with_facts:
+            batch["clip_id"] = np.array([row.clip_id for row in rows] + [""] * missing)
+            if rows[0].peak_intensity is not None:
+                peaks = [row.peak_intensity for row in rows]
+                batch["peak_intensity"] = np.array(peaks + [0] * missing, np.float32)
+        return batch
+
+
+def _read_frames(row: _Row, *, out: np.ndarray) -> None:
+    """Writes the chosen frames of a clip into its place in the batch, [t, s, s, 3]."""
+    if isinstance(row.frames, np.ndarray):  # mode "raise" would copy twice
+        np.take(row.frames, row.indices, axis=0, out=out, mode="clip")
+    else:
+        decode_frames(row.frames, row.indices, size=out.shape[1], clip=row.clip_id, out=out)
 
 
 def steps_per_epoch(num_clips: int, batch_size: int) -> int:
@@ -79,7 +119,7 @@ def steps_per_epoch(num_clips: int, batch_size: int) -> int:
 
 
 def training_batches(
-    source: ClipSource,
+    source: Source,
     *,
     segments: int,
     frames_per_segment: int,
@@ -112,18 +152,20 @@ def training_batches(
         `num_steps - start_step` batches, `mask` all true.
 
     Raises:
-        UserError: if there are fewer clips than one batch takes, or a frame cannot be decoded.
+        UserError: if there are fewer clips than one batch takes, a frame cannot be decoded, or the
+            source is a frame cache of another size.
     """
     steps_per_epoch(len(source), batch_size)
-    load = _LoadClip(segments, frames_per_segment, policy, decode_size)
-    clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(load)
-    stack = functools.partial(_stack, batch_size=batch_size)
+    _check_size(source, decode_size)
+    choose = _ChooseFrames(segments, frames_per_segment, policy)
+    clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
+    stack = _Stack(batch_size, decode_size, with_facts=False)
     batches = clips.batch(batch_size, drop_remainder=True, batch_fn=stack).repeat()
     return _iterate(batches[start_step:num_steps], num_workers)
 
 
 def evaluation_batches(
-    source: ClipSource,
+    source: Source,
     *,
     segments: int,
     frames_per_segment: int,
@@ -141,11 +183,12 @@ def evaluation_batches(
         `peak_intensity` (float32 `[b]`).
 
     Raises:
-        UserError: if a frame cannot be decoded.
+        UserError: if a frame cannot be decoded, or the source is a frame cache of another size.
     """
-    load = _LoadClip(segments, frames_per_segment, policy, decode_size)
-    stack = functools.partial(_stack, batch_size=batch_size)
-    batches = grain.MapDataset.source(source).map(load).batch(batch_size, batch_fn=stack)
+    _check_size(source, decode_size)
+    choose = _ChooseFrames(segments, frames_per_segment, policy)
+    stack = _Stack(batch_size, decode_size, with_facts=True)
+    batches = grain.MapDataset.source(source).map(choose).batch(batch_size, batch_fn=stack)
     return _iterate(batches, num_workers)
 
 
@@ -170,14 +213,12 @@ def prefetch_to_device(
     yield from on_the_way
 
 
-def _stack(rows: Sequence[dict[str, np.ndarray]], *, batch_size: int) -> Batch:
-    """Stacks rows; what is missing to the batch size is zeros, False and ""."""
-    batch = {}
-    for name in rows[0]:
-        stacked = np.stack([row[name] for row in rows])
-        missing = np.zeros((batch_size - len(rows), *stacked.shape[1:]), stacked.dtype)
-        batch[name] = np.concatenate([stacked, missing]) if len(missing) else stacked
-    return batch
+def _check_size(source: Source, decode_size: int) -> None:
+    if isinstance(source, CachedSource) and source.size != decode_size:
+        raise UserError(
+            f"decode_size is {decode_size}, but the frame cache {source.folder} holds frames of "
+            f"{source.size} x {source.size}; build one of size {decode_size}, or do without"
+        )
 
 
 def _iterate(batches: grain.MapDataset, num_workers: int) -> Iterator[Batch]:

@@ -1,10 +1,9 @@
-"""Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow.
-
-Also what is known of all its clips at a glance, and the validation part carved out of them.
-"""
+"""Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow."""
 
 import dataclasses
 import functools
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +13,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int64
 
+from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.errors import UserError
 from dfer_jax.labels import canonical_indices
+
+_SAMPLES, _SAMPLE_BYTES = 16, 1 << 14  # of each file, for the fingerprint
 
 
 class _StillEncoded(tfds.decode.Decoder):
@@ -80,16 +82,17 @@ class ClipSource:
         self.__dict__.update(state)
 
     @functools.cached_property
-    def _builder(self) -> tfds.core.DatasetBuilder:
+    def builder(self) -> tfds.core.DatasetBuilder:
+        """The built dataset, read-only; knows its features and splits."""
         return tfds.builder_from_directory(self.directory)
 
     @functools.cached_property
     def _records(self) -> Sequence[dict[str, Any]]:
-        return self._builder.as_data_source(self.split, decoders={"frames": _StillEncoded()})
+        return self.builder.as_data_source(self.split, decoders={"frames": _StillEncoded()})
 
     @functools.cached_property
     def _to_canonical(self) -> list[int]:
-        return canonical_indices(self._builder.info.features["label"].names)
+        return canonical_indices(self.builder.info.features["label"].names)
 
     def _position(self, index: int) -> int:
         if not 0 <= index < len(self):
@@ -105,23 +108,6 @@ class ClipSource:
         return f"clip {_as_str(example['clip_id'])} in {self.directory} ({self.split})"
 
 
-@dataclasses.dataclass(frozen=True)
-class ClipIndex:
-    """What is known of every clip of a source without its frames, in the order of the source.
-
-    Attributes:
-        clip_ids: str `[clips]`.
-        labels: int32 `[clips]`, canonical classes.
-        num_frames: int32 `[clips]`.
-        identities: int32 `[clips]`, the person shown; None where the dataset does not say.
-    """
-
-    clip_ids: np.ndarray
-    labels: np.ndarray
-    num_frames: np.ndarray
-    identities: np.ndarray | None = None
-
-
 def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
     """Opens a split of a dataset that has been built.
 
@@ -133,9 +119,9 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
     Raises:
         UserError: if the dataset is not built there, is damaged, or has no such split.
     """
-    source = ClipSource(directory=str(_newest_version(dataset, Path(data_dir))), split=split)
+    source = ClipSource(directory=str(newest_version(dataset, data_dir)), split=split)
     try:
-        known = list(source._builder.info.splits)
+        known = list(source.builder.info.splits)
         names = [part.split("[")[0].strip() for part in split.split("+")]
         if unknown := [name for name in names if name not in known]:
             raise UserError(
@@ -155,72 +141,86 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
 
 
 def clip_index(source: ClipSource) -> ClipIndex:
-    """Reads label, length, id and, where there is one, identity of every clip in one pass.
+    """Reads what `ClipIndex` holds of every clip in one pass.
 
-    Frames are skipped, not decoded. Expects the `num_frames` the builder stored to be true.
+    Frames are skipped, not decoded. Expects the `num_frames` the builder stored to be true. A clip
+    whose `group` is empty is a group of its own; upper and lower case are the same group.
 
     Raises:
         UserError: if a clip has no label.
     """
-    features = source._builder.info.features
-    names = ["clip_id", "label", "num_frames"] + ["identity"] * ("identity" in features)
+    features = source.builder.info.features
+    extras = [name for name in ("identity", "group", "peak_intensity") if name in features]
+    names = ["clip_id", "label", "num_frames", *extras]
     wanted = tfds.features.FeaturesDict({name: features[name] for name in names})
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    records = source._builder.as_data_source(source.split, deserialize_method=raw)
+    records = source.builder.as_data_source(source.split, deserialize_method=raw)
     rows = [
         wanted.deserialize_example_np(records[source._position(index)])
         for index in range(len(source))
     ]
-    column = {name: np.array([row[name] for row in rows]) for name in names}
+
+    def column(name: str, dtype: type) -> np.ndarray | None:
+        return np.array([row[name] for row in rows], dtype) if name in names else None
+
+    clip_ids = np.array([_as_str(row["clip_id"]) for row in rows], str)
+    groups = np.array([_as_str(row.get("group", "")).casefold() for row in rows], str)
     return ClipIndex(
-        clip_ids=np.array([_as_str(row["clip_id"]) for row in rows]),
+        clip_ids=clip_ids,
         labels=np.array([source._canonical_label(row) for row in rows], np.int32),
-        num_frames=column["num_frames"].astype(np.int32),
-        identities=column["identity"].astype(np.int32) if "identity" in column else None,
+        num_frames=column("num_frames", np.int32),
+        identities=column("identity", np.int32),
+        groups=np.where(groups == "", clip_ids, groups) if groups.astype(bool).any() else None,
+        peak_intensities=column("peak_intensity", np.float32),
     )
 
 
-def carve_validation(
-    index: ClipIndex, *, fraction: float
-) -> tuple[Int64[np.ndarray, " train"], Int64[np.ndarray, " val"]]:
-    """Divides training clips into a part to train on and a part to validate on.
+def fingerprint(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns a checksum that tells this build of a dataset from another one.
 
-    Where the dataset names the person shown, the last `fraction` of the persons go to validation,
-    so that their faces are unseen. Otherwise the last `fraction` of each class does, in the order
-    of the clip ids: ids follow the source films, so one block keeps most of a film on one side.
-    There is no chance in it: the same clips give the same division.
+    Taken from the names and sizes of its files and 256 KiB out of each, ends included; the end of
+    an ArrayRecord file lists the sizes of its records. A copy on another machine has the same.
+    """
+    info = builder.info
+    facts = [info.full_name, info.features["label"].names]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name, split in info.splits.items():
+        for shard in split.file_instructions:
+            path = Path(shard.filename)
+            size = path.stat().st_size
+            digest.update(f"{name} {path.name} {shard.take} {size}".encode())
+            with open(path, "rb") as file:
+                for start in np.linspace(0, max(0, size - _SAMPLE_BYTES), _SAMPLES).astype(int):
+                    file.seek(start)
+                    digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
 
-    Args:
-        index: what `clip_index` returns for the training split.
-        fraction: share of the clips of each class (or of the persons) to validate on, in (0, 1).
 
-    Returns:
-        positions in the source for training and for validation, each ascending.
+def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.ndarray, " clips"]:
+    """Returns the rows of a split expression's clips among those of all splits, sorted by name.
+
+    In the order of `ClipSource`.
+    """
+    splits = builder.info.splits
+    first, row = {}, 0
+    for name in sorted(splits):
+        for shard in splits[name].file_instructions:
+            first[shard.filename] = row
+            row += shard.take
+    ranges = [
+        first[shard.filename] + shard.skip + np.arange(shard.take, dtype=np.int64)
+        for shard in splits[split].file_instructions
+    ]
+    return np.concatenate([np.zeros(0, np.int64), *ranges])
+
+
+def newest_version(dataset: str, data_dir: str) -> Path:
+    """Returns the folder of the highest built version of a dataset.
 
     Raises:
-        UserError: if the fraction is out of range or leaves one of the two parts empty.
+        UserError: if none is built in `data_dir`.
     """
-    if not 0 < fraction < 1:
-        raise UserError(f"the validation share must be between 0 and 1, got {fraction}")
-    held_out = np.zeros(len(index.labels), bool)
-    if index.identities is not None:
-        persons = np.unique(index.identities)
-        held_out = np.isin(index.identities, _last(persons, fraction))
-    else:
-        order = np.array(sorted(range(len(held_out)), key=lambda i: _in_order(index.clip_ids[i])))
-        for label in np.unique(index.labels):
-            held_out[_last(order[index.labels[order] == label], fraction)] = True
-    if held_out.all() or not held_out.any():
-        raise UserError(
-            f"a validation share of {fraction} of {len(held_out)} clips leaves nothing to "
-            f"{'train' if held_out.all() else 'validate'} on; choose another share"
-        )
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def _newest_version(dataset: str, data_dir: Path) -> Path:
-    """Returns the folder of the highest built version of a dataset."""
-    folder = data_dir.expanduser() / dataset
+    folder = Path(data_dir).expanduser() / dataset
     built = [info.parent for info in folder.glob("*/dataset_info.json")]
     versions = [path for path in built if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
     if not versions:
@@ -235,15 +235,3 @@ def _newest_version(dataset: str, data_dir: Path) -> Path:
 
 def _as_str(text: bytes | str) -> str:
     return text.decode() if isinstance(text, bytes) else str(text)
-
-
-def _last(items: np.ndarray, fraction: float) -> np.ndarray:
-    """Returns the last `fraction` of the items, rounded; at least one stays behind."""
-    count = min(round(fraction * len(items)), len(items) - 1)
-    return items[len(items) - count :]
-
-
-def _in_order(clip_id: str) -> list[tuple[int, int, str]]:
-    """Sort key in which numbers inside an id count as numbers."""
-    parts = re.findall(r"\d+|\D+", clip_id)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

@@ -6,7 +6,8 @@ import clip_dataset
 import numpy as np
 import pytest
 
-from dfer_jax.data.source import ClipIndex, carve_validation, clip_index, open_split
+from dfer_jax.data.clip_index import ClipIndex, carve_validation
+from dfer_jax.data.source import clip_index, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 

@@ -1,0 +1,107 @@
+"""The clips of a split with their frames from the frame cache, decoded already."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dfer_jax.data.clip_index import ClipIndex
+from dfer_jax.data.frame_store import FrameStore, Place, why_unusable
+from dfer_jax.data.source import ClipSource, clip_index, fingerprint, open_split, rows_of_split
+from dfer_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class CachedSource:
+    """As `ClipSource`, with `frames` a uint8 array `[n, s, s, 3]` mapped from the frame cache.
+
+    Attributes:
+        encoded: the same clips, as they lie in the dataset.
+        folder: of the frame cache.
+        size: side s of the frames in pixels.
+    """
+
+    encoded: ClipSource
+    folder: str
+    size: int
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Returns one example: clip_id, label, num_frames, frames, peak_intensity if known."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of a source of {len(self)} clips")
+        row = self._rows[index]
+        clips = self._store.clips
+        example = {
+            "clip_id": str(clips.clip_ids[row]),
+            "label": int(clips.labels[row]),
+            "num_frames": int(clips.num_frames[row]),
+            "frames": self._store.frames(row),
+        }
+        if clips.peak_intensities is not None:
+            example["peak_intensity"] = clips.peak_intensities[row]
+        return example
+
+    def subset(self, indices: Sequence[int]) -> "CachedSource":
+        """Returns a source of the clips at these positions of this one, in the order given."""
+        return dataclasses.replace(self, encoded=self.encoded.subset(indices))
+
+    @property
+    def split(self) -> str:
+        """TFDS split expression."""
+        return self.encoded.split
+
+    def clip_index(self) -> ClipIndex:
+        """Returns what is known of the clips; nothing is read."""
+        return self._store.clips.take(self._rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @functools.cached_property
+    def _store(self) -> FrameStore:
+        return FrameStore(Path(self.folder))
+
+    @functools.cached_property
+    def _rows(self) -> np.ndarray:
+        rows = rows_of_split(self.encoded.builder, self.encoded.split)
+        return rows if self.encoded.indices is None else rows[np.asarray(self.encoded.indices, int)]
+
+
+Source = ClipSource | CachedSource
+
+
+def index_of(source: Source) -> ClipIndex:
+    """Returns what is known of every clip; without a frame cache every record is read for it."""
+    return source.clip_index() if isinstance(source, CachedSource) else clip_index(source)
+
+
+def open_cached_split(
+    *, dataset: str, split: str, data_dir: str, size: int, cache_dir: str = ""
+) -> CachedSource:
+    """Opens a split of a built dataset, with its frames from the frame cache.
+
+    Args:
+        dataset: name and configuration, such as "dfew/full".
+        split: TFDS split expression, as in `source.open_split`.
+        data_dir: folder the datasets were built into.
+        size: side of the frames in pixels.
+        cache_dir: folder that holds frame caches; "" for beside the dataset.
+
+    Raises:
+        UserError: if the dataset or the split is not there, or the frame cache is missing, not
+            whole, or of another size, format or build of the dataset.
+    """
+    encoded = open_split(dataset=dataset, split=split, data_dir=data_dir)
+    place = Place(dataset, data_dir, size, cache_dir)
+    if reason := why_unusable(place, fingerprint(encoded.builder)):
+        raise UserError(f"{reason}; build it with `{place.command}`")
+    return CachedSource(encoded, str(place.folder), size)

@@ -1,0 +1,95 @@
+"""What is known of many clips without their frames, and the validation part carved out of them."""
+
+import dataclasses
+import re
+
+import numpy as np
+from jaxtyping import Int64
+
+from dfer_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipIndex:
+    """What is known of every clip of a source without its frames, in the order of the source.
+
+    Attributes:
+        clip_ids: str `[clips]`.
+        labels: int32 `[clips]`, canonical classes.
+        num_frames: int32 `[clips]`.
+        identities: int32 `[clips]`, the person shown; None where the dataset does not say.
+        groups: str `[clips]`, clips that belong on the same side of every division; None likewise.
+        peak_intensities: float32 `[clips]`, the strongest expression in the clip; None likewise.
+    """
+
+    clip_ids: np.ndarray
+    labels: np.ndarray
+    num_frames: np.ndarray
+    identities: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    peak_intensities: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Returns the arrays the dataset has, by name."""
+        named = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: column for name, column in named.items() if column is not None}
+
+    def take(self, rows: np.ndarray) -> "ClipIndex":
+        """Returns the index of the clips at these rows, in the order given."""
+        return ClipIndex(**{name: column[rows] for name, column in self.columns().items()})
+
+
+def carve_validation(
+    index: ClipIndex, *, fraction: float
+) -> tuple[Int64[np.ndarray, " train"], Int64[np.ndarray, " val"]]:
+    """Divides training clips into a part to train on and a part to validate on.
+
+    Where the dataset names the person shown, or groups its clips, the last `fraction` of the
+    persons or groups go to validation, so that what they show is unseen. Otherwise the last
+    `fraction` of each class does, in the order of the clip ids: ids follow the source films, so one
+    block keeps most of a film on one side. There is no chance in it: the same clips give the same
+    division.
+
+    Args:
+        index: what `source.clip_index` returns for the training split.
+        fraction: share of the clips of each class (or of the persons, or groups) to validate on, in
+            (0, 1).
+
+    Returns:
+        positions in the source for training and for validation, each ascending.
+
+    Raises:
+        UserError: if the fraction is out of range or leaves one of the two parts empty.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"the validation share must be between 0 and 1, got {fraction}")
+    together = index.groups if index.identities is None else index.identities
+    held_out = np.zeros(len(index), bool)
+    if together is not None:
+        units = np.array(sorted(np.unique(together), key=lambda unit: _in_order(str(unit))))
+        held_out = np.isin(together, _last(units, fraction))
+    else:
+        order = np.array(sorted(range(len(index)), key=lambda i: _in_order(index.clip_ids[i])))
+        for label in np.unique(index.labels):
+            held_out[_last(order[index.labels[order] == label], fraction)] = True
+    if held_out.all() or not held_out.any():
+        raise UserError(
+            f"a validation share of {fraction} of {len(held_out)} clips leaves nothing to "
+            f"{'train' if held_out.all() else 'validate'} on; choose another share"
+        )
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _last(items: np.ndarray, fraction: float) -> np.ndarray:
+    """Returns the last `fraction` of the items, rounded; at least one stays behind."""
+    count = min(round(fraction * len(items)), len(items) - 1)
+    return items[len(items) - count :]
+
+
+def _in_order(name: str) -> list[tuple[int, int, str]]:
+    """Sort key in which numbers inside a name count as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]

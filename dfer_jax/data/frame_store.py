@@ -1,0 +1,226 @@
+"""The frame cache on disk: every frame of a built dataset, decoded once, mapped into memory.
+
+    <dataset>/<version>/frame_cache_<size>/
+        index.json                  format, dataset, size, parts and their checksums
+        clips.npz                   a row per clip of all splits: id, label, frames, where they lie
+        frames-00000-of-00165.npy   uint8 [frames, size, size, 3] RGB, whole clips
+
+Any number of processes may read it at once; they share its pages.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+from tqdm import tqdm
+
+from dfer_jax.data.clip_index import ClipIndex
+from dfer_jax.data.decode import PIXELS
+from dfer_jax.data.source import newest_version
+from dfer_jax.workdir import write_json
+
+FORMAT = 1
+CLIPS_FILE = "clips.npz"
+NEW = ".new-"
+"""Follows the name of a part file that is still being written, before the writer's process id."""
+
+_INDEX_FILE = "index.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Which frame cache: of what dataset, at what size, in which folder.
+
+    Attributes:
+        dataset: name and configuration, as "dfew/full".
+        data_dir: folder the datasets were built into.
+        size: side of the frames in pixels.
+        cache_dir: folder that holds frame caches of any dataset; "" for beside the dataset.
+    """
+
+    dataset: str
+    data_dir: str
+    size: int
+    cache_dir: str = ""
+
+    @functools.cached_property
+    def built(self) -> Path:
+        """Folder of the built dataset; UserError if there is none."""
+        return newest_version(self.dataset, self.data_dir)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the frame cache, whether it exists or not."""
+        beside = self.built
+        if self.cache_dir:
+            beside = Path(self.cache_dir).expanduser() / self.dataset / self.built.name
+        return beside / f"frame_cache_{self.size}"
+
+    @property
+    def command(self) -> str:
+        """The command that builds it."""
+        elsewhere = f" --cache_dir {self.cache_dir}" if self.cache_dir else ""
+        return (
+            f"python -m dfer_jax.data.frame_cache {self.dataset} --data_dir {self.data_dir} "
+            f"--size {self.size}{elsewhere}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One file of frames: how many of clips and frames, and once it is there, bytes and sha256."""
+
+    clips: int
+    frames: int
+    bytes: int = 0
+    sha256: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What `index.json` holds.
+
+    Attributes:
+        dataset: name, configuration and version.
+        fingerprint: of the built dataset, see `source.fingerprint`.
+        size: side of the frames in pixels.
+        splits: number of clips of each split; sorted by name, they are the rows of `clips.npz`.
+        clips_sha256: checksum of `clips.npz`.
+        parts: the files of frames, in the order of the rows.
+        pixels: rules of decoding and resizing, `decode.PIXELS`.
+        format: version of this layout.
+    """
+
+    dataset: str
+    fingerprint: str
+    size: int
+    splits: dict[str, int]
+    clips_sha256: str
+    parts: list[Part]
+    pixels: str = PIXELS
+    format: int = FORMAT
+
+    def file_of(self, part: int) -> str:
+        """Returns the name of the file with this part."""
+        return f"frames-{part:05d}-of-{len(self.parts):05d}.npy"
+
+    def bytes_of(self, part: int) -> int:
+        """Returns the bytes of the pixels in this part."""
+        return self.parts[part].frames * self.size * self.size * 3
+
+
+def write_header(folder: Path, header: Header) -> None:
+    """Writes `index.json` in one move."""
+    write_json(str(folder / _INDEX_FILE), dataclasses.asdict(header))
+
+
+def read_header(folder: Path) -> Header:
+    """Reads `index.json`.
+
+    Raises:
+        OSError, ValueError: if it is missing or not what `write_header` writes.
+    """
+    with open(folder / _INDEX_FILE, encoding="utf-8") as file:
+        fields = json.load(file)
+    try:
+        return Header(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"unknown contents: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Returns the checksum of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def why_unusable(place: Place, fingerprint: str) -> str | None:
+    """Returns why the cache cannot be used with the dataset of this fingerprint, None if it can.
+
+    Sizes of all files are checked, checksums of the frames are not: see `damaged_parts`.
+    """
+    folder = place.folder
+    if not folder.is_dir():
+        return _why_absent(folder)
+    try:
+        header = read_header(folder)
+    except (OSError, ValueError) as error:
+        return f"the frame cache {folder} has no readable {_INDEX_FILE} ({error})"
+    for what, found, expected in (
+        ("format", header.format, FORMAT),
+        ("decoding", header.pixels, PIXELS),
+        ("frame size", header.size, place.size),
+        ("dataset", header.dataset, f"{place.dataset}/{place.built.name}"),
+    ):
+        if found != expected:
+            return f"the frame cache {folder} is of another {what} ({found}, not {expected})"
+    if header.fingerprint != fingerprint:
+        return f"the frame cache {folder} is of another build of {header.dataset}"
+    for part, facts in enumerate(header.parts):
+        path = folder / header.file_of(part)
+        if not facts.sha256 or not path.exists() or path.stat().st_size != facts.bytes:
+            return f"the frame cache {folder} is not whole: {path.name} is missing or cut short"
+    clips = folder / CLIPS_FILE
+    if not clips.exists() or sha256(clips) != header.clips_sha256:
+        return f"the frame cache {folder} is damaged: {CLIPS_FILE} is not as it was written"
+    return None
+
+
+def _why_absent(folder: Path) -> str:
+    others = sorted(path.name for path in folder.parent.glob("frame_cache_*") if path.is_dir())
+    unfinished = building(folder).name
+    if unfinished in others:
+        return f"the frame cache {folder} is not finished"
+    beside = [name for name in others if name.rpartition("_")[2].isdecimal()]
+    there = f" (there is {', '.join(beside)})" if beside else ""
+    return f"there is no frame cache {folder}{there}"
+
+
+def building(folder: Path) -> Path:
+    """Returns the folder in which a frame cache grows until it is whole."""
+    return folder.with_name(f"{folder.name}.building")
+
+
+def damaged_parts(folder: Path, header: Header, *, num_threads: int) -> list[str]:
+    """Reads all frames and returns the names of files that are not as they were written."""
+    names = [header.file_of(part) for part in range(len(header.parts))]
+    total = sum(part.bytes for part in header.parts)
+    damaged = []
+    with (
+        ThreadPoolExecutor(num_threads) as threads,
+        tqdm(total=total, desc="verify", unit="B", unit_scale=True) as bar,
+    ):
+        found = threads.map(lambda name: sha256(folder / name), names)
+        for name, digest, part in zip(names, found, header.parts, strict=True):
+            bar.update(part.bytes)
+            if digest != part.sha256:
+                damaged.append(name)
+    return damaged
+
+
+class FrameStore:
+    """The frames and the clip index of a frame cache, opened for reading."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads the index; files of frames are mapped at their first use."""
+        self._folder, self._header = folder, read_header(folder)
+        with np.load(folder / CLIPS_FILE, allow_pickle=False) as file:
+            columns: dict[str, Any] = dict(file)
+        self._parts, self._first_frames = columns.pop("parts"), columns.pop("first_frames")
+        self.clips = ClipIndex(**columns)
+        self._mapped: dict[int, np.ndarray] = {}
+
+    def frames(self, row: int) -> UInt8[np.ndarray, "n s s 3"]:
+        """Returns the frames of the clip in this row: RGB, read-only, read when they are used."""
+        part, first = int(self._parts[row]), int(self._first_frames[row])
+        if part not in self._mapped:
+            path = self._folder / self._header.file_of(part)
+            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            self._mapped[part] = np.asarray(mapped)  # indexing a memmap itself is slow
+        return self._mapped[part][first : first + int(self.clips.num_frames[row])]
