@@ -1,6 +1,6 @@
 """Encoded frames to square uint8 pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -9,36 +9,46 @@ from jaxtyping import Int64, UInt8
 
 from dfer_jax.errors import UserError
 
+PIXELS = "turbo-1"
+"""Name of the rules by which encoded frames become pixels; changes whenever any pixel does."""
+
 _IMREAD = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION  # simplejpeg ignores it anyway
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_frames(
-    frames: Sequence[bytes], indices: Int64[np.ndarray, " t"], *, size: int, clip: str
+    frames: Sequence[bytes] | Mapping[int, bytes],
+    indices: Int64[np.ndarray, " t"],
+    *,
+    size: int,
+    clip: str,
+    out: UInt8[np.ndarray, "t {size} {size} 3"] | None = None,
 ) -> UInt8[np.ndarray, "t {size} {size} 3"]:
     """Decodes the frames at `indices`, each distinct one once, and resizes them.
 
     Args:
-        frames: JPEG or PNG images of the clip, of any size, colour or grey.
+        frames: JPEG or PNG images of the clip, of any size, colour or grey, by their index; those
+            that are not wanted may be missing.
         indices: frames wanted, repeats allowed.
         size: side of the square pictures returned, in pixels; the aspect ratio is not kept.
         clip: name of the clip, for the error message.
+        out: where the pictures go; a new array if None.
 
     Returns:
-        RGB in 0..255. Shrinking averages areas, enlarging is bilinear, equal size copies.
+        `out`, RGB in 0..255. Shrinking averages areas, enlarging is bilinear, equal size copies.
 
     Raises:
         UserError: if a frame is not a whole image, naming the clip and the frame.
     """
-    clips = np.empty((len(indices), size, size, 3), np.uint8)
+    pictures = np.empty((len(indices), size, size, 3), np.uint8) if out is None else out
     slot_of = {}
     for slot, index in enumerate(indices.tolist()):
         if index in slot_of:
-            clips[slot] = clips[slot_of[index]]
+            pictures[slot] = pictures[slot_of[index]]
         else:
-            clips[slot] = _resize(_decode(frames[index], place=(index, clip)), size)
+            pictures[slot] = _resize(_decode(frames[index], place=(index, clip)), size)
             slot_of[index] = slot
-    return clips
+    return pictures
 
 
 def _decode(data: bytes, *, place: tuple[int, str]) -> np.ndarray:
