@@ -62,7 +62,7 @@ def prepare(manual_dir: Path, *, scene: str | None, allow_missing: bool) -> Sing
         warnings=warnings,
         facts={
             "clips_per_scene_split_and_class": {scene: counts[scene]} if scene else counts,
-            "unlisted_clip_folders": len(unlisted),
+            "unlisted_clips": len(unlisted),
         },
     )
 
