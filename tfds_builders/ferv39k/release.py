@@ -36,12 +36,14 @@ class Release(Tree):
         lists: files by split.
         archives: what may still have to be extracted.
         videos: clips that are video files.
+        left_out: folders of scenes of which it is not known what they show.
     """
 
     clips: dict[Path, dict[str, Path]] = dataclasses.field(default_factory=dict)
     lists: dict[str, list[Path]] = dataclasses.field(default_factory=dict)
     archives: list[Path] = dataclasses.field(default_factory=list)
     videos: list[Path] = dataclasses.field(default_factory=list)
+    left_out: list[Path] = dataclasses.field(default_factory=list)
 
 
 def walk(root: Path) -> Release:
@@ -103,6 +105,7 @@ def face_crops(tree: Release, *, scene: str | None = None, warnings: list[str]) 
         raise UserError(_no_face_crops(tree, by_kind[False]))
     unnamed = ", ".join(map(str, by_kind[None]))
     if by_kind[True] and unnamed:
+        tree.left_out = by_kind[None]
         warnings.append(f"left out, for no folder name says that these are faces: {unnamed}")
     elif unnamed:
         warnings.append(f"taken as face crops, though no folder name says so: {unnamed}")
@@ -119,14 +122,18 @@ def face_crops(tree: Release, *, scene: str | None = None, warnings: list[str]) 
 
 
 def _shows_faces(home: Path, root: Path) -> bool | None:
-    """Returns whether frames are face crops by the names from the scenes' folder up to the root."""
-    folders = [home, *home.parents]
-    inside = folders[: folders.index(root) + 1] if root in folders else [home]
-    for folder in inside:
-        if _FACES.search(folder.name):
-            return True
-        if _NO_FACES.search(folder.name):
-            return False
+    """Returns whether frames are face crops by the names from the scenes' folder up to the root.
+
+    A link is judged by its own name first, then by what it leads to.
+    """
+    for path in (home, home.resolve()):
+        folders = [path, *path.parents]
+        inside = folders[: folders.index(root) + 1] if root in folders else [path]
+        for folder in inside:
+            if _FACES.search(folder.name):
+                return True
+            if _NO_FACES.search(folder.name):
+                return False
     return None
 
 
@@ -155,9 +162,14 @@ def _no_face_crops(tree: Release, others: Sequence[Path]) -> str:
 
 
 def why_incomplete(tree: Release) -> str:
-    """Returns a clause on what may be the reason: links and archives in the folder; or nothing."""
+    """Returns a clause on what may be the reason: links, names, archives; or nothing."""
     if tree.problems:
         return f"; {tree.problems[0]}"
+    if tree.left_out:
+        return (
+            f"; {tree.left_out[0]} was left out, for no folder name says that it holds faces: put "
+            f"it below a folder named {FOLDER} if it does"
+        )
     if not tree.archives:
         return ""
     names = sorted(map(tree.relative, tree.archives), key=lambda name: not _FACES.search(name))

@@ -111,6 +111,19 @@ def test_a_folder_without_a_telling_name_is_left_out_beside_face_crops(tmp_path)
     assert warnings == [
         f"left out, for no folder name says that these are faces: {tmp_path / 'mine'}"
     ]
+    with pytest.raises(
+        UserError, match=r"no face crops of scene Crime .*mine was left out, for no"
+    ):
+        find(tmp_path, scene="Crime")
+
+
+def test_a_link_is_judged_by_its_name_or_else_by_what_it_leads_to(tmp_path):
+    touch(tmp_path, f"{CROPS}/War/Fear/0000/00.jpg", "crops/War/Fear/0001/00.jpg")
+    (tmp_path / "1_link").symlink_to(tmp_path / CROPS)
+    (tmp_path / "2_ClipforFaceCrop").symlink_to(tmp_path / "crops")
+    folders, problems, warnings = find(tmp_path)
+    assert sorted(folders) == ["War/Fear/0000", "War/Fear/0001"]
+    assert not problems and not warnings
 
 
 def test_two_copies_of_the_face_crops_are_one_problem(tmp_path):
