@@ -4,7 +4,7 @@ import collections
 import difflib
 import itertools
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,6 +22,11 @@ SHORTER_SIDE = 256
 """Pixels; larger videos are shrunk to it when they are stored (a face network sees 112)."""
 MAX_FRAMES = 3000
 """Of one clip, which is held in memory whole; 2 minutes at 25 frames per second."""
+
+NOTICE = (
+    "Pictures are stored whole, faces are not cropped: where they do not fill most of the picture, "
+    "crop the videos first."
+)
 
 _USUAL_FRAMES = 100  # of a video whose header does not say
 _MOST_HINTS = 20  # as many problems as are shown; looking for close names takes time
@@ -59,7 +64,9 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
             f"{len(unlisted):,} videos or frame folders are in no row of {table.name} and were "
             f"left out:\n{list_some(unlisted)}"
         )
-    state.facts = {"table": table.name, "clips_in_no_row": unlisted}
+    divided = "" if any(row.split for row in rows) else splits.notice(rows)
+    state.tables = tuple(text for text in (divided, NOTICE) if text)
+    state.facts = {"table": table.name, "division": divided, "clips_in_no_row": unlisted}
     return state
 
 
@@ -107,10 +114,11 @@ def _present(
 ) -> list[Row]:
     """Returns the rows whose clips are there; the others are noted in the state."""
     present, ids = [], {}
+    unlisted = found.keys() - {row.path for row in rows}
     hints = itertools.count()
     for row in rows:
         if row.path not in found:
-            hint = _close(row.path, found) if next(hints) < _MOST_HINTS else ""
+            hint = _close(row.path, unlisted) if next(hints) < _MOST_HINTS else ""
             wrong = _why_absent(row.path, links, state.tree) + hint
             state.missing.append(f"{table}, line {row.line}: {wrong}")
             state.listing.absent.append(row.path)
@@ -138,11 +146,16 @@ def _why_absent(name: str, links: set[str], tree: Tree) -> str:
     return f"{name} is not there"
 
 
-def _close(name: str, found: Mapping[str, Path]) -> str:
-    """Returns a clause that names the clip that may be meant, or nothing."""
+def _close(name: str, unlisted: Iterable[str]) -> str:
+    """Returns a clause that names the clip that may be meant, one of no other row, or nothing."""
+    others = sorted(unlisted)
     last = Path(name).name.casefold()
-    same = [other for other in found if Path(other).name.casefold() == last]
-    close = same if len(same) == 1 else difflib.get_close_matches(name, found, n=1)
+    same = [
+        other
+        for other in others
+        if last in (Path(other).name.casefold(), Path(other).stem.casefold())
+    ]
+    close = same if len(same) == 1 else difflib.get_close_matches(name, others, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

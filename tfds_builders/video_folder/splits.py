@@ -51,6 +51,15 @@ def _hash(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
+def notice(rows: Sequence[Row]) -> str:
+    """Returns what `divide` does, in words."""
+    unit = "group" if any(row.group for row in rows) else "clip"
+    return (
+        "The table has no split: about 80/20 of the clips of each class went to train and test, "
+        f"{unit} by {unit}, always in the same way."
+    )
+
+
 def groups_in_several_splits(rows: Sequence[Row]) -> list[str]:
     """Returns a problem for each group that the user's splits divide."""
     found: dict[str, dict[str, list[Row]]] = {}

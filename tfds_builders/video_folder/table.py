@@ -98,7 +98,7 @@ def read_table(path: Path) -> Table:
     records = _records(path)
     if not records:
         raise UserError(f"{path} is empty; its first line must be path,label[,split[,group]]")
-    columns = _columns(records[0][1], path=path, table=table)
+    columns = _columns(records, path=path, table=table)
     if "split" in columns and not any(_cell(cells, columns["split"]) for _, cells in records[1:]):
         del columns["split"]
     lines: dict[str, Row] = {}
@@ -155,9 +155,9 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _columns(header: list[str], *, path: Path, table: Table) -> dict[str, int]:
+def _columns(records: list[tuple[int, list[str]]], *, path: Path, table: Table) -> dict[str, int]:
     """Returns the place of each known column."""
-    known = _REQUIRED + _OPTIONAL
+    header, known = records[0][1], _REQUIRED + _OPTIONAL
     names = [name.lower() for name in header]
     missing = [name for name in _REQUIRED if name not in names]
     if missing:
@@ -173,6 +173,9 @@ def _columns(header: list[str], *, path: Path, table: Table) -> dict[str, int]:
     other = [name for name in header if name and name.lower() not in known]
     for name in other:
         close = difflib.get_close_matches(name.lower(), _OPTIONAL, n=1, cutoff=0.75)
+        cells = {_cell(row, header.index(name)).lower() for _, row in records[1:]}
+        if cells and cells <= _SPLIT_NAMES.keys():
+            close = ["split"]
         if close and close[0] not in names:
             raise UserError(f"{path}: the column {name!r} is unknown; did you mean {close[0]!r}?")
     if other:

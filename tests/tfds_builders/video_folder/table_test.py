@@ -139,6 +139,7 @@ def test_other_columns_are_told_and_left_out(tmp_path):
         ("path,lable\na.mp4,happy\n", r"no 'label' \(is it 'lable'\?\)"),
         ("path,label,label\na.mp4,happy,sad\n", "the column 'label' twice"),
         ("path,label,splitt\na.mp4,happy,train\n", "'splitt' is unknown; did you mean 'split'"),
+        ("path,label,set\na.mp4,joy,Train\nb.mp4,sad,val\n", "'set' is unknown; did you mean 'spl"),
         ('path,label\n"a.mp4,happy\nb.mp4,sad\n', "line 3: not a CSV table"),
     ],
 )
