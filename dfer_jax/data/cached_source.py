@@ -35,7 +35,7 @@ class CachedSource:
         """Returns one example: clip_id, label, num_frames, frames, peak_intensity if known."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a source of {len(self)} clips")
-        row = self._rows[index]
+        row = int(self._rows[index])
         clips = self._store.clips
         example = {
             "clip_id": str(clips.clip_ids[row]),
