@@ -177,7 +177,7 @@ def _why_not_opened(head: bytes, error: av.FFmpegError) -> str:
 def _set_up_decoder(stream: av.VideoStream) -> None:
     decoder = stream.codec_context
     if decoder is None:
-        raise VideoError("a video in a code that no decoder is here for")
+        raise VideoError("no decoder for its video codec")
     height, width = decoder.height, decoder.width
     if not height:  # as after a probe that met a picture too large
         raise VideoError(f"the size of its pictures is not stated or above {MAX_SIDE} a side")
@@ -217,9 +217,12 @@ def _picture(frame: av.VideoFrame, shorter_side: int | None) -> UInt8[np.ndarray
     if shorter_side is not None and shorter > shorter_side:
         height, width = (max(1, round(side * shorter_side / shorter)) for side in (height, width))
     # To planar RGB swscale keeps the chroma of every pixel; to packed RGB only of every second.
-    picture = frame.to_ndarray(
-        format="gbrp", height=height, width=width, interpolation="AREA", threads=1
-    )
+    try:
+        picture = frame.to_ndarray(
+            format="gbrp", height=height, width=width, interpolation="AREA", threads=1
+        )
+    except av.FFmpegError as error:
+        raise VideoError(f"pictures of the format {frame.format.name} are not supported") from error
     transpose, flip_rows, flip_columns = _orientation(frame)
     if transpose:
         picture = picture.transpose(1, 0, 2)
