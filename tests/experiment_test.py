@@ -1,15 +1,21 @@
 import importlib.util
+import json
+import os
 import pathlib
+import signal
 
 import clip_dataset
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 import tiny
 
 import configs
 from configs import dfew
-from dfer_jax import experiment, parallel
+from dfer_jax import checkpoint, evaluate_run, experiment, parallel, train, workdir
+from dfer_jax.data import cached_source, frame_build
+from dfer_jax.data.frame_store import Place
 from dfer_jax.errors import UserError
 
 FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
@@ -75,3 +81,83 @@ def test_clips_below_min_frames_are_dropped_and_listed(tmp_path, caplog):
     )
     assert f"drops {len(clip_dataset.LENGTHS) - len(long)} of {len(clip_dataset.LENGTHS)}" in text
     assert "00000" in text
+
+
+@pytest.fixture(scope="module")
+def cached_dir(tmp_path_factory):
+    """A data set, and its frame cache in another folder."""
+    folder = tmp_path_factory.mktemp("cached")
+    clip_dataset.build(str(folder), "truth")
+    place = Place("clip_dataset/truth", str(folder), 32, str(folder / "fast_disk"))
+    frame_build.build(place, num_processes=1)
+    return folder
+
+
+def with_cache(config, folder):
+    config.data.cache = True
+    config.data.cache_dir = str(folder / "fast_disk")
+    return config
+
+
+def test_cached_and_decoded_runs_have_the_same_clips_and_batches(cached_dir, monkeypatch):
+    decoded, cached = tiny.config(cached_dir), with_cache(tiny.config(cached_dir), cached_dir)
+    for config in (decoded, cached):
+        config.data.min_frames = 3
+        config.data.validation_fraction = 0.3
+    expected = experiment.open_sources(decoded)
+    monkeypatch.setattr(
+        cached_source, "clip_index", None
+    )  # with the cache no record is read for it
+    found = experiment.open_sources(cached)
+    steps = {"start_step": 1, "num_steps": 4}
+    training = (
+        experiment.training_batches(decoded, expected.train, **steps),
+        experiment.training_batches(cached, found.train, **steps),
+    )
+    for one, other in zip(*training, strict=True):
+        np.testing.assert_array_equal(one["clips"], other["clips"])
+        np.testing.assert_array_equal(one["labels"], other["labels"])
+    for name in ("validation", "test"):
+        evaluation = (
+            experiment.evaluation_batches(decoded, expected.evaluated[name]),
+            experiment.evaluation_batches(cached, found.evaluated[name]),
+        )
+        for one, other in zip(*evaluation, strict=True):
+            assert one["clip_id"].tolist() == other["clip_id"].tolist()
+            np.testing.assert_array_equal(one["clips"], other["clips"])
+
+
+def test_a_run_started_with_the_cache_is_resumed_without_it(cached_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+    decoded, cached = tiny.config(cached_dir), with_cache(tiny.config(cached_dir), cached_dir)
+
+    def run(config, name):
+        directory = str(tmp_path / name)
+        trainer = train.Trainer(config, directory)
+        workdir.claim(directory, json.loads(config.to_json_best_effort()), {})
+        trainer.run(with_evaluation=True)
+
+    def stop(bar):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    run(decoded, "whole")
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 1 of 6"):
+        patch.setattr(train.tqdm, "update", stop)
+        run(cached, "mixed")
+    run(decoded, "mixed")
+    whole, mixed = (checkpoint.load_weights(str(tmp_path / d), 6)[0] for d in ("whole", "mixed"))
+    jax.tree.map(np.testing.assert_array_equal, mixed, whole)
+    evaluate_run.evaluate_checkpoints(cached, str(tmp_path / "mixed"))  # with its filmstrips
+    assert (tmp_path / "mixed" / "report.html").read_text().count("data:image/jpeg") >= 8
+
+
+def test_the_cache_has_the_size_the_weights_were_trained_with(cached_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+    config = tiny.config(cached_dir)
+    config.train.epochs = 1
+    train.Trainer(config, str(tmp_path)).run(with_evaluation=False)
+    evaluating = with_cache(tiny.config(cached_dir), cached_dir)
+    evaluating.data.decode_size = 48  # the checkpoint says 32
+    evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path))
+    with pytest.raises(UserError, match=r"no frame cache .*frame_cache_48 \(there is frame_cache_"):
+        evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path), overrides=["data.decode_size"])

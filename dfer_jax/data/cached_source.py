@@ -44,7 +44,7 @@ class CachedSource:
             "frames": self._store.frames(row),
         }
         if clips.peak_intensities is not None:
-            example["peak_intensity"] = clips.peak_intensities[row]
+            example["peak_intensity"] = float(clips.peak_intensities[row])
         return example
 
     def subset(self, indices: Sequence[int]) -> "CachedSource":

@@ -40,7 +40,7 @@ class _Row(NamedTuple):
 
     clip_id: str
     label: int
-    peak_intensity: np.float32 | None
+    peak_intensity: float | None
     frames: dict[int, bytes] | np.ndarray
     indices: np.ndarray
 

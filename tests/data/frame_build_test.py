@@ -163,6 +163,21 @@ def test_a_killed_build_is_continued(data_dir, tmp_path):
     frame_build.verify(place, num_threads=1)
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="looks at /proc")
+def test_ctrl_c_stops_at_once(data_dir, tmp_path):
+    building = start_slow_build(tmp_path, "log", data_dir)
+    log = tmp_path / "log"
+    wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > 10)
+    building.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    assert building.wait(timeout=30) not in (0, -signal.SIGKILL)
+    assert time.monotonic() - start < 15  # decoding the rest takes longer than stopping, loaded too
+    decoders = {int(line.split()[0]) for line in log.read_text().splitlines()}
+    assert not any(map(is_running, decoders))
+    assert len(log.read_text().splitlines()) < NUM_FRAMES
+    assert not list(tmp_path.rglob("*.new-*"))
+
+
 def test_a_kill_before_the_last_move(data_dir, tmp_path):
     place = place_in(data_dir, tmp_path)
     frame_build.build(place, num_processes=1)

@@ -5,8 +5,8 @@ import sys
 import clip_dataset
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
-from dfer_jax.data.clip_index import ClipIndex, carve_validation
 from dfer_jax.data.source import clip_index, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
@@ -65,9 +65,35 @@ def test_clip_index(data_dir, train):
     assert index.clip_ids.tolist() == [example["clip_id"] for example in examples]
     assert index.labels.tolist() == [example["label"] for example in examples]
     assert index.num_frames.tolist() == [example["num_frames"] for example in examples]
+    assert index.groups is None and index.peak_intensities is None
     truth = open_split(dataset="clip_dataset/truth", split="train", data_dir=data_dir)
     index = clip_index(truth.subset([4, 1]))
     assert index.identities.tolist() == [int(clip) // 3 for clip in index.clip_ids]
+    assert index.peak_intensities.tolist() == [int(clip) / 16 for clip in index.clip_ids]
+
+
+class GroupedClips(clip_dataset.ClipDataset):
+    """Clips of films; of every third one the film is unknown."""
+
+    def _info(self):
+        info = super()._info()
+        features = tfds.features.FeaturesDict({**info.features, "group": tfds.features.Text()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _generate_examples(self, clips):
+        for key, example in super()._generate_examples(clips):
+            film = ("", "Film a", "film A")[key % 3]
+            yield key, {**example, "group": film}
+
+
+def test_groups_of_a_clip_index(tmp_path):
+    GroupedClips(
+        data_dir=tmp_path, config="plain", file_format="array_record"
+    ).download_and_prepare()
+    source = open_split(dataset="grouped_clips/plain", split="train", data_dir=str(tmp_path))
+    index = clip_index(source)
+    expected = [clip if int(clip) % 3 == 0 else "film a" for clip in index.clip_ids]
+    assert index.groups.tolist() == expected
 
 
 def test_the_highest_version_is_opened(tmp_path):
@@ -121,36 +147,3 @@ def test_tensorflow_and_torch_stay_out(data_dir):
         "assert not {'tensorflow', 'torch'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def index_of(clip_ids, labels, identities=None):
-    labels = np.asarray(labels, np.int32)
-    return ClipIndex(np.array(clip_ids), labels, np.full(len(labels), 9, np.int32), identities)
-
-
-def test_validation_is_the_last_block_of_each_class():
-    rng = np.random.default_rng(0)
-    numbers = rng.permutation(200)
-    labels = np.where(numbers % 10 == 0, 5, numbers % 3)  # class 5 is rare
-    train, val = carve_validation(index_of([f"{n}" for n in numbers], labels), fraction=0.2)
-    np.testing.assert_array_equal(np.sort(np.concatenate([train, val])), np.arange(200))
-    for label in np.unique(labels):
-        kept, held_out = (numbers[part][labels[part] == label] for part in (train, val))
-        assert len(held_out) == round(0.2 * (labels == label).sum())
-        assert held_out.min() > kept.max()  # as numbers, not as words
-
-
-def test_validation_shows_unseen_persons():
-    persons = np.repeat(np.arange(10, dtype=np.int32), 7)
-    index = index_of([f"{i}" for i in range(70)], np.arange(70) % 7, persons)
-    train, val = carve_validation(index, fraction=0.3)
-    assert set(persons[val]) == {7, 8, 9} and set(persons[train]) == set(range(7))
-
-
-def test_validation_share_must_make_sense():
-    index = index_of(["1", "2", "3"], [0, 1, 2])
-    for fraction in (0.0, 1.0, -0.1):
-        with pytest.raises(UserError, match="between 0 and 1"):
-            carve_validation(index, fraction=fraction)
-    with pytest.raises(UserError, match="nothing to validate on"):
-        carve_validation(index, fraction=0.4)
