@@ -92,7 +92,7 @@ def verify(
     Args:
         builder: of a built data set.
         clips: by split, in the order they must come in.
-        facts: features that a clip's example must have; text as bytes.
+        facts: features that a clip's example must have; text as bytes, arrays as lists.
         frames: what `decode` must return for a clip's frames.
         decode: reads from a frame's pixels which it is.
     """
@@ -104,7 +104,7 @@ def verify(
         for index, clip in enumerate(expected):
             example = source[index]
             wanted, want_frames = facts(clip), list(frames(clip))
-            got = {name: example[name] for name in wanted}
+            got = {name: np.asarray(example[name]).tolist() for name in wanted}
             got_frames = [decode(frame) for frame in example["frames"]]
             if got != wanted:
                 raise SystemExit(f"clip {index} of {split} came back as {got}, not {wanted}")

@@ -30,7 +30,7 @@ NO_VOTES: Votes = (0,) * len(CLASSES)
 """What a clip without a (sound) row in the sheet gets."""
 
 _COLUMNS = (*CLASSES, "order", "label")
-_MAX_BYTES = 32 * 2**20  # of all parts, unpacked; the sheet of 16,372 rows has about 6 MB
+_MAX_BYTES = 16 * 2**20  # of all parts, unpacked; a sheet of 16,372 rows has 5 MB
 _MAX_PARTS = 200
 _MAX_ROWS = 20_000
 _MAX_COLUMNS = 64
