@@ -31,13 +31,13 @@ def prepare(manual_dir: Path, *, scene: str | None, allow_missing: bool) -> Sing
     warnings: list[str] = []
     folders = release.face_crops(tree, scene=scene, warnings=warnings)
     entries = lists.read_splits(tree)
+    if scene:
+        entries = {clip_id: entry for clip_id, entry in entries.items() if entry.scene == scene}
     if skipped := lists.unlisted_numbers(entries):
         warnings.append(
             f"{len(skipped):,} clip numbers are in neither list, though the release leaves none "
             f"out:\n{list_some(skipped)}"
         )
-    if scene:
-        entries = {clip_id: entry for clip_id, entry in entries.items() if entry.scene == scene}
     listing = list_clips(tree, folders, entries)
     missing = []
     if not allow_missing:

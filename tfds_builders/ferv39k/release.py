@@ -24,7 +24,9 @@ _LIST = re.compile(r"(train|test)_All\.csv", re.IGNORECASE)
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz")
 _VIDEOS = (".mp4", ".avi", ".mkv")
 _FACES = re.compile(r"face|^2_clip", re.IGNORECASE)
-_NO_FACES = re.compile(r"scene?s?[ _-]?im|^3_clip|label[ _-]?clip", re.IGNORECASE)
+_NO_FACES = re.compile(
+    r"scene?s?[ _-]?(im|fr)|full[ _-]?(scene|fr|im)|^3_clip|label[ _-]?clip", re.IGNORECASE
+)
 
 
 @dataclasses.dataclass

@@ -64,6 +64,8 @@ def test_the_other_forms_beside_are_not_confused_with_face_crops(tmp_path, layou
         ("3_ClipsforScenImages", False),
         ("3_ClipsforSceneImages", False),
         ("scene_images", False),
+        ("SceneFrames", False),
+        ("full_scene", False),
         ("0_7_LabelClips", False),
     ],
 )
