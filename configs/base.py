@@ -29,7 +29,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
     data.cache = False  # the same frames, from the cache dfer_jax.data.frame_cache built
     data.cache_dir = ""  # folder that holds frame caches; "": beside the data set
-    data.num_workers = 0  # decoding processes, worth it from four cores on; 0: two threads
+    data.num_workers = 0  # decoding processes: from four cores on, without a cache; 0: two threads
 
     config.augment = augment = ml_collections.ConfigDict()
     augment.area = (0.85, 1.0)  # random crop, share of the image

@@ -18,7 +18,8 @@ class ClipIndex:
         labels: int32 `[clips]`, canonical classes.
         num_frames: int32 `[clips]`.
         identities: int32 `[clips]`, the person shown; None where the dataset does not say.
-        groups: str `[clips]`, clips that belong on the same side of every division; None likewise.
+        groups: str `[clips]`, clips that belong on the same side of every division; "" where
+            unknown, None likewise.
         peak_intensities: float32 `[clips]`, the strongest expression in the clip; None likewise.
     """
 
@@ -48,10 +49,10 @@ def carve_validation(
     """Divides training clips into a part to train on and a part to validate on.
 
     Where the dataset names the person shown, or groups its clips, the last `fraction` of the
-    persons or groups go to validation, so that what they show is unseen. Otherwise the last
-    `fraction` of each class does, in the order of the clip ids: ids follow the source films, so one
-    block keeps most of a film on one side. There is no chance in it: the same clips give the same
-    division.
+    persons or groups go to validation, so that what they show is unseen; a clip without a group is
+    one of its own, and case does not matter. Otherwise the last `fraction` of each class does, in
+    the order of the clip ids: ids follow the source films, so one block keeps most of a film on one
+    side. There is no chance in it: the same clips give the same division.
 
     Args:
         index: what `source.clip_index` returns for the training split.
@@ -66,7 +67,7 @@ def carve_validation(
     """
     if not 0 < fraction < 1:
         raise UserError(f"the validation share must be between 0 and 1, got {fraction}")
-    together = index.groups if index.identities is None else index.identities
+    together = _kept_together(index)
     held_out = np.zeros(len(index), bool)
     if together is not None:
         units = np.array(sorted(np.unique(together), key=lambda unit: _in_order(str(unit))))
@@ -81,6 +82,14 @@ def carve_validation(
             f"{'train' if held_out.all() else 'validate'} on; choose another share"
         )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _kept_together(index: ClipIndex) -> np.ndarray | None:
+    """Returns what must not be divided, per clip; None if nothing is known of it."""
+    if index.identities is not None or index.groups is None or not (index.groups != "").any():
+        return index.identities
+    pairs = zip(index.groups.tolist(), index.clip_ids.tolist(), strict=True)
+    return np.array([group.casefold() or clip for group, clip in pairs])
 
 
 def _last(items: np.ndarray, fraction: float) -> np.ndarray:

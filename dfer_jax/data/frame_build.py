@@ -43,8 +43,7 @@ def build(place: Place, *, num_processes: int) -> bool:
         UserError: if the dataset is not built, has frames that cannot be decoded (all are listed),
             the disk is too small, or another process is building this cache.
     """
-    builder = tfds.builder_from_directory(place.built)
-    mark = fingerprint(builder)
+    mark = _fingerprint(place)
     with _locked(place.folder):
         reason = why_unusable(place, mark)
         if reason is None:
@@ -65,8 +64,7 @@ def verify(place: Place, *, num_threads: int) -> tuple[int, float]:
     Raises:
         UserError: if the cache is missing, does not fit the dataset, or files are damaged (named).
     """
-    builder = tfds.builder_from_directory(place.built)
-    if reason := why_unusable(place, fingerprint(builder)):
+    if reason := why_unusable(place, _fingerprint(place)):
         raise UserError(f"{reason}; build it with `{place.command}`")
     header = read_header(place.folder)
     start = time.perf_counter()
@@ -78,6 +76,19 @@ def verify(place: Place, *, num_threads: int) -> tuple[int, float]:
             f"{list_some(damaged)}"
         )
     return sum(part.bytes for part in header.parts), time.perf_counter() - start
+
+
+def _fingerprint(place: Place) -> str:
+    try:
+        return fingerprint(tfds.builder_from_directory(place.built))
+    except UserError:
+        raise
+    except Exception as error:  # a file is missing, or dataset_info.json is damaged
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"{place.built} cannot be read ({reason}); delete that folder and build the dataset "
+            "again"
+        ) from error
 
 
 @contextlib.contextmanager

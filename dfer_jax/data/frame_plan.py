@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from dfer_jax.data.clip_index import ClipIndex
@@ -21,7 +22,7 @@ from dfer_jax.data.frame_store import (
     sha256,
     write_header,
 )
-from dfer_jax.data.source import ClipSource, clip_index
+from dfer_jax.data.source import clip_index, open_split
 
 PART_BYTES = 256 << 20  # of pixels in one file: what a kill can cost each process
 
@@ -63,7 +64,7 @@ def start_cache(place: Place, mark: str) -> Header:
         mark: fingerprint of the built dataset.
 
     Raises:
-        UserError: if a clip has no label.
+        UserError: if the dataset cannot be read, or a clip has no label.
     """
     folder = building(place.folder)
     shutil.rmtree(folder, ignore_errors=True)
@@ -84,9 +85,10 @@ def start_cache(place: Place, mark: str) -> Header:
 
 def _list_clips(place: Place) -> tuple[ClipIndex, dict[str, int]]:
     """Returns what is known of the clips of all splits, sorted by name, and how many each has."""
-    names = sorted(ClipSource(str(place.built), "").builder.info.splits)
+    names = sorted(tfds.builder_from_directory(place.built).info.splits)
     bar = tqdm(names, desc="listing clips", unit="split", leave=False)
-    indices = {name: clip_index(ClipSource(str(place.built), name)) for name in bar}
+    where = {"dataset": place.dataset, "data_dir": place.data_dir}
+    indices = {name: clip_index(open_split(split=name, **where)) for name in bar}
     columns = [index.columns() for index in indices.values()]
     joined = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
     return ClipIndex(**joined), {name: len(index) for name, index in indices.items()}

@@ -143,8 +143,7 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
 def clip_index(source: ClipSource) -> ClipIndex:
     """Reads what `ClipIndex` holds of every clip in one pass.
 
-    Frames are skipped, not decoded. Expects the `num_frames` the builder stored to be true. A clip
-    whose `group` is empty is a group of its own; upper and lower case are the same group.
+    Frames are skipped, not decoded. Expects the `num_frames` the builder stored to be true.
 
     Raises:
         UserError: if a clip has no label.
@@ -163,14 +162,15 @@ def clip_index(source: ClipSource) -> ClipIndex:
     def column(name: str, dtype: type) -> np.ndarray | None:
         return np.array([row[name] for row in rows], dtype) if name in names else None
 
-    clip_ids = np.array([_as_str(row["clip_id"]) for row in rows], str)
-    groups = np.array([_as_str(row.get("group", "")).casefold() for row in rows], str)
+    def texts(name: str) -> np.ndarray | None:
+        return np.array([_as_str(row[name]) for row in rows], str) if name in names else None
+
     return ClipIndex(
-        clip_ids=clip_ids,
+        clip_ids=texts("clip_id"),
         labels=np.array([source._canonical_label(row) for row in rows], np.int32),
         num_frames=column("num_frames", np.int32),
         identities=column("identity", np.int32),
-        groups=np.where(groups == "", clip_ids, groups) if groups.astype(bool).any() else None,
+        groups=texts("group"),
         peak_intensities=column("peak_intensity", np.float32),
     )
 

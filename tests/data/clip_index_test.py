@@ -37,6 +37,16 @@ def test_validation_shows_unseen_groups():
     assert not set(films[val]) & set(films[train])
 
 
+def test_a_clip_without_a_group_is_one_of_its_own():
+    groups = np.array(["Film a", "film A", "", "", "FILM A", "film b"])
+    index = index_of(["x1", "x2", "x3", "x4", "x5", "x6"], [0] * 6, groups=groups)
+    train, val = carve_validation(index, fraction=0.5)  # of film a, film b, x3, x4
+    assert train.tolist() == [0, 1, 4, 5] and val.tolist() == [2, 3]
+    unknown = index_of(["x1", "x2", "x3", "x4"], [0, 0, 1, 1], groups=np.array([""] * 4))
+    train, val = carve_validation(unknown, fraction=0.5)  # the last of each class
+    assert train.tolist() == [0, 2] and val.tolist() == [1, 3]
+
+
 def test_rows_are_taken_from_every_column():
     index = index_of(["a", "b", "c"], [0, 1, 2], groups=np.array(["x", "y", "z"]))
     part = index.take(np.array([2, 0]))

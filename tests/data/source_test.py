@@ -92,7 +92,7 @@ def test_groups_of_a_clip_index(tmp_path):
     ).download_and_prepare()
     source = open_split(dataset="grouped_clips/plain", split="train", data_dir=str(tmp_path))
     index = clip_index(source)
-    expected = [clip if int(clip) % 3 == 0 else "film a" for clip in index.clip_ids]
+    expected = [("", "Film a", "film A")[int(clip) % 3] for clip in index.clip_ids]
     assert index.groups.tolist() == expected
 
 
