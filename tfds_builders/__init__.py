@@ -3,3 +3,4 @@
 from tfds_builders.dfew import dfew_dataset_builder  # noqa: F401
 from tfds_builders.ferv39k import ferv39k_dataset_builder  # noqa: F401
 from tfds_builders.synthetic_dfer import synthetic_dfer_dataset_builder  # noqa: F401
+from tfds_builders.video_folder import video_folder_dataset_builder  # noqa: F401

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
 from tfds_builders import report
 from tfds_builders.frames import Clip, EncodedClip, reader_pool
@@ -116,8 +116,9 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
         ):
             if self._pass.problems:
                 self._bar.write(
-                    f"{len(self._pass.problems):,} problems so far, nothing will be built; "
-                    "checking the images too, to list everything at once (Ctrl-C stops)"
+                    f"{len(self._pass.problems):,} problems so far, nothing will be built:\n"
+                    f"{list_some(self._pass.problems, most=5)}\n"
+                    "now checking the frames too, to list everything at once (Ctrl-C stops)"
                 )
             write()
 

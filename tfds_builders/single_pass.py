@@ -82,9 +82,10 @@ class SinglePass:
         listing: the clips to build.
         splits: in the order of the release.
         expected: published clips per class, in the order of `CLASSES`, by split; empty if none are.
-        tables: further counts, printed below those of the splits.
+        tables: further counts and remarks, printed below the counts of the splits.
         missing: listed clips without frames, unless the user allows that.
         warnings: what is worth a look but stops nothing.
+        advice: what to do about problems.
         facts: of the release as found, kept with the data; plain JSON.
         findings: what reading the clips brought to light.
     """
@@ -97,6 +98,7 @@ class SinglePass:
     tables: Sequence[str] = ()
     missing: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    advice: str = "extract what is missing or damaged again from the archives"
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     findings: Findings = dataclasses.field(default_factory=Findings)
 
@@ -144,7 +146,7 @@ class SinglePass:
             (len(self.findings.damaged), f"damaged images{videos}"),
         ]
         counts = ", ".join(f"{kind} {number:,}" for number, kind in kinds if number)
-        advice = "extract what is missing or damaged again from the archives"
+        advice = self.advice
         if self.missing:
             advice += ", or build without the missing clips by --allow_missing"
         raise UserError(

@@ -47,7 +47,12 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
     found, links = walk(tree)
     tree.problems += table.problems + splits.groups_in_several_splits(table.rows)
     state = SinglePass(
-        release="video_folder", tree=tree, listing=Listing(), splits=(), warnings=table.warnings
+        release="video_folder",
+        tree=tree,
+        listing=Listing(),
+        splits=(),
+        warnings=table.warnings,
+        advice=f"mend {table.name} and the clips",
     )
     rows = _present(table.rows, found, links=links, table=table.name, state=state)
     if allow_missing:

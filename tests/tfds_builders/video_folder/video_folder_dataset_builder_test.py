@@ -112,12 +112,12 @@ def test_a_damaged_video_stops_the_build(root, tmp_path):
 
 
 def test_a_missing_video_stops_the_build_unless_allowed(root, tmp_path):
-    (root / "v1.mp4").unlink()
+    (root / "v2.mp4").unlink()
     message = error_of(root, tmp_path / "data")
-    assert "line 3: v1.mp4 is not there" in message and "archives" not in message
+    assert "line 4: v2.mp4 is not there" in message and "archives" not in message
     builder = build(root, tmp_path / "data", allow_missing=True)
     assert builder.info.splits["train"].num_examples == 2
-    assert builder.info.metadata["missing_clips"] == ["v1.mp4"]
+    assert builder.info.metadata["missing_clips"] == ["v2.mp4"]
 
 
 def test_the_name_is_free_but_plain(root, tmp_path):
