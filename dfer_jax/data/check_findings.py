@@ -66,7 +66,7 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      "listed clips have no frame", _AGAIN + ", or leave the clips out by --allow_missing"),
     ("colours", r"CMYK|YCCK|PNG image of mode",
      "images have colours that decoders read differently", _AGAIN + ", or convert them to RGB"),
-    ("too_large", r"pixels; more than|decompression bomb|file is larger than|more than [\d,]+ frames"
+    ("too_large", r"pixels; more than|decompression bomb|file is larger|more than [\d,]+ frames"
      r"|size of its pictures",
      "files are too large for what they should be", "remove them; " + _AGAIN),
     ("truncated", r"truncated|cut short|damaged|not a readable|no frame in it",

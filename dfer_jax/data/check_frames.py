@@ -22,7 +22,7 @@ _HEAD = 4096  # bytes; a JPEG whose header is longer, as with a thumbnail, is de
 _TAIL = 64
 _PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_COLOURS = {0: True, 2: False, 3: False}  # colour types that are taken: whether grey
-_HASH_SIDE = 32  # pixels; JPEG images are decoded just larger than this to be hashed
+_HASH_SIDE = 64  # pixels; JPEG images are decoded at about this size to be hashed
 
 
 class FrameFacts(NamedTuple):
