@@ -8,9 +8,9 @@ shot 22 or more (1 % below 28), clips of other people 88 or more.
 
 Two steps keep it fast. Every pair of clips is compared by three frames, close to its ends and in
 its middle: after a cut, one of them is nearly in place. Pairs that agree in one of the three are
-compared by all their frames. Not found: mirrored or rotated copies, other crops, and clips of one
-shot that overlap in time; of those that share 80 % of their frames four fifths are found, of those
-that share half a sixth.
+compared by all their frames. Not found: mirrored or rotated copies and other crops. Found in part:
+clips of one shot that overlap in time (80 % of those that share 80 % of their frames, 16 % of those
+that share half).
 """
 
 import dataclasses
