@@ -18,6 +18,7 @@ from dfer_jax.parallel import Parallel
 from dfer_jax.workdir import write_json
 
 _CLIP_FACTS = ("clip_id", "peak_intensity")
+_LARGEST = 65504.0  # of float16, in which arrays per clip are kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,14 @@ class Evaluation:
         confusion: int `[k, k]`, rows truth.
         loss: mean cross-entropy in nats.
         predictions: one JSON-ready dict per clip, in the order of the split.
+        arrays: what the network computed per clip, float16 in the order of `predictions`:
+            `features` `[n, d]`, and `gates_<stage>` `[n, c]`, the mean over the frames.
     """
 
     confusion: np.ndarray
     loss: float
     predictions: list[dict[str, Any]]
+    arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @property
     def scores(self) -> metrics.Scores:
@@ -41,20 +45,29 @@ class Evaluation:
 
 
 def make_eval_step(model: nn.Module, *, image_size: int, parallel: Parallel) -> Callable:
-    """Returns `step(variables, batch) -> (sums over all devices, per-clip probabilities)`."""
+    """Returns `step(variables, batch) -> (sums over all devices, arrays per clip)`.
+
+    The arrays are `probabilities` and those of `Evaluation.arrays`.
+    """
 
     def step(variables: PyTree, batch: dict[str, jax.Array]) -> tuple[PyTree, PyTree]:
         clips = augment.resize_clips(batch["clips"], image_size=image_size)
-        logits, _ = model.apply(variables, clips, train=False)
+        logits, out = model.apply(variables, clips, train=False)
         labels, mask = batch["labels"], batch["mask"]
         loss = losses.cross_entropy(logits, labels)
         confusion = metrics.confusion_counts(
             logits.argmax(-1), labels, mask, num_classes=logits.shape[-1]
         )
         sums = {"confusion": confusion, "loss": jnp.sum(loss, where=mask)}
-        return parallel.sum(sums), jax.nn.softmax(logits)
+        gates = {f"gates_{k}": gate.mean(axis=1) for k, gate in out.get("gates", {}).items()}
+        kept = jax.tree.map(_half, {"features": out["features"], **gates})
+        return parallel.sum(sums), {"probabilities": jax.nn.softmax(logits), **kept}
 
     return parallel.compile_eval(step)
+
+
+def _half(x: jax.Array) -> jax.Array:
+    return jnp.clip(x, -_LARGEST, _LARGEST).astype(jnp.float16)
 
 
 def evaluate(
@@ -83,7 +96,8 @@ def evaluate(
             jax.block_until_ready(pending[-2])
     if not pending:
         raise UserError("the split to evaluate has no clip")
-    sums, probabilities = zip(*jax.device_get(pending), strict=True)
+    sums, kept = zip(*jax.device_get(pending), strict=True)
+    probabilities = [arrays.pop("probabilities") for arrays in kept]
     confusion = np.sum([s["confusion"] for s in sums], axis=0)
     loss = float(np.sum([s["loss"] for s in sums]) / confusion.sum())
     predictions = [
@@ -91,7 +105,12 @@ def evaluate(
     ]
     if not np.isfinite(np.concatenate(probabilities)).all():
         raise UserError("the model's predictions are not finite; its training diverged")
-    return Evaluation(confusion, loss, predictions)
+    masks = [fact["mask"] for fact in facts]
+    arrays = {
+        name: np.concatenate([a[name][mask] for a, mask in zip(kept, masks, strict=True)])
+        for name in kept[0]
+    }
+    return Evaluation(confusion, loss, predictions, arrays)
 
 
 def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -111,7 +130,9 @@ def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[
 
 
 def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: dict) -> str:
-    """Writes `<workdir>/eval/<file_name>.json` and returns its path.
+    """Writes `<workdir>/eval/<file_name>.json` and `.features.npz`; returns the former's path.
+
+    The arrays are joined to the predictions by `clip_id`.
 
     Args:
         workdir: of the run.
@@ -124,6 +145,7 @@ def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: di
         name: None if np.isnan(r) else r for name, r in zip(CLASSES, scores.recall, strict=True)
     }
     path = os.path.join(workdir, "eval", f"{file_name}.json")
+    _write_arrays(os.path.join(workdir, "eval", f"{file_name}.features.npz"), result)
     write_json(
         path,
         {
@@ -140,6 +162,19 @@ def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: di
         },
     )
     return path
+
+
+def _write_arrays(path: str, result: Evaluation) -> None:
+    """Writes the arrays per clip in one move, or removes those of an earlier evaluation."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not result.arrays:
+        if os.path.exists(path):
+            os.remove(path)
+        return
+    clip_ids = np.array([row["clip_id"] for row in result.predictions])
+    with open(path + ".new", "wb") as file:
+        np.savez(file, allow_pickle=False, clip_id=clip_ids, **result.arrays)
+    os.replace(path + ".new", path)
 
 
 def table(result: Evaluation, title: str) -> str:
