@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from dfer_jax.intervals import uar_interval, wilson_interval
+from dfer_jax.intervals import (
+    mcnemar_p_value,
+    paired_differences,
+    uar_interval,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -44,3 +49,45 @@ def test_uar_interval_covers_the_truth_about_95_percent_of_the_time():
     runs = [uar_interval(rng.binomial(totals, recall), totals) for _ in range(2000)]
     covered = np.mean([low <= recall.mean() <= high for low, high in runs])
     assert 0.93 < covered < 0.99, covered
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "expected"),
+    # scipy.stats.binomtest(only_first, only_first + only_second).pvalue
+    [
+        (0, 0, 1.0),
+        (5, 5, 1.0),
+        (1, 9, 0.021484375),
+        (121, 59, 4.4344492637551645e-06),
+        (0, 30, 2**-29),
+    ],
+)
+def test_mcnemar_equals_the_binomial_test(only_first, only_second, expected):
+    assert mcnemar_p_value(only_first, only_second) == pytest.approx(expected, rel=1e-5)
+    assert mcnemar_p_value(only_second, only_first) == mcnemar_p_value(only_first, only_second)
+
+
+def test_paired_differences_equal_those_of_the_scores():
+    labels = np.array([0] * 6 + [1] * 2 + [3] * 4)
+    first = np.array([1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1], bool)
+    second = np.array([1, 1, 1, 1, 0, 0, 1, 0, 0, 0, 1, 1], bool)
+    found = paired_differences(first, second, labels, num_classes=5, seed=0, draws=2000)
+    assert found.war[0] == pytest.approx(second.mean() - first.mean())
+    assert found.uar[0] == pytest.approx((2 / 6 - 1 / 2 + 1 / 4) / 3)
+    assert found.war[1] < found.war[0] < found.war[2]
+    same = paired_differences(first, first, labels, num_classes=5, seed=0, draws=100)
+    assert same.war == same.uar == (0, 0, 0)
+
+
+def test_paired_intervals_cover_the_truth_about_95_percent_of_the_time():
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [200, 100, 40])
+    inside = []
+    for _ in range(300):
+        base = rng.uniform(size=340)  # what makes a clip hard for both runs
+        first = base + 0.1 * rng.normal(size=340) < 0.6
+        second = base + 0.1 * rng.normal(size=340) < 0.65
+        found = paired_differences(first, second, labels, num_classes=3, seed=0, draws=500)
+        inside.append([found.war[1] <= 0.05 <= found.war[2], found.uar[1] <= 0.05 <= found.uar[2]])
+    covered = np.mean(inside, axis=0)
+    assert (covered > 0.91).all() and (covered < 0.985).all(), covered
