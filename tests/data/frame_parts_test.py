@@ -42,7 +42,7 @@ def start_slow_build(tmp_path, log, data_dir):
     script.write_text(_SLOW_BUILD)
     environment = {**os.environ, "PYTHONPATH": os.getcwd()}
     arguments = [sys.executable, script, tmp_path / log, data_dir, tmp_path / "cache"]
-    return subprocess.Popen(arguments, env=environment)
+    return subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition, seconds=60):
@@ -74,7 +74,7 @@ def test_a_killed_build_is_continued(data_dir, tmp_path):
     with pytest.raises(UserError, match=r"another process is building .* wait until it is done"):
         frame_build.build(place, num_processes=1)
     first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.communicate()
     kept, header = done(), frame_store.read_header(index.parent)
     assert not place.folder.exists() and len(kept) < len(header.parts)
     with pytest.raises(UserError, match=r"frame_cache_24 is not finished; build it with `python"):
@@ -83,7 +83,8 @@ def test_a_killed_build_is_continued(data_dir, tmp_path):
     wait_until(lambda: not any(map(is_running, decoders)))  # they stop without being told
 
     second = start_slow_build(tmp_path, "second.log", data_dir)
-    assert second.wait() == 0
+    second.communicate()
+    assert second.returncode == 0
     again = {line.split()[1] for line in (tmp_path / "second.log").read_text().splitlines()}
     with np.load(place.folder / "clips.npz") as clips:
         todo = ~np.isin(clips["parts"], kept)
@@ -100,9 +101,20 @@ def test_ctrl_c_stops_at_once(data_dir, tmp_path):
     wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > 10)
     building.send_signal(signal.SIGINT)
     start = time.monotonic()
-    assert building.wait(timeout=30) not in (0, -signal.SIGKILL)
+    building.communicate(timeout=30)
+    assert building.returncode not in (0, -signal.SIGKILL)
     assert time.monotonic() - start < 15  # decoding the rest takes longer than stopping, loaded too
     decoders = {int(line.split()[0]) for line in log.read_text().splitlines()}
     assert not any(map(is_running, decoders))
     assert len(log.read_text().splitlines()) < NUM_FRAMES
     assert not list(tmp_path.rglob("*.new-*"))
+
+
+def test_a_killed_decoding_process_is_said(data_dir, tmp_path):
+    building = start_slow_build(tmp_path, "log", data_dir)
+    log = tmp_path / "log"
+    wait_until(lambda: log.exists() and log.read_text().count("\n") > 3)
+    os.kill(int(log.read_text().split()[0]), signal.SIGKILL)
+    _, said = building.communicate(timeout=60)
+    assert building.returncode == 1
+    assert "UserError: a decoding process was killed (is memory short?); the same command" in said
