@@ -87,7 +87,7 @@ def _find(name: str) -> tuple[type[ClipBuilder], str]:
     if not issubclass(builder, ClipBuilder):
         raise UserError(f"{name} is rendered, not downloaded, so there is nothing to check")
     if config is None:
-        config = builder.get_default_builder_config()
+        config = builder.DEFAULT_BUILDER_CONFIG_NAME or next(iter(builder.builder_configs))
     return builder, getattr(config, "name", config)
 
 
