@@ -1,10 +1,14 @@
-"""What every part of the report's page shares: sections, number formats, names of protocols."""
+"""What every section of the page shares: its form, number formats, names of protocols."""
 
+import dataclasses
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
-from dfer_jax.report_inputs import Evaluation
+from dfer_jax.report.inputs import Evaluation
+from dfer_jax.report.picture import Chart
+from dfer_jax.report.tables import Table
 
 PROTOCOLS = {
     "last": ("Last epoch", "The test clips took no part in choosing it."),
@@ -24,6 +28,21 @@ PROTOCOLS = {
 """Selection of an evaluation -> its name and what it means, in plain words."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A part of the page; empty where its data are missing.
+
+    Attributes:
+        html: what the page shows.
+        charts: pictures also saved as files for papers.
+        tables: also saved as CSV and LaTeX.
+    """
+
+    html: str = ""
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+
+
 def protocol(evaluation: Evaluation) -> str:
     """Returns the plain name of how the evaluated epoch was chosen."""
     return PROTOCOLS.get(evaluation.selection, (evaluation.selection,))[0]
@@ -38,3 +57,13 @@ def section(title: str, note: str, body: str) -> str:
     """Returns a section of the page: `title` and `note` are text, `body` is HTML."""
     note = f"<p class='note'>{escape(note)}</p>" if note else ""
     return f"<section><h2>{escape(title)}</h2>{note}{body}</section>"
+
+
+def panel(heading: str, content: str) -> str:
+    """Returns a headed part of a section; `heading` is text, `content` HTML."""
+    return f"<div><h3>{escape(heading)}</h3>{content}</div>"
+
+
+def side_by_side(*panels: str) -> str:
+    """Returns panels in columns, below each other on narrow screens."""
+    return f"<div class='pair'>{''.join(panels)}</div>"

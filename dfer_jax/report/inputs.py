@@ -4,9 +4,10 @@ import dataclasses
 import json
 import math
 import os
+import zipfile
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float32, Integer
 
 from dfer_jax.errors import UserError
 
@@ -50,6 +51,29 @@ class Evaluation:
     confusion: Integer[np.ndarray, "k k"]  # rows: truth, columns: prediction
     predictions: list[Prediction]
 
+    @property
+    def correct(self) -> Integer[np.ndarray, " k"]:
+        """Clips of each class predicted right."""
+        return self.confusion.diagonal()
+
+    @property
+    def totals(self) -> Integer[np.ndarray, " k"]:
+        """Clips of each class."""
+        return self.confusion.sum(axis=1)
+
+    @property
+    def stem(self) -> str:
+        """What the names of its other files in `eval/` start with."""
+        return self.file.removesuffix(".json")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipArrays:
+    """What the network computed for each clip, in the order of the evaluation's predictions."""
+
+    features: Float32[np.ndarray, "n d"]
+    gates: dict[str, Float32[np.ndarray, "n _"]]  # stage -> [n, c], mean over the frames
+
 
 def read_evaluations(workdir: str) -> list[Evaluation]:
     """Returns the evaluations of `workdir`, the one to report in full first.
@@ -66,6 +90,35 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
         raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
     found = [_evaluation(os.path.join(folder, name)) for name in names]
     return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
+
+
+def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
+    """Returns what `eval/<stem>.features.npz` holds, joined by clip id; None without such a file.
+
+    Raises:
+        UserError: if the file is damaged or of other clips.
+    """
+    path = os.path.join(workdir, "eval", f"{evaluation.stem}.features.npz")
+    if not os.path.exists(path):
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows = {str(clip_id): row for row, clip_id in enumerate(file["clip_id"])}
+            order = [rows[p.clip_id] for p in evaluation.predictions]
+            arrays = {
+                name: file[name][order].astype(np.float32)
+                for name in file.files
+                if name != "clip_id"
+            }
+        features = arrays.pop("features")
+    except (KeyError, ValueError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is damaged or of other clips than {evaluation.file} ({error}); "
+            "evaluate again with --mode eval"
+        ) from error
+    if features.ndim != 2 or any(a.ndim != 2 for a in arrays.values()):
+        raise UserError(f"{path} must hold [n, d] arrays; evaluate again with --mode eval")
+    return ClipArrays(features, {n.removeprefix("gates_"): a for n, a in arrays.items()})
 
 
 def read_metrics(workdir: str) -> tuple[Series, list[str]]:
@@ -151,14 +204,26 @@ def _number(value: float | None) -> float:
     return value if math.isfinite(value) else math.nan
 
 
+def read_bytes(path: str) -> bytes:
+    """Returns the contents of a file of a work directory.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}); give the work directory of a trained run"
+        ) from error
+
+
 def _read_text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"cannot read {path} ({error}); give the work directory of a trained run"
-        ) from error
+        return read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not text ({error}); it is damaged") from error
 
 
 def read_json(path: str) -> dict:

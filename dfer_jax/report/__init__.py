@@ -1,0 +1,13 @@
+"""The report: one self-contained HTML page of a run, or of several side by side.
+
+`inputs` reads what a run left in its work directory, the sections (`overview`, `classes`,
+`intensity`, `embedding`, `calibration`, `gates`, `filmstrips`, `record`) turn it into HTML, charts
+and tables, `page` puts one run together and `comparison` several. Example:
+
+    python -m dfer_jax.report runs/synthetic
+    python -m dfer_jax.report runs/ce runs/ial runs/gca_ial --out compare.html
+"""
+
+from dfer_jax.report.page import write_report
+
+__all__ = ["write_report"]

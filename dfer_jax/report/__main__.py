@@ -1,0 +1,35 @@
+"""Writes the report of a run, or one page that compares several.
+
+python -m dfer_jax.report runs/synthetic                          # runs/synthetic/report.html
+python -m dfer_jax.report runs/ce runs/ial --out compare.html     # and pictures in compare/
+"""
+
+from absl import app, flags
+
+from dfer_jax import errors
+from dfer_jax.report.comparison import write_comparison
+from dfer_jax.report.page import write_report
+
+_OUT = flags.DEFINE_string(
+    "out", None, "Page that compares several runs; default compare.html; of one run: not given"
+)
+
+
+def main(argv: list[str]) -> None:
+    """Writes the report of the work directories named on the command line."""
+    workdirs = argv[1:]
+    if not workdirs:
+        raise app.UsageError("give a work directory: python -m dfer_jax.report WORKDIR [WORKDIR..]")
+    if len(workdirs) == 1:
+        if _OUT.value:
+            raise app.UsageError("--out names the page of several runs; give two or more")
+        print(f"wrote {write_report(workdirs[0])}")
+        return
+    out = _OUT.value or "compare.html"
+    if not out.endswith(".html"):
+        raise app.UsageError(f"--out={out} must end in .html")
+    print(f"wrote {write_comparison(workdirs, out)}")
+
+
+if __name__ == "__main__":
+    errors.run(main)

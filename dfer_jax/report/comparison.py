@@ -1,0 +1,245 @@
+"""Several runs on one page: scores with intervals, paired tests on shared clips, curves."""
+
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from dfer_jax import intervals
+from dfer_jax.errors import UserError
+from dfer_jax.report import inputs, sections
+from dfer_jax.report.calibration import reliability_of
+from dfer_jax.report.charts import SIZE, Curve, legend_above, line_chart, recall_chart
+from dfer_jax.report.inputs import Evaluation, Series
+from dfer_jax.report.intensity import intensity_results
+from dfer_jax.report.markup import Section, panel, protocol, section, side_by_side
+from dfer_jax.report.page import write_page
+from dfer_jax.report.picture import Chart, Colours
+from dfer_jax.report.tables import Cell, Table
+
+_CURVES = {
+    "test/war": "Test WAR",
+    "test/uar": "Test UAR",
+    "test/loss": "Test loss",
+    "train/loss": "Train loss",
+}
+_DRAWS = 10_000
+
+
+def write_comparison(workdirs: Sequence[str], path: str) -> str:
+    """Writes one page on several runs and returns its path.
+
+    Of each run the evaluation that its own report shows in full is compared. Pictures and tables go
+    to the folder named like the page without its ending.
+
+    Args:
+        workdirs: directories of evaluated runs, two or more; others are tested against the first.
+        path: of the page, ending in .html.
+
+    Raises:
+        UserError: if a run is named twice or not evaluated, classes differ between runs, a clip has
+            different labels in two runs, or the page cannot be written.
+    """
+    names = run_names(workdirs)
+    found = dict(zip(names, map(inputs.read_evaluations, workdirs), strict=True))
+    runs = {name: evaluations[0] for name, evaluations in found.items()}
+    first = runs[names[0]]
+    for name, run in runs.items():
+        if run.classes != first.classes:
+            raise UserError(f"{name} has other classes than {names[0]}; compare runs of one task")
+    series = {n: inputs.read_metrics(w)[0] for n, w in zip(names, workdirs, strict=True)}
+    folder = path.removesuffix(".html")
+    parts = [
+        _headline(runs),
+        _scores(found),
+        _paired(runs),
+        _curves(series),
+        _classes(runs),
+        intensity_results(runs),
+        _differences(dict(zip(names, workdirs, strict=True))),
+        sections.footnotes(os.path.basename(folder)),
+    ]
+    title = f"{len(runs)} runs on {first.dataset}"
+    return write_page(path, title=title, parts=parts, folder=folder)
+
+
+def run_names(workdirs: Sequence[str]) -> list[str]:
+    """Returns the parts of the paths in which the runs differ.
+
+    Raises:
+        UserError: if one is given twice.
+    """
+    parts = [os.path.abspath(workdir).split(os.sep) for workdir in workdirs]
+    shared = len(os.path.commonpath([os.path.abspath(w) for w in workdirs]).split(os.sep))
+    names = ["/".join(p[min(shared, len(p) - 1) :]) for p in parts]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"the run {name} is given twice; name each work directory once")
+    return names
+
+
+def _headline(runs: Mapping[str, Evaluation]) -> Section:
+    """Returns the title, what is compared, and what stands in the way of comparing it."""
+    first = next(iter(runs.values()))
+    what = {(run.dataset, run.split, protocol(run)) for run in runs.values()}
+    lead = f"{first.split} split, {protocol(first).lower()}"
+    mixed = (
+        "<p class='banner' role='note'><strong>Not alike.</strong> The runs were evaluated on "
+        "different data or by different protocols, named in the table; their scores do not rank "
+        "the methods.</p>"
+    )
+    synthetic = any(run.dataset.startswith("synthetic") for run in runs.values())
+    return Section(
+        f"<header><h1>{len(runs)} runs on {escape(first.dataset)}</h1>"
+        f"<p class='lead'>{escape(lead)}</p></header>{mixed if len(what) > 1 else ''}"
+        f"{sections.SYNTHETIC if synthetic else ''}"
+    )
+
+
+def _scores(found: Mapping[str, Sequence[Evaluation]]) -> Section:
+    """Returns every evaluation with its intervals; the compared one of each run as a picture."""
+    mixed = len({evaluations[0].dataset for evaluations in found.values()}) > 1
+    rows: list[list[Cell]] = []
+    for name, evaluations in found.items():
+        for e in (e for e in evaluations if e.split == evaluations[0].split):
+            bounds = sections.score_intervals(e).values()
+            error = reliability_of(e)
+            rows.append(
+                [name, *([e.dataset] if mixed else []), protocol(e), f"{e.epoch:g}", e.num_clips]
+                + [100 * value for score in bounds for value in score]
+                + [100 * e.macro_f1, 100 * error.error if error else float("nan")]
+            )
+    heads = ["run", *(["data"] if mixed else []), "protocol", "epoch", "clips"]
+    heads += [f"{score}{end}" for score in ("WAR", "UAR") for end in ("", " low", " high")]
+    table = Table("scores", [*heads, "macro F1", "calibration error"], rows)
+    chart = _score_chart({name: evaluations[0] for name, evaluations in found.items()})
+    html = section(
+        "Scores",
+        "In percent, with 95 % intervals. They cover the draw of test clips only: rank methods by "
+        "several seeds each.",
+        f"<div class='single'>{chart.svg()}</div>{table.html()}",
+    )
+    return Section(html, [chart], [table])
+
+
+def _score_chart(runs: Mapping[str, Evaluation]) -> Chart:
+    scores = {name: sections.score_intervals(run) for name, run in runs.items()}
+    places = np.arange(len(runs))
+
+    def draw(colours: Colours) -> Figure:
+        figure = Figure(figsize=(SIZE[0], 0.9 + 0.36 * len(runs)), layout="constrained")
+        axes = figure.subplots()
+        for offset, metric, colour in ((-0.13, "WAR", "accent"), (0.13, "UAR", "second")):
+            value, low, high = np.array([score[metric] for score in scores.values()]).T
+            colour = getattr(colours, colour)
+            axes.hlines(places + offset, low, high, color=colour, linewidth=2)
+            axes.plot(value, places + offset, "o", color=colour, markersize=5, label=metric)
+        axes.set_yticks(places, list(runs))
+        axes.set_ylim(-0.5, len(runs) - 0.5)
+        axes.tick_params(axis="y", labelcolor=colours.ink)
+        axes.invert_yaxis()
+        axes.grid(axis="y", visible=False)
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+        legend_above(figure, ["WAR", "UAR"])
+        return figure
+
+    return Chart("scores", "WAR and UAR of each run with 95 % intervals", draw)
+
+
+def _paired(runs: Mapping[str, Evaluation]) -> Section:
+    """Returns each run against the first one on the clips both have; empty if they share none."""
+    (reference, first), *others = runs.items()
+    rows = [row for name, run in others if (row := _paired_row(name, first, run))]
+    if not rows:
+        return Section()
+    heads = ["run", "shared clips", "WAR", "WAR low", "WAR high", "UAR", "UAR low", "UAR high"]
+    heads += [f"only {reference} right", "only this right", "p (McNemar)"]
+    table = Table("paired", heads, rows)
+    note = (
+        f"Each run minus {reference}, in points, on the same clips, which tells smaller "
+        f"differences apart than two intervals side by side. Intervals: 95 %, from {_DRAWS:,} "
+        "bootstrap draws of clips within classes. p: exact McNemar test of the WAR, not corrected "
+        "for the number of runs."
+    )
+    return Section(section("Paired differences", note, table.html()), tables=[table])
+
+
+def _paired_row(name: str, first: Evaluation, run: Evaluation) -> list[Cell]:
+    """Returns a row of the paired table; empty if no clip is shared."""
+    ours = {p.clip_id: p for p in run.predictions}
+    pairs = [(p, ours[p.clip_id]) for p in first.predictions if p.clip_id in ours]
+    if run.dataset != first.dataset or not pairs:
+        return []
+    for a, b in pairs:
+        if a.label != b.label:
+            raise UserError(
+                f"clip {a.clip_id!r} is {a.label} in the first run and {b.label} in {name}; "
+                "evaluate both on the same build of the data set"
+            )
+    labels = np.array([first.classes.index(a.label) for a, _ in pairs])
+    right = np.array([(a.right, b.right) for a, b in pairs]).T
+    found = intervals.paired_differences(
+        right[0], right[1], labels, num_classes=len(first.classes), seed=0, draws=_DRAWS
+    )
+    only_first, only_second = int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum())
+    p_value = intervals.mcnemar_p_value(only_first, only_second)
+    shown = f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"
+    points = [100 * value for value in (*found.war, *found.uar)]
+    return [name, len(pairs), *points, only_first, only_second, shown]
+
+
+def _curves(series: Mapping[str, Series]) -> Section:
+    """Returns what was logged over the epochs, all runs in one chart per metric."""
+    panels, charts = [], []
+    for metric, heading in _CURVES.items():
+        curves = [
+            Curve(run, number, *found[metric])
+            for number, (run, found) in enumerate(series.items())
+            if metric in found
+        ]
+        if curves:
+            share = not metric.endswith("loss")
+            name = "curves-" + metric.replace("/", "-")
+            chart = line_chart(curves, name=name, label=f"{heading} of each run", percent=share)
+            charts.append(chart)
+            panels.append(panel(heading, chart.svg()))
+    if not charts:
+        return Section()
+    return Section(section("Learning curves", "", side_by_side(*panels)), charts)
+
+
+def _classes(runs: Mapping[str, Evaluation]) -> Section:
+    """Returns the recall of each class in each run."""
+    first = next(iter(runs.values()))
+    correct = np.array([run.correct for run in runs.values()])
+    totals = np.array([run.totals for run in runs.values()])
+    chart = recall_chart(first.classes, correct, totals, runs=list(runs), name="classes")
+    rows = [[name, protocol(run), *sections.score_cells(run)] for name, run in runs.items()]
+    table = Table("results", ["run", "protocol", *sections.score_heads(first.classes)], rows)
+    html = section(
+        "Which expressions are recognised",
+        "Recall of each class with its 95 % interval; dotted: chance. Table: in percent but for "
+        "the loss.",
+        f"<div class='single'>{chart.svg()}</div>{table.html()}",
+    )
+    return Section(html, [chart], [table])
+
+
+def _differences(workdirs: Mapping[str, str]) -> Section:
+    """Returns the fields in which the runs' configurations differ; empty where none do."""
+    configs = {}
+    for name, workdir in workdirs.items():
+        path = os.path.join(workdir, "config.json")
+        configs[name] = sections.flat_fields(inputs.read_json(path)) if os.path.exists(path) else {}
+    fields = dict.fromkeys(field for config in configs.values() for field in config)
+    rows = [
+        [field, *(config.get(field, "") for config in configs.values())]
+        for field in fields
+        if len({config.get(field, "") for config in configs.values()}) > 1
+    ]
+    if not rows:
+        return Section()
+    table = Table("configurations", ["field", *configs], rows)
+    return Section(section("What differs between the runs", "", table.html()), tables=[table])

@@ -1,0 +1,117 @@
+"""Filmstrips: what the model saw where it was most wrong and most right.
+
+Their pictures are kept in `eval/<stem>.filmstrips/`, so that the page can be written again where
+the data set is not at hand.
+"""
+
+import base64
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from html import escape
+
+import cv2
+import numpy as np
+
+from dfer_jax.errors import UserError
+from dfer_jax.report.inputs import Evaluation, Prediction, read_bytes, read_json
+from dfer_jax.report.markup import Section, percent, protocol, section
+from dfer_jax.workdir import write_json
+
+ReadFrames = Callable[[str], Sequence[bytes]]
+"""Returns the frames of the clip with this `clip_id`: JPEG bytes in time order."""
+
+_FRAMES = 8
+_WRONG_STRIPS = 8
+_MAX_BYTES = 6_000  # a larger picture is scaled down so that the page stays small
+_SMALL_SIDE = 128  # pixels of the shorter side
+_INDEX = "clips.json"  # clip id -> names of its pictures in time order
+
+
+def save_filmstrips(workdir: str, evaluation: Evaluation, read_frames: ReadFrames) -> None:
+    """Keeps the pictures of the clips that the page shows, replacing those of an earlier time.
+
+    Raises:
+        UserError: if a frame cannot be decoded.
+    """
+    folder = _folder(workdir, evaluation)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    index: dict[str, list[str]] = {}
+    for number, clip in enumerate(p for group in _chosen(evaluation).values() for p in group):
+        frames = read_frames(clip.clip_id)
+        spread = np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int) if frames else []
+        names = index[clip.clip_id] = []
+        for place, frame in enumerate(spread):
+            names.append(f"{number:02d}-{place}.jpg")  # a clip id may not be a file name
+            with open(os.path.join(folder, names[-1]), "wb") as file:
+                file.write(_small(frames[frame], clip.clip_id))
+    write_json(os.path.join(folder, _INDEX), index)
+
+
+def filmstrip_section(workdir: str, evaluation: Evaluation) -> Section:
+    """Returns the most confidently wrong clips and one confidently right clip of each class.
+
+    Empty where `save_filmstrips` kept no picture of any of them.
+
+    Raises:
+        UserError: if a picture it kept is gone.
+    """
+    folder = _folder(workdir, evaluation)
+    path = os.path.join(folder, _INDEX)
+    index = read_json(path) if os.path.exists(path) else {}
+    chosen = _chosen(evaluation)
+    if not any(clip.clip_id in index for group in chosen.values() for clip in group):
+        return Section()
+    parts = []
+    for heading, clips in chosen.items():
+        strips = "".join(_strip(p, folder, index[p.clip_id]) for p in clips if p.clip_id in index)
+        parts.append(f"<h3>{heading}</h3><div class='strips'>{strips or '<p>None.</p>'}</div>")
+    note = f"{protocol(evaluation)}. {_FRAMES} frames spread over each clip, in time order."
+    return Section(section("Clips", note, "".join(parts)))
+
+
+def _chosen(evaluation: Evaluation) -> dict[str, list[Prediction]]:
+    """Returns the clips to show under their headings."""
+    ranked = sorted(evaluation.predictions, key=lambda p: (-np.nan_to_num(p.confidence), p.clip_id))
+    wrong = [p for p in ranked if not p.right][:_WRONG_STRIPS]
+    right = [
+        next((p for p in ranked if p.right and p.label == c), None) for c in evaluation.classes
+    ]
+    return {"Most confidently wrong": wrong, "Confidently right": [p for p in right if p]}
+
+
+def _folder(workdir: str, evaluation: Evaluation) -> str:
+    return os.path.join(workdir, "eval", f"{evaluation.stem}.filmstrips")
+
+
+def _strip(prediction: Prediction, folder: str, names: Sequence[str]) -> str:
+    """Returns one clip as a row of pictures with its truth and prediction."""
+    pictures = (read_bytes(os.path.join(folder, os.path.basename(str(n)))) for n in names)
+    images = "".join(
+        f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(p).decode('ascii')}'>"
+        for p in pictures
+    )
+    said = f"{escape(prediction.prediction)} {percent(prediction.confidence)}"
+    peak = prediction.peak_intensity
+    strength = f"<span>peak intensity {peak:.2f}</span>" if np.isfinite(peak) else ""
+    kind = "hit" if prediction.right else "miss"
+    return (
+        f"<figure><div class='strip'>{images}</div><figcaption>"
+        f"<span>truth <strong>{escape(prediction.label)}</strong></span>"
+        f"<span class='{kind}'>predicted <strong>{said}</strong></span>{strength}"
+        f"<span class='id'>{escape(prediction.clip_id)}</span></figcaption></figure>"
+    )
+
+
+def _small(jpeg: bytes, clip_id: str) -> bytes:
+    """Returns the picture as it is when small, and scaled down when not."""
+    if len(jpeg) <= _MAX_BYTES:
+        return jpeg
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UserError(f"a frame of clip {clip_id!r} is no readable JPEG; build the data again")
+    scale = _SMALL_SIDE / min(image.shape[:2])
+    if scale < 1:
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
