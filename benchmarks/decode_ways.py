@@ -57,18 +57,19 @@ def choices(size: int) -> dict[str, Way]:
     """Returns ways from a JPEG frame to a picture of this size, by name; the first is exact."""
     areas, bilinear = (functools.partial(_to, size, i) for i in (cv2.INTER_AREA, cv2.INTER_LINEAR))
     blocks = functools.partial(decode._resize, size=size)
-    turbo = simplejpeg.decode_jpeg
+    turbo, first = simplejpeg.decode_jpeg, np.zeros(1, np.int64)
     fast = functools.partial(turbo, fastdct=True, fastupsample=True)
     return {
         _EXACT: lambda data: areas(_opencv(data)),
         "OpenCV, bilinear": lambda data: bilinear(_opencv(data)),
         "turbo, areas": lambda data: areas(turbo(data)),
-        "turbo, blocks (dfer_jax)": lambda data: blocks(turbo(data)),
+        "turbo, blocks": lambda data: blocks(turbo(data)),
         "turbo, bilinear": lambda data: bilinear(turbo(data)),
         "turbo, fast upsampling, blocks": lambda data: blocks(turbo(data, fastupsample=True)),
         "turbo, fast DCT + ups., blocks": lambda data: blocks(fast(data)),
         "turbo, DCT-scaled, blocks": lambda data: blocks(_scaled(size, data)),
         "turbo, half size, to fit": lambda data: blocks(_half(data)),
+        "dfer_jax": lambda data: decode.decode_frames([data], first, size=size, clip="")[0],
         "Pillow, its bilinear": functools.partial(_pillow, size),
     }
 

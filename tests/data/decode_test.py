@@ -65,6 +65,19 @@ def test_shrinking_averages_areas(height, width, size, most, mean):
     assert difference.max() <= most and difference.mean() <= mean
 
 
+@pytest.mark.parametrize("times", [2, 4, 8])
+def test_shrinking_jpeg_by_a_power_of_two_is_near_the_average(times):
+    photo = np.ascontiguousarray(load_sample_image("china.jpg")[:416, :416])
+    stored = np.asarray(Image.open(io.BytesIO(jpeg(photo)))).astype(float)
+    size = 416 // times
+    out = decode.decode_frames([jpeg(photo)], np.array([0]), size=size, clip="c")[0]
+    expected = stored.reshape(size, times, size, times, 3).mean((1, 3))
+    difference = np.abs(out - expected)
+    assert out.shape == (size, size, 3)
+    assert 0 < difference.mean() < 1.3 and difference.max() < 28  # a sharp photograph
+    assert abs((out - expected).mean()) < 0.3
+
+
 def test_enlarging_is_bilinear(photo):
     stored = cv2.imdecode(np.frombuffer(jpeg(photo), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     expected = cv2.resize(np.ascontiguousarray(stored), (300, 300), interpolation=cv2.INTER_LINEAR)
@@ -78,7 +91,9 @@ def test_only_wanted_frames_are_decoded_and_each_once(monkeypatch):
     monkeypatch.setattr(
         decode,
         "_decode",
-        lambda data, place: decoded.append(place[0]) or original(data, place=place),
+        lambda data, size, place: (
+            decoded.append(place[0]) or original(data, size=size, place=place)
+        ),
     )
     frames = [clip_dataset.jpeg_of(3, i) for i in range(9)]
     frames[8] = b"not read"
@@ -110,7 +125,8 @@ def test_exif_rotation_is_ignored():
         "text",
     ],
 )
-def test_damaged_frames_are_named(photo, damage):
+@pytest.mark.parametrize("size", [64, 112])  # 112 is half of the photo's side
+def test_damaged_frames_are_named(photo, damage, size):
     data = jpeg(photo)
     png, bmp = (cv2.imencode(kind, photo)[1].tobytes() for kind in (".png", ".bmp"))
     damaged = {
@@ -126,7 +142,7 @@ def test_damaged_frames_are_named(photo, damage):
     with pytest.raises(
         UserError, match=r"^frame 1 .* of clip 00042 is not a whole JPEG or PNG image; "
     ):
-        decode.decode_frames([data, damaged], np.array([0, 1]), size=64, clip="00042")
+        decode.decode_frames([data, damaged], np.array([0, 1]), size=size, clip="00042")
 
 
 def test_a_thumbnail_does_not_hide_a_truncation(photo):
