@@ -19,10 +19,12 @@ import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 import simplejpeg
+from av.sidedata.sidedata import SideDataContainer
 from jaxtyping import UInt8
 
 SUFFIXES = (
@@ -75,6 +77,14 @@ class EncodedVideo:
     facts: VideoFacts
 
 
+class _Turn(NamedTuple):
+    """What to do with pictures, in this order, to show them upright."""
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+
 def read_frames(
     path: Path, *, shorter_side: int | None = None
 ) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
@@ -94,8 +104,8 @@ def read_frames(
         VideoError: if the file is not a video, or is damaged, when the damage is reached.
     """
     with _open(path) as (container, stream):
-        for frame in _decode(container, stream):
-            yield _picture(frame, shorter_side)
+        for frame, turn in _decode(container, stream):
+            yield _picture(frame, turn, shorter_side)
 
 
 def encode_clip(
@@ -114,13 +124,12 @@ def encode_clip(
     """
     images, times, shape = [], [], (0, 0)
     with _open(path) as (container, stream):
-        for frame in _decode(container, stream):
+        for frame, turn in _decode(container, stream):
             if len(images) == max_frames:
                 raise VideoError(f"more than {max_frames:,} frames; cut it into clips")
-            picture = _picture(frame, shorter_side)
+            picture = _picture(frame, turn, shorter_side)
             if not images:
-                shape = (frame.height, frame.width)
-                shape = shape[::-1] if _orientation(frame)[0] else shape
+                shape = (frame.height, frame.width)[:: -1 if turn.transpose else 1]
             images.append(simplejpeg.encode_jpeg(picture, quality, "RGB", "420"))
             times.append(frame.time)
         fps, duration = _timing(times, rate=float(stream.average_rate or 0))
@@ -191,9 +200,9 @@ def _set_up_decoder(stream: av.VideoStream) -> None:
 
 def _decode(
     container: av.container.InputContainer, stream: av.VideoStream
-) -> Iterator[av.VideoFrame]:
-    """Yields the decoded frames; every sign of damage is an error."""
-    number = 0
+) -> Iterator[tuple[av.VideoFrame, _Turn]]:
+    """Yields the decoded frames and how to show them; every sign of damage is an error."""
+    number, turn = 0, _Turn()
     try:
         for packet in container.demux(stream):
             if packet.is_corrupt:
@@ -202,7 +211,9 @@ def _decode(
                 number += 1
                 if frame.is_corrupt:
                     raise VideoError(f"frame {number} is damaged or cut short")
-                yield frame
+                if number == 1:
+                    turn = _turn(frame)
+                yield frame, turn
     except av.FFmpegError as error:
         where = f"after {number} frames"
         raise VideoError(f"cut short or damaged {where} ({error.strerror})") from error
@@ -210,7 +221,9 @@ def _decode(
         raise VideoError("no frame in it can be decoded")
 
 
-def _picture(frame: av.VideoFrame, shorter_side: int | None) -> UInt8[np.ndarray, "h w 3"]:
+def _picture(
+    frame: av.VideoFrame, turn: _Turn, shorter_side: int | None
+) -> UInt8[np.ndarray, "h w 3"]:
     """Converts to RGB, shrinks in the same step, and turns upright."""
     height, width = frame.height, frame.width
     shorter = min(height, width)
@@ -223,29 +236,30 @@ def _picture(frame: av.VideoFrame, shorter_side: int | None) -> UInt8[np.ndarray
         )
     except av.FFmpegError as error:
         raise VideoError(f"pictures of the format {frame.format.name} are not supported") from error
-    transpose, flip_rows, flip_columns = _orientation(frame)
-    if transpose:
+    if turn.transpose:
         picture = picture.transpose(1, 0, 2)
-    if flip_rows:
+    if turn.flip_rows:
         picture = picture[::-1]
-    if flip_columns:
+    if turn.flip_columns:
         picture = picture[:, ::-1]
     return np.ascontiguousarray(picture)
 
 
-def _orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """Returns whether to transpose, then to reverse rows, then columns, to show a frame upright.
+def _turn(frame: av.VideoFrame) -> _Turn:
+    """Returns how to show a video by its first frame.
 
     The display matrix maps stored to shown positions: x' = a x + c y, y' = b x + d y. It is taken
     as the nearest quarter turn, mirrored or not.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    # frame.side_data would be kept by the frame and keep the frame: a cycle, so that pictures pile
+    # up until the garbage collector runs.
+    data = SideDataContainer(frame).get("DISPLAYMATRIX")
     if data is None:
-        return False, False, False
+        return _Turn()
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))  # 16.16 fixed point
     if abs(a) + abs(d) >= abs(b) + abs(c):
-        return False, d < 0, a < 0
-    return True, b < 0, c < 0
+        return _Turn(False, d < 0, a < 0)
+    return _Turn(True, b < 0, c < 0)
 
 
 def _promised(container: av.container.InputContainer, stream: av.VideoStream) -> int:
