@@ -1,3 +1,4 @@
+import gc
 import os
 import struct
 import tracemalloc
@@ -257,3 +258,15 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 300 and peak < 20 * PICTURES[0].nbytes
+
+
+def test_pictures_are_let_go_without_the_garbage_collector(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES)
+    gc.collect()
+    gc.disable()
+    try:
+        sum(1 for _ in read_frames(path))
+        alive = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive == 0
