@@ -1,0 +1,110 @@
+r"""Trains and scores every fold of a data set: the protocol of the papers in one command.
+
+Each fold (and seed) is a run of `dfer_jax.main` in a work directory of its own; the same command
+again continues after a stop and skips what is done. In the end the predictions of the folds are
+pooled, as the authors of DFEW do, and the table is printed next to the published row and written
+to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
+
+    python -m dfer_jax.crossval --config configs/dfew.py --dry_run
+    python -m dfer_jax.crossval --config configs/dfew.py --seeds=0,1,2 --config.optim.momentum=0.8
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ml_collections
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from dfer_jax import errors
+from dfer_jax.errors import UserError
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Experiment file, e.g. configs/dfew.py; fields: --config.train.epochs=2"
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Holds the runs and the table; default runs/crossval/<config name>"
+)
+_FOLDS = flags.DEFINE_list(
+    "folds", None, "Folds to test on, e.g. 1,2; default: all of the data set"
+)
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds of each fold, e.g. 0,1,2")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Show what would be done, with time and disk")
+
+
+def main(argv: list[str]) -> None:
+    """Trains what is missing, then prints and writes the table."""
+    from dfer_jax import crossval_estimate, crossval_process, crossval_report, crossval_runs
+
+    if argv[1:]:
+        raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
+    config, overrides = _load_config()
+    directory = _WORKDIR.value or os.path.join("runs", "crossval", config.name)
+    runs = crossval_runs.plan(
+        config,
+        folds=_numbers("folds", _FOLDS.value) if _FOLDS.value else None,
+        seeds=_numbers("seeds", _SEEDS.value),
+        directory=directory,
+    )
+    crossval_runs.check_configs(runs)
+    if _DRY_RUN.value:
+        print(crossval_estimate.describe(runs, directory=directory))
+        return
+    file = config_flags.get_config_filename(flags.FLAGS["config"])
+    commands = [command(file, overrides, r.fold, r.seed, r.workdir) for r in runs]
+    with crossval_process.only_one(directory) as lock:
+        failed = crossval_runs.train_missing(runs, commands, lock=lock)
+        print(crossval_report.write(config, runs, failed, directory=directory))
+    if failed:
+        raise UserError(
+            f"{len(failed)} of {len(runs)} runs are missing from the table; the same command again "
+            f"goes on with them:\n{errors.list_some([f'{k} {v}' for k, v in failed.items()])}"
+        )
+
+
+def command(
+    config_file: str, overrides: Mapping[str, Any], fold: int, seed: int, workdir: str
+) -> list[str]:
+    """Returns the command of one run, as a person would type it.
+
+    Args:
+        config_file: of the experiment.
+        overrides: further config fields by dotted name.
+        fold: 0 where the data set has none.
+        seed: of the run.
+        workdir: of the run.
+    """
+    fields = {**overrides, "fold": fold, "seed": seed}
+    changed = [f"--config.{name}={value}" for name, value in fields.items()]
+    program = [sys.executable, "-m", "dfer_jax.main"]
+    return [*program, f"--config={config_file}", *changed, f"--workdir={workdir}"]
+
+
+def _load_config() -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
+    """The config file as overridden, and the overrides by dotted name."""
+    try:
+        config = _CONFIG.value
+        config.lock()  # a file that did not load says so at its first use
+    except OSError as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
+    overrides = dict(config_flags.get_override_values(flags.FLAGS["config"]))
+    for name in ("fold", "seed"):
+        if name in overrides:
+            raise app.UsageError(f"--config.{name} is set by --{name}s; use that")
+    return config, overrides
+
+
+def _numbers(name: str, values: Sequence[str]) -> list[int]:
+    try:
+        return [int(value) for value in values]
+    except ValueError as error:
+        raise app.UsageError(f"--{name}={','.join(values)} must be whole numbers") from error
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("config")
+    logging.set_verbosity(logging.WARNING)
+    errors.run(main)
