@@ -57,7 +57,7 @@ def as_json(result: Result) -> str:
                 for pair in result.leaks.pairs
             ],
         }
-    return json.dumps(facts, indent=1, ensure_ascii=False)
+    return json.dumps(facts, indent=1)  # ASCII, for file names may hold any bytes
 
 
 def _layout(result: Result) -> dict[str, object]:
@@ -102,7 +102,12 @@ def as_text(result: Result) -> str:
         parts.append(_leaks_text(result))
     parts += [_finding_text(finding) for finding in result.findings]
     parts.append(f"verdict: {result.verdict}\nnext: {result.next_command}")
-    return "\n\n".join(parts)
+    return _printable("\n\n".join(parts))
+
+
+def _printable(text: str) -> str:
+    """Returns the text with what a terminal would obey or cannot show written as escapes."""
+    return "".join(c if c == "\n" or c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _layout_text(result: Result) -> str:

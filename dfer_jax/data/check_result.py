@@ -53,10 +53,9 @@ class Result:
     def verdict(self) -> str:
         """One line: whether it will build."""
         if not self.can_be_built:
-            kinds = len(self.of("fault"))
-            return f"will not build ({self.num_faults:,} faults of {kinds} kinds)"
+            return f"will not build ({_count(self.num_faults, 'fault')})"
         if warnings := self.of("warning"):
-            return f"will build with warnings ({len(warnings)} kinds)"
+            return f"will build with warnings ({_count(len(warnings), 'kind')})"
         return "ready to build"
 
     @property
@@ -67,3 +66,7 @@ class Result:
         if self.can_be_built:
             return command + " --allow_missing" * self.allow_missing
         return f"mend the faults, then {command}" + " --thorough" * self.thorough
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)

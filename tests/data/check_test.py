@@ -143,7 +143,7 @@ def test_what_stops_the_builder_at_once_is_told_with_the_rest(root):
     FAULTS["zero bytes"].apply(root)
     result = check(root)
     assert "is half extracted" in lines(result, "release")
-    assert "clip 03320: no folder" in lines(result, "missing_clip")
+    assert "clip 03320 is not there" in lines(result, "missing_clip")
     assert FAULTS["zero bytes"].text in lines(result, "empty_file")
 
 
@@ -160,7 +160,7 @@ def test_a_folder_without_the_release_is_one_fault(tmp_path):
     (tmp_path / "a").mkdir()
     result = check(tmp_path / "a")
     assert "no DFEW clip folders" in lines(result, "release") and not result.can_be_built
-    assert "will not build (1 faults of 1 kinds)" in as_text(result)
+    assert "will not build (1 fault)" in as_text(result)
     assert json.loads(as_json(result))["num_faults"] == 1
     with pytest.raises(UserError, match="does not exist: pass the folder"):
         check(tmp_path / "b")
@@ -174,13 +174,23 @@ def test_text_is_short_and_json_complete(root):
     result = check(root)
     text = as_text(result)
     assert "fault: 16 files are empty" in text and "... and 6 more (all by --json FILE)" in text
-    assert text.splitlines()[-2] == "verdict: will not build (16 faults of 1 kinds)"
+    assert text.splitlines()[-2] == "verdict: will not build (16 faults)"
     assert text.splitlines()[-1].startswith("next: mend the faults, then python -m dfer_jax.data.")
     told = json.loads(as_json(result))
     assert [len(f["items"]) for f in told["findings"] if f["kind"] == "empty_file"] == [16]
     assert told["frames"]["frames_per_clip"]["max"] == 21
     assert told["clips"]["found"]["fd1"] == [0, 1, 1, 0, 1, 0, 1]
     assert sum(told["layout"]["clips_by_folder"].values()) == len(damaged_dfew.CLIPS)
+
+
+def test_odd_bytes_in_file_names_are_shown_escaped(root):
+    odd = os.fsencode(damaged_dfew.folder(root, 13)) + b"/\xff\x1b[31mface.jpg"
+    shutil.copy(os.fsencode(damaged_dfew.frame(root, 13, 2)), odd)
+    result = check(root)
+    text = as_text(result)
+    assert "\\udcff\\x1b[31mface.jpg: has no frame number" in text
+    text.encode()
+    assert "\udcff\x1b[31mface.jpg" in json.loads(as_json(result))["findings"][0]["items"][0]
 
 
 def run_check(*arguments):
@@ -190,12 +200,12 @@ def run_check(*arguments):
 
 def test_command_line_exit_codes_and_json(root, tmp_path):
     done = run_check("dfew/full", "--manual_dir", root, "--json", tmp_path / "a.json")
-    assert done.returncode == 0 and "verdict: will build with warnings (1 kinds)" in done.stdout
+    assert done.returncode == 0 and "verdict: will build with warnings (1 kind)" in done.stdout
     assert json.loads((tmp_path / "a.json").read_text())["can_be_built"] is True
     FAULTS["truncated"].apply(root)
     refused = run_check("dfew/full", "--manual_dir", root, "--json", "-")
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
-    assert json.loads(refused.stdout)["verdict"] == "will not build (1 faults of 1 kinds)"
+    assert json.loads(refused.stdout)["verdict"] == "will not build (1 fault)"
     inside = run_check("dfew/full", "--manual_dir", root, "--json", root / "a.json")
     assert inside.returncode == 1 and "is inside manual_dir, which is only read" in inside.stderr
     assert run_check("dfew/full").returncode == 2

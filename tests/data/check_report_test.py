@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from dfer_jax.data.check_findings import Finding, sort_faults
+from dfer_jax.data.check_report import as_text, distribution
+from dfer_jax.data.check_result import Result
+
+
+def result(*findings, **options):
+    options = {"thorough": False, "allow_missing": False} | options
+    return Result("dfew/full", "/data/my films", findings=list(findings), **options)
+
+
+def finding(severity, *items):
+    return Finding(severity, "kind", "things are odd", "mend them", list(items))
+
+
+def test_distribution():
+    assert distribution([]) == {}
+    assert distribution([7]) == dict.fromkeys(("min", "p5", "median", "mean", "p95", "max"), 7)
+    spread = distribution(list(range(101)))
+    assert spread == {"min": 0, "p5": 5, "median": 50, "mean": 50, "p95": 95, "max": 100}
+
+
+@pytest.mark.parametrize(
+    ("findings", "verdict"),
+    [
+        ([], "ready to build"),
+        ([finding("note", "a")], "ready to build"),
+        ([finding("note", "a"), finding("warning", "a", "b")], "will build with warnings (1 kind)"),
+        ([finding("fault", "a"), finding("warning", "a")], "will not build (1 fault)"),
+        ([finding("fault", "a"), finding("fault", "b", "c")], "will not build (3 faults)"),
+    ],
+)
+def test_the_verdict_is_the_last_line_but_one(findings, verdict):
+    told = result(*findings)
+    assert told.verdict == verdict
+    assert as_text(told).splitlines()[-2] == f"verdict: {verdict}"
+    assert told.can_be_built == ("not" not in verdict)
+
+
+def test_the_next_command_can_be_pasted():
+    build = "python -m tfds_builders.build dfew/full --manual_dir '/data/my films'"
+    assert result().next_command == build
+    assert result(allow_missing=True).next_command == build + " --allow_missing"
+    again = "mend the faults, then python -m dfer_jax.data.check dfew/full --manual_dir"
+    mended = result(finding("fault", "a"), thorough=True).next_command
+    assert mended == f"{again} '/data/my films' --thorough"
+
+
+def test_no_problem_is_left_out_and_each_told_once():
+    problems = ["a.jpg: the file is empty", "something nobody has met before", "b.png: cut short"]
+    faults = sort_faults(problems * 2)
+    assert [(fault.kind, fault.items) for fault in faults] == [
+        ("empty_file", ["a.jpg: the file is empty"]),
+        ("other", ["something nobody has met before"]),
+        ("truncated", ["b.png: cut short"]),
+    ]
+
+
+def test_the_kinds_know_the_words_of_every_builder():
+    """Each problem that a builder can state, found in its source, has a kind of its own."""
+    folder = Path(__file__).parents[2] / "tfds_builders"
+    words = {
+        "is a frame of clip": "odd_name",
+        "has no frame number at the end": "odd_name",
+        "has the frame number of": "duplicate_number",
+        "is a link out of manual_dir": "link_out",
+        "is already in line": "duplicate_row",
+        "unknown clip id": "unknown_clip",
+        "has two folders": "two_folders",
+        "the file is empty": "empty_file",
+        "a JPEG image in {colours} colours": "colours",
+        "truncated or damaged JPEG image": "truncated",
+        "not a JPEG image but": "wrong_type",
+        "cannot be read (": "unreadable",
+        "no image in its folder": "empty_clip",
+        "the file is larger than": "too_large",
+    }
+    source = "".join(path.read_text() for path in sorted(folder.rglob("*.py")))
+    for text, kind in words.items():
+        assert text in source, f"no builder says {text!r} any more: change the pattern of {kind}"
+        (fault,) = sort_faults([f"x: {text}".replace("{colours}", "CMYK")])
+        assert fault.kind == kind
