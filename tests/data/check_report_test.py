@@ -69,7 +69,7 @@ def test_the_kinds_know_the_words_of_every_builder():
         "is a link out of manual_dir": "link_out",
         "is already in line": "duplicate_row",
         "unknown clip id": "unknown_clip",
-        "has two folders": "two_folders",
+        "has two {kind}": "two_folders",
         "the file is empty": "empty_file",
         "a JPEG image in {colours} colours": "colours",
         "truncated or damaged JPEG image": "truncated",
@@ -81,5 +81,6 @@ def test_the_kinds_know_the_words_of_every_builder():
     source = "".join(path.read_text() for path in sorted(folder.rglob("*.py")))
     for text, kind in words.items():
         assert text in source, f"no builder says {text!r} any more: change the pattern of {kind}"
-        (fault,) = sort_faults([f"x: {text}".replace("{colours}", "CMYK")])
+        said = text.replace("{colours}", "CMYK").replace("{kind}", "folders")
+        (fault,) = sort_faults([f"x: {said}"])
         assert fault.kind == kind
