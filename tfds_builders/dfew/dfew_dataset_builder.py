@@ -35,7 +35,7 @@ class Builder(ClipBuilder):
         ),
     ]
     HOMEPAGE = "https://dfew-dataset.github.io"
-    DEFAULT_CONFIG_NAME = "full"
+    DEFAULT_BUILDER_CONFIG_NAME = "full"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     DFEW is granted on request to researchers (https://dfew-dataset.github.io): write from a
     university account and you receive archives and a password. Extract with that password, anywhere

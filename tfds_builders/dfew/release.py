@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from tfds_builders.tree import Tree, is_folder, is_hidden
+from tfds_builders.tree import Tree, is_hidden
 
 FOLDS = (1, 2, 3, 4, 5)
 FOLDER_OF_FORM = {"full": "clip_224x224", "f16": "clip_224x224_16f"}
@@ -21,7 +21,6 @@ FOLDER_OF_FORM = {"full": "clip_224x224", "f16": "clip_224x224_16f"}
 FRAMES_16F = 16
 
 _MAX_DEPTH = 8  # folders below the root; the deepest nesting known puts clip folders at 7
-_MAX_FOLDERS = 50_000  # not counting clip folders; the release has under 40
 _CLIP_FOLDER = re.compile(r"\d{5}")
 _LIST = re.compile(r"set_?([1-5])\.csv", re.IGNORECASE)
 _KEPT = re.compile(rf"{_LIST.pattern}|annotation( ?\(\d\))?\.xlsx|.*\.mp4|.*\.avi", re.IGNORECASE)
@@ -50,26 +49,15 @@ def walk(root: Path) -> Release:
         UserError: if the folder has so many subfolders that it cannot be the release.
     """
     tree = Release(root=root.resolve())
-    visited = {tree.root}
-    stack = [(tree.root, 0)]
-    while stack:
-        folder, depth = stack.pop()
-        for entry in tree.scan(folder):
-            path = Path(entry.path)
-            if not is_folder(entry):
-                _note_file(path, tree)
-            elif tree.refuse_escape(path):
-                continue
-            elif _CLIP_FOLDER.fullmatch(entry.name):
-                tree.clips.append(path)
-            elif depth < _MAX_DEPTH and path.resolve() not in visited:
-                visited.add(path.resolve())
-                stack.append((path, depth + 1))
-        if len(visited) > _MAX_FOLDERS:
-            raise UserError(
-                f"{root} has more than {_MAX_FOLDERS:,} folders besides clips: pass the folder "
-                "that holds the DFEW release alone as manual_dir"
-            )
+
+    def is_clip(path: Path) -> bool:
+        return bool(_CLIP_FOLDER.fullmatch(path.name))
+
+    for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=is_clip, release="DFEW"):
+        if not is_folder:
+            _note_file(path, tree)
+        elif is_clip(path):
+            tree.clips.append(path)
     for found in (tree.clips, tree.videos, tree.sheets):
         found.sort()
     return tree

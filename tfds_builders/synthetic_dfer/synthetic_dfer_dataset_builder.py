@@ -77,7 +77,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}  # noqa: RUF012
-    DEFAULT_CONFIG_NAME = "tiny"
+    DEFAULT_BUILDER_CONFIG_NAME = "tiny"
     BUILDER_CONFIGS = [  # noqa: RUF012
         SyntheticConfig(
             name="tiny",

@@ -25,7 +25,7 @@ class Builder(ClipBuilder):
         tfds.core.BuilderConfig(name="default", description="unless another name is given")
     ]
     ANY_CONFIG: ClassVar = True
-    DEFAULT_CONFIG_NAME = "default"
+    DEFAULT_BUILDER_CONFIG_NAME = "default"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     Put videos, or one folder of numbered images per clip, below one folder, and beside them a table
     labels.csv with the columns path,label and, if you like, split and group. Pass this folder as

@@ -121,7 +121,7 @@ def test_depth_is_bounded(tmp_path):
 
 
 def test_a_folder_that_cannot_be_the_release_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(release, "_MAX_FOLDERS", 3)
+    monkeypatch.setattr("tfds_builders.tree._MAX_FOLDERS", 3)
     touch(tmp_path, "a/x", "b/x", "c/x", "d/x")
     with pytest.raises(UserError, match="more than 3 folders"):
         release.walk(tmp_path)
