@@ -1,4 +1,5 @@
 import pickle
+import platform
 import subprocess
 import sys
 
@@ -145,5 +146,26 @@ def test_tensorflow_and_torch_stay_out(data_dir):
         f"source = open_split(dataset='clip_dataset/plain', split='train', data_dir={data_dir!r})\n"
         "source[0], clip_index(source)\n"
         "assert not {'tensorflow', 'torch'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of another C library")
+def test_freed_memory_is_not_fetched_from_the_kernel_again():
+    code = (
+        "import resource\n"
+        "import numpy as np\n"
+        "from dfer_jax.data import source\n"
+        "def faults():\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(20):\n"
+        "        blocks = [np.ones(2**20, np.uint8) for _ in range(4)]\n"
+        "        del blocks\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "faults()\n"
+        "before = faults()\n"
+        "source._keep_freed_memory()\n"
+        "faults()\n"
+        "assert faults() < before / 10, before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
