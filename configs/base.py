@@ -21,6 +21,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.num_folds = 0  # >0: splits are fd1..fdN; 0: train_split and test_split
     data.train_split = "train"
     data.test_split = "test"
+    data.validation_split = ""  # chooses the best epoch, where the data set has such a split
     data.validation_fraction = 0.0  # of the training clips, held out to choose the best epoch
     data.segments = 16  # U: the clip is cut into so many segments
     data.frames_per_segment = 1  # V: consecutive frames from each; the model sees T = U * V frames

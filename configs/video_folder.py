@@ -17,6 +17,7 @@ def get_config():
     config = base.get_config()
     config.name = "video_folder"
     config.data.dataset = "video_folder/default"
+    config.data.validation_split = "validation"
     config.data.segments = 8
     config.data.decode_size = 72
     config.model.image_size = 64

@@ -132,7 +132,7 @@ def _in_words(selection: str) -> str:
         "last": "last epoch",
         "imported": "imported weights",
         "best on test": "best epoch on test (the papers' protocol)",
-        "best on validation": "best epoch on held-out training clips",
+        "best on validation": "best epoch on validation clips",
     }[selection]
 
 

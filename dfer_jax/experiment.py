@@ -15,7 +15,7 @@ from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
 from dfer_jax.data.clip_index import carve_validation
 from dfer_jax.data.sampling import POLICIES
-from dfer_jax.data.source import open_split
+from dfer_jax.data.source import known_splits, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
@@ -150,7 +150,8 @@ class Sources:
 
     Attributes:
         train: clips trained on.
-        validation: clips held out of training to choose the best epoch; None for none.
+        validation: clips that choose the best epoch, of a split of their own or held out of
+            training; None for none.
         test: clips of the test split.
     """
 
@@ -171,20 +172,28 @@ class Sources:
 
 
 def open_sources(config: ml_collections.ConfigDict) -> Sources:
-    """Opens the built data set, drops clips below `data.min_frames`, carves out the validation.
+    """Opens the built data set, drops clips below `data.min_frames`, finds validation clips.
 
+    They are those of `data.validation_split`, if the data set has it, or carved out of training.
     What is dropped is logged with its count. With `data.cache` frames come from the frame cache of
     size `data.decode_size`; the clips and their order are the same.
 
     Raises:
-        UserError: if the data set or its frame cache is not built, a split is unknown, or no clip
-            is left.
+        UserError: if the data set or its frame cache is not built, a split is unknown, no clip is
+            left, or validation clips are asked for in both ways.
     """
     names = splits(config)
     train, test = (
         _long_enough(config, _open(config, split)) for split in (names.train, names.test)
     )
-    validation = None
+    validation, split = None, config.data.validation_split
+    if split and split in known_splits(config.data.dataset, config.data.data_dir):
+        if config.data.validation_fraction:
+            raise UserError(
+                f"{config.data.dataset} has the split {split!r} to choose the best epoch; set "
+                "data.validation_fraction=0 to use it, or data.validation_split='' not to"
+            )
+        validation = _long_enough(config, _open(config, split))
     if config.data.validation_fraction:
         kept, held_out = carve_validation(index_of(train), fraction=config.data.validation_fraction)
         train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())

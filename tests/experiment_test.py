@@ -161,3 +161,23 @@ def test_the_cache_has_the_size_the_weights_were_trained_with(cached_dir, tmp_pa
     evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path))
     with pytest.raises(UserError, match=r"no frame cache .*frame_cache_48 \(there is frame_cache_"):
         evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path), overrides=["data.decode_size"])
+
+
+def test_a_split_that_the_data_set_has_chooses_the_best_epoch(tmp_path):
+    config = tiny.config(tmp_path)
+    config.data.dataset = clip_dataset.build(str(tmp_path), "plain")
+    config.data.validation_split = "absent"
+    assert experiment.open_sources(config).selection == "best on test"
+    config.data.validation_split, config.data.test_split = "test", "train"
+    sources = experiment.open_sources(config)
+    assert sources.selection == "best on validation"
+    assert [len(part) for part in (sources.train, sources.validation)] == [
+        len(clip_dataset.LENGTHS),
+        len(clip_dataset.TEST_LENGTHS),
+    ]
+    assert list(sources.evaluated) == ["validation", "test"]
+    config.data.min_frames = 8
+    assert len(experiment.open_sources(config).validation) == 3
+    config.data.validation_fraction = 0.2
+    with pytest.raises(UserError, match="clip_dataset/plain has the split 'test' to choose"):
+        experiment.open_sources(config)

@@ -225,6 +225,15 @@ def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.nda
     return np.concatenate([np.zeros(0, np.int64), *ranges])
 
 
+def known_splits(dataset: str, data_dir: str) -> tuple[str, ...]:
+    """Returns the names of the splits of a built dataset.
+
+    Raises:
+        UserError: if it is not built in `data_dir`.
+    """
+    return tuple(tfds.builder_from_directory(newest_version(dataset, data_dir)).info.splits)
+
+
 def newest_version(dataset: str, data_dir: str) -> Path:
     """Returns the folder of the highest built version of a dataset.
 
