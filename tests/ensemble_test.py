@@ -8,9 +8,10 @@ import prediction_files
 import pytest
 from sklearn import metrics as sk
 
-from dfer_jax import ensemble, predictions, report_inputs
+from dfer_jax import ensemble, predictions
 from dfer_jax.ensemble_weights import fit_weights, mean_log_loss
 from dfer_jax.errors import UserError
+from dfer_jax.report import inputs
 
 
 def _members(tmp_path, seeds=(0, 1), *, file_name="fd1", clips=60, first_id=0):
@@ -126,7 +127,7 @@ def test_the_command_fits_on_validation_and_says_when_it_chose_on_test(tmp_path)
     fitted = _command(*runs, f"--out={tmp_path / 'fitted'}")
     assert fitted.returncode == 0, fitted.stderr
     assert "fitted on validation" in fitted.stdout and "optimistic" not in fitted.stdout
-    [evaluation] = report_inputs.read_evaluations(str(tmp_path / "fitted"))
+    [evaluation] = inputs.read_evaluations(str(tmp_path / "fitted"))
     assert evaluation.selection == "ensemble (last; weights fitted on validation)"
     with open(tmp_path / "fitted" / "eval" / "fd1.json") as file:
         listed = json.load(file)["model"]["kwargs"]["members"]
