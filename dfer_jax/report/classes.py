@@ -43,8 +43,7 @@ def _recalls(evaluation: Evaluation) -> Table:
     """Returns the recalls with their intervals, in percent."""
     correct, totals = evaluation.correct, evaluation.totals
     low, high = wilson_interval(correct, totals)
-    recall = np.where(totals > 0, correct / np.maximum(totals, 1), np.nan)
-    columns = (100 * recall, 100 * low, 100 * high)
+    columns = (100 * evaluation.recall, 100 * low, 100 * high)
     rows = zip(
         evaluation.classes,
         totals.tolist(),

@@ -17,6 +17,7 @@ from dfer_jax.report.intensity import intensity_results
 from dfer_jax.report.markup import Section, panel, protocol, section, side_by_side
 from dfer_jax.report.page import write_page
 from dfer_jax.report.picture import Chart, Colours
+from dfer_jax.report.seeds import group_by_seed, seeds_section
 from dfer_jax.report.tables import Cell, Table
 
 _CURVES = {
@@ -50,15 +51,18 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
         if run.classes != first.classes:
             raise UserError(f"{name} has other classes than {names[0]}; compare runs of one task")
     series = {n: inputs.read_metrics(w)[0] for n, w in zip(names, workdirs, strict=True)}
+    configs = {n: _read_config(w) for n, w in zip(names, workdirs, strict=True)}
+    over_seeds = seeds_section(runs, group_by_seed(runs, configs))
     folder = path.removesuffix(".html")
     parts = [
         _headline(runs),
+        over_seeds,
         _scores(found),
         _paired(runs),
         _curves(series),
         _classes(runs),
-        intensity_results(runs),
-        _differences(dict(zip(names, workdirs, strict=True))),
+        intensity_results(runs) if not over_seeds.charts else Section(),
+        _differences(configs),
         sections.footnotes(os.path.basename(folder)),
     ]
     title = f"{len(runs)} runs on {first.dataset}"
@@ -154,7 +158,10 @@ def _paired(runs: Mapping[str, Evaluation]) -> Section:
     rows = [row for name, run in others if (row := _paired_row(name, first, run))]
     if not rows:
         return Section()
-    heads = ["run", "shared clips", "WAR", "WAR low", "WAR high", "UAR", "UAR low", "UAR high"]
+    heads = ["run", "shared clips"]
+    heads += [
+        f"{score}{end}" for score in ("WAR", "UAR") for end in (" difference", " low", " high")
+    ]
     heads += [f"only {reference} right", "only this right", "p (McNemar)"]
     table = Table("paired", heads, rows)
     note = (
@@ -227,12 +234,8 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
     return Section(html, [chart], [table])
 
 
-def _differences(workdirs: Mapping[str, str]) -> Section:
+def _differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
     """Returns the fields in which the runs' configurations differ; empty where none do."""
-    configs = {}
-    for name, workdir in workdirs.items():
-        path = os.path.join(workdir, "config.json")
-        configs[name] = sections.flat_fields(inputs.read_json(path)) if os.path.exists(path) else {}
     fields = dict.fromkeys(field for config in configs.values() for field in config)
     rows = [
         [field, *(config.get(field, "") for config in configs.values())]
@@ -243,3 +246,9 @@ def _differences(workdirs: Mapping[str, str]) -> Section:
         return Section()
     table = Table("configurations", ["field", *configs], rows)
     return Section(section("What differs between the runs", "", table.html()), tables=[table])
+
+
+def _read_config(workdir: str) -> dict[str, str]:
+    """Returns the run's configuration by dotted field; imported weights have none."""
+    path = os.path.join(workdir, "config.json")
+    return sections.flat_fields(inputs.read_json(path)) if os.path.exists(path) else {}

@@ -100,7 +100,7 @@ def _in_words(
     low, high = np.quantile(weights, [0.05, 0.95])
     text = (
         f"90 % of all weights lie between {low:.2f} and {high:.2f}. {percent(beyond, 0)} of the "
-        "cells differ by more than chance explains in 5 %."
+        f"cells lie beyond {_ERRORS} standard errors; chance alone gives 5 %."
     )
     if correlation is None:
         return text

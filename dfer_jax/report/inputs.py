@@ -7,7 +7,7 @@ import os
 import zipfile
 
 import numpy as np
-from jaxtyping import Float32, Integer
+from jaxtyping import Float32, Float64, Integer
 
 from dfer_jax.errors import UserError
 
@@ -60,6 +60,11 @@ class Evaluation:
     def totals(self) -> Integer[np.ndarray, " k"]:
         """Clips of each class."""
         return self.confusion.sum(axis=1)
+
+    @property
+    def recall(self) -> Float64[np.ndarray, " k"]:
+        """Recall of each class in [0, 1], NaN where it has no clip."""
+        return np.where(self.totals > 0, self.correct / np.maximum(self.totals, 1), np.nan)
 
     @property
     def stem(self) -> str:

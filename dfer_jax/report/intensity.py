@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from dfer_jax.intervals import wilson_interval
 from dfer_jax.report.charts import Bins, bin_by_intensity, intensity_chart
@@ -21,13 +22,7 @@ def intensity_results(runs: Mapping[str, Evaluation]) -> Section:
 
     Empty where none of the runs' data sets has such ground truth; runs without it are left out.
     """
-    peaks = {}
-    for name, evaluation in runs.items():
-        clips = [p for p in evaluation.predictions if p.label != "neutral"]
-        clips = [p for p in clips if np.isfinite(p.peak_intensity)]
-        if clips:
-            peak = np.array([clip.peak_intensity for clip in clips])
-            peaks[name] = peak, np.array([clip.right for clip in clips])
+    peaks = known_intensities(runs)
     if not peaks:
         return Section()
     bins = bin_by_intensity(peaks)
@@ -40,6 +35,23 @@ def intensity_results(runs: Mapping[str, Evaluation]) -> Section:
         f"<div class='single'>{chart.svg()}</div>",
     )
     return Section(html, [chart], [_table(bins)])
+
+
+def known_intensities(
+    runs: Mapping[str, Evaluation],
+) -> dict[str, tuple[Float[np.ndarray, " n"], Bool[np.ndarray, " n"]]]:
+    """Returns peak intensity, and whether it was predicted right, of each run's clips that have it.
+
+    Neutral clips and runs without ground truth are left out.
+    """
+    peaks = {}
+    for name, evaluation in runs.items():
+        clips = [p for p in evaluation.predictions if p.label != "neutral"]
+        clips = [p for p in clips if np.isfinite(p.peak_intensity)]
+        if clips:
+            peak = np.array([clip.peak_intensity for clip in clips])
+            peaks[name] = peak, np.array([clip.right for clip in clips])
+    return peaks
 
 
 def _table(bins: Bins) -> Table:

@@ -162,8 +162,7 @@ def score_heads(classes: Sequence[str]) -> list[str]:
 def score_cells(evaluation: Evaluation) -> list[Cell]:
     """Returns epoch, clips, recall per class, UAR, WAR and macro F1 in percent, and the loss."""
     e = evaluation
-    recall = np.where(e.totals > 0, e.correct / np.maximum(e.totals, 1), np.nan)
-    shares = [*recall.tolist(), e.uar, e.war, e.macro_f1]
+    shares = [*e.recall.tolist(), e.uar, e.war, e.macro_f1]
     return [f"{e.epoch:g}", e.num_clips, *(100 * s for s in shares), e.loss]
 
 

@@ -9,6 +9,8 @@ from report_run import Checker, evaluation, write_run
 
 from dfer_jax.errors import UserError
 from dfer_jax.report.comparison import run_names, write_comparison
+from dfer_jax.report.inputs import read_evaluations
+from dfer_jax.report.seeds import group_by_seed
 
 
 def compare(tmp_path, **runs):
@@ -39,7 +41,7 @@ def test_runs_side_by_side(tmp_path):
     ]
     (pair,) = table(tmp_path, "paired")
     assert pair["run"] == "ial" and pair["shared clips"] == "70"
-    assert float(pair["WAR"]) == pytest.approx(20) and pair["only this right"] == "14"
+    assert float(pair["WAR difference"]) == pytest.approx(20) and pair["only this right"] == "14"
     assert 0 < float(pair["WAR low"]) < 20 < float(pair["WAR high"])
     assert pair["p (McNemar)"] == "< 0.001"
     curves = table(tmp_path, "recall-by-intensity")
@@ -62,6 +64,53 @@ def test_other_labels_or_classes_are_refused(tmp_path):
     renamed = evaluation() | {"classes": list("abcdefg"), "predictions": []}
     with pytest.raises(UserError, match="d has other classes than c"):
         compare(tmp_path, c={}, d={"evaluations": {"test": renamed}})
+
+
+def test_runs_alike_in_all_but_the_seed_are_one_method(tmp_path):
+    (tmp_path / "out").mkdir()
+    runs = {
+        f"{method}_seed{seed}": {
+            "evaluations": {"test": evaluation(wrong=wrong)},
+            "config": {"seed": seed, "name": method, "loss": {"ial_weight": weight}},
+        }
+        for method, weight, seed, wrong in (
+            ("ce", 0, 0, 4), ("ce", 0, 1, 5), ("ial", 0.1, 0, 2), ("ial", 0.1, 1, 3),
+            ("ial", 0.1, 2, 1), ("gca", 0.5, 0, 3),
+        )
+    }  # fmt: skip
+    page = compare(tmp_path, **runs)
+    assert "Over seeds" in page and "Weak and strong" not in page
+    rows = table(tmp_path, "seeds")
+    assert [(r["method"], r["seeds"]) for r in rows] == [
+        ("ce", "2"),
+        ("ial", "3"),
+        ("gca_seed0", "1"),
+    ]
+    assert [float(r["WAR"]) for r in rows] == pytest.approx([55, 80, 70])
+    assert [float(r["WAR sd"]) for r in rows[:2]] == pytest.approx([50**0.5, 10])
+    assert rows[2]["WAR sd"] == "nan"
+    assert (tmp_path / "out" / "compare" / "seeds-intensity.svg").exists()
+
+
+def test_methods_are_named_without_their_seed(tmp_path):
+    (found,) = read_evaluations(write_run(tmp_path))
+    for names, method in (
+        (["ial/r16", "ial/r16_seed1"], "ial/r16"),
+        (["r16_seed0", "r16_seed1"], "r16"),
+        (["gca/0", "gca/1"], "gca"),
+        (["seed0", "seed1"], "seed0"),
+        (["r16_seed0"], "r16_seed0"),
+    ):
+        configs = {name: {"seed": str(i), "lr": "0.1"} for i, name in enumerate(names)}
+        assert group_by_seed(dict.fromkeys(names, found), configs) == {method: names}
+    apart = {"a_0": {"lr": "1"}, "a_1": {"lr": "1"}, "a 2": {"lr": "2"}, "a 3": {"lr": "2"}}
+    groups = group_by_seed(dict.fromkeys(apart, found), apart)
+    assert groups == {"a": ["a_0", "a_1"], "a 2": ["a 2", "a 3"]}
+    without = {"imported": {}, "another": {}}
+    assert group_by_seed(dict.fromkeys(without, found), without) == {
+        "imported": ["imported"],
+        "another": ["another"],
+    }
 
 
 def test_runs_are_named_by_what_tells_them_apart():
