@@ -5,7 +5,7 @@
 
 Recognises form and layout, counts clips beside the published numbers, names every file and row that
 the build would refuse and what it would leave out, and finds clips that two splits share. Quick by
-default: headers and ends of all files, three frames of each clip; --thorough decodes every frame.
+default: headers and ends of all files, five frames of each clip; --thorough decodes every frame.
 
 Nothing is written into manual_dir. It is read by --num_processes, by default one for each core.
 Exit codes: 0 it can be built, 1 it cannot, 2 bad usage.

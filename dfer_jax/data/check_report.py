@@ -92,7 +92,7 @@ def _frames(result: Result) -> dict[str, object]:
 
 def as_text(result: Result) -> str:
     """Returns the report for people; its last lines are the verdict and the next command."""
-    how = "headers and ends of all files, three frames of each clip; --thorough decodes all"
+    how = "headers and ends of all files, five frames of each clip; --thorough decodes all"
     parts = [
         f"{result.name} in {result.manual_dir}\n"
         f"{'all frames decoded' if result.thorough else how} ({result.seconds:.0f} s)"

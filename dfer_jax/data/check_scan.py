@@ -38,7 +38,7 @@ class ClipScan:
         num_bytes: sizes of its files.
         sizes: (height, width) of its frames, in pixels.
         num_grey: frames without colour.
-        samples: hashes of three frames; None if there are none.
+        samples: hashes of five frames; None if there are none.
         hashes: hashes of all frames, of a video only, so that it is not decoded twice.
     """
 
@@ -48,7 +48,7 @@ class ClipScan:
     num_bytes: list[int] = dataclasses.field(default_factory=list)
     sizes: set[tuple[int, int]] = dataclasses.field(default_factory=set)
     num_grey: int = 0
-    samples: UInt64[np.ndarray, "3 4"] | None = None
+    samples: UInt64[np.ndarray, "5 4"] | None = None
     hashes: UInt64[np.ndarray, "t 4"] | None = None
 
     @property
@@ -73,7 +73,7 @@ def scan_clip(clip: Clip, *, thorough: bool) -> ClipScan:
 
     Args:
         clip: a folder of frames or a video.
-        thorough: every frame is decoded; else only the ends of each file are read and three frames
+        thorough: every frame is decoded; else only the ends of each file are read and five frames
             decoded, of a video only the first.
     """
     if clip.video:
@@ -97,10 +97,11 @@ def scan_clip(clip: Clip, *, thorough: bool) -> ClipScan:
 
 
 def _hash_samples(clip: Clip, names: Sequence[str], damaged: list[str]) -> np.ndarray:
-    """Hashes three frames; one that turns out to be damaged is told, and has no hash."""
-    samples = np.zeros((3, near_duplicates.WORDS), np.uint64)
+    """Hashes five frames; one that turns out to be damaged is told, and has no hash."""
+    indices = near_duplicates.sample_frames(len(names))
+    samples = np.zeros((len(indices), near_duplicates.WORDS), np.uint64)
     hashed: dict[str, np.ndarray] = {}
-    for place, index in enumerate(near_duplicates.sample_frames(len(names))):
+    for place, index in enumerate(indices):
         name = names[index]
         try:
             samples[place] = hashed.setdefault(name, check_frames.hash_file(clip.path / name))

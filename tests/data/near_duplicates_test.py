@@ -108,21 +108,22 @@ def picture(rng):
 def test_flat_frames_are_equal_to_nothing():
     flat = np.zeros((8, 4), np.uint64)
     assert near_duplicates.clip_distance(flat, flat) == 256
-    pairs, _ = near_duplicates.find_candidates(np.zeros((4, 3, 4), np.uint64), list("abab"))
+    pairs, _ = near_duplicates.find_candidates(np.zeros((4, 5, 4), np.uint64), list("abab"))
     assert len(pairs) == 0
 
 
 def test_candidates_are_those_of_a_plain_comparison(monkeypatch):
     monkeypatch.setattr(near_duplicates, "_ROWS", 3)
     rng = np.random.default_rng(0)
-    base = rng.integers(0, 2**64, (10, 3, 4), dtype=np.uint64)
+    base = rng.integers(0, 2**64, (10, 5, 4), dtype=np.uint64)
     samples = base[rng.integers(0, 10, 40)]
-    flips = rng.integers(0, 2**64, (40, 3, 4), dtype=np.uint64)
+    flips = rng.integers(0, 2**64, (40, 5, 4), dtype=np.uint64)
     for _ in range(2):  # a quarter of a quarter of the bits differ
-        flips &= rng.integers(0, 2**64, (40, 3, 4), dtype=np.uint64)
+        flips &= rng.integers(0, 2**64, (40, 5, 4), dtype=np.uint64)
     samples = samples ^ flips
     splits = [f"fd{number}" for number in rng.integers(1, 4, 40)]
-    near = np.bitwise_count(samples[:, None] ^ samples[None]).sum(-1).min(-1) <= 48
+    crossed = samples[:, None, :, None] ^ samples[None, :, None, :]  # [clips, clips, 5, 5, words]
+    near = np.bitwise_count(crossed).sum(-1).min((-1, -2)) <= 48
     expected = [
         (i, j)
         for i, j in itertools.combinations(range(40), 2)
@@ -136,7 +137,7 @@ def test_candidates_are_those_of_a_plain_comparison(monkeypatch):
 def test_too_many_candidates_leave_the_closest(monkeypatch):
     monkeypatch.setattr(near_duplicates, "_MOST_PAIRS", 5)
     rng = np.random.default_rng(0)
-    one = rng.integers(0, 2**64, (3, 4), dtype=np.uint64)
+    one = rng.integers(0, 2**64, (5, 4), dtype=np.uint64)
     samples = np.stack([one] * 20)
     samples[3:, :, 0] ^= np.uint64(7)
     samples[3:10, :, 1] ^= np.uint64(1)
@@ -146,12 +147,14 @@ def test_too_many_candidates_leave_the_closest(monkeypatch):
     assert all(3 <= first < 10 for first, _ in pairs.tolist())
 
 
-@pytest.mark.parametrize(("frames", "sampled"), [(1, [0, 0, 0]), (2, [0, 1, 1]), (32, [2, 16, 30])])
+@pytest.mark.parametrize(
+    ("frames", "sampled"), [(1, [0] * 5), (2, [0, 0, 1, 1, 1]), (32, [2, 8, 16, 24, 30])]
+)
 def test_sampled_frames_lie_near_the_ends_and_in_the_middle(frames, sampled):
     assert near_duplicates.sample_frames(frames) == sampled
 
 
 def test_nothing_to_compare():
-    pairs, cut = near_duplicates.find_candidates(np.zeros((0, 3, 4), np.uint64), [])
+    pairs, cut = near_duplicates.find_candidates(np.zeros((0, 5, 4), np.uint64), [])
     assert pairs.shape == (0, 2) and not cut
     assert list(near_duplicates.confirm([], hashes=lambda index: None)) == []
