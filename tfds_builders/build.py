@@ -66,17 +66,27 @@ def find_builder(full_name: str) -> tuple[type[tfds.core.DatasetBuilder], Any]:
     if name in builders:
         if not config or config in builders[name].builder_configs:
             return builders[name], config or None
-        if getattr(builders[name], "ANY_CONFIG", False) and re.fullmatch(
-            r"[a-z][a-z0-9_]*", config
-        ):
-            return builders[name], tfds.core.BuilderConfig(name=config)
+        if getattr(builders[name], "ANY_CONFIG", False):
+            return builders[name], _own_config(name, config)
     known = [
         f"{known}/{config}" if config else known
         for known, builder in builders.items()
         for config in builder.builder_configs or [""]
     ]
-    own = ", video_folder/<any name of a-z, 0-9 and _>" * ("video_folder" in builders)
-    raise UserError(f"no data set {full_name!r}; there are {', '.join(known)}{own}")
+    raise UserError(
+        f"no data set {full_name!r}; there are {', '.join(known)}, and video_folder/ANY_NAME for "
+        "videos of one's own"
+    )
+
+
+def _own_config(name: str, config: str) -> tfds.core.BuilderConfig:
+    """Returns the configuration of a name that the user made up."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", config):
+        raise UserError(
+            f"{name}/{config}: the name after the stroke must be of a-z, 0-9 and _ and begin with "
+            "a letter"
+        )
+    return tfds.core.BuilderConfig(name=config)
 
 
 def _known_to(name: str, given: Mapping[str, object]) -> dict[str, object]:

@@ -187,11 +187,14 @@ def _manual_dir(
         UserError: if it does not exist, is not a folder or is empty.
     """
     given = download_config.manual_dir
-    path = Path(given or Path(dl_manager.download_dir) / "manual").expanduser()
     try:
         return Path(dl_manager.manual_dir)
     except (AssertionError, OSError) as error:
-        state = "does not exist"
+        if not given:
+            raise UserError(
+                f"{name} is built from files that you have: name their folder by --manual_dir"
+            ) from error
+        path, state = Path(given).expanduser(), "does not exist"
         if isinstance(error, PermissionError):
             state = "cannot be read"
         elif path.exists():

@@ -245,7 +245,7 @@ def newest_version(dataset: str, data_dir: str) -> Path:
     versions = [path for path in built if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
     if not versions:
         name = dataset.split("/")[0]
-        manual = " --manual_dir FOLDER_OF_THE_RELEASE" * (name != "synthetic_dfer")
+        manual = " --manual_dir FOLDER" * (name != "synthetic_dfer")
         raise UserError(
             f"{dataset} is not built in {data_dir}; build it with "
             f"`python -m tfds_builders.build {dataset} --data_dir {data_dir}{manual}`"

@@ -134,3 +134,8 @@ def test_clips_without_motion_are_clips(root, tmp_path):
         *(f"v{at}" for at in range(6)),
         "anna/frames",
     }
+
+
+def test_without_a_folder_it_says_which_flag(tmp_path):
+    with pytest.raises(UserError, match=r"video_folder is built from files .* by --manual_dir"):
+        command.build("video_folder", data_dir=str(tmp_path))
