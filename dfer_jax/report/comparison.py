@@ -236,11 +236,11 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
 
 def _differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
     """Returns the fields in which the runs' configurations differ; empty where none do."""
-    fields = dict.fromkeys(field for config in configs.values() for field in config)
+    fields = dict.fromkeys(field for fields_of in configs.values() for field in fields_of)
     rows = [
-        [field, *(config.get(field, "") for config in configs.values())]
+        [field, *(fields_of.get(field, "") for fields_of in configs.values())]
         for field in fields
-        if len({config.get(field, "") for config in configs.values()}) > 1
+        if len({fields_of.get(field, "") for fields_of in configs.values()}) > 1
     ]
     if not rows:
         return Section()

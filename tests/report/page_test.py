@@ -24,6 +24,7 @@ from report_run import (
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.report import write_report
+from dfer_jax.report.embedding import embedding_section
 from dfer_jax.report.filmstrips import save_filmstrips
 from dfer_jax.report.inputs import read_evaluations
 from dfer_jax.report.page import render, report_sections
@@ -175,6 +176,22 @@ def test_long_runs_and_diverged_runs_still_give_a_small_page(tmp_path):
     for row in rows:
         row |= {"train/loss": float("inf")} if "train/loss" in row else {}
     assert len(read_page(write_run(tmp_path, rows=rows))) < 600_000
+
+
+def test_a_page_of_2341_clips_stays_under_5_megabytes(tmp_path):
+    content, noisy = evaluation(), jpeg(size=400, noise=255)
+    clips = content["predictions"]
+    content["predictions"] = [c | {"clip_id": f"{i:05d}"} for i, c in enumerate(clips * 34)][:2341]
+    page = read_page(
+        write_run(tmp_path, evaluations={"test": content}, rows=metric_rows(steps=5000)),
+        filmstrips=lambda clip_id: [noisy] * 16,  # noise is the worst that a JPEG can hold
+    )
+    # The map's places are drawn, not computed: t-SNE of so many clips takes ten seconds.
+    places = np.random.default_rng(0).normal(size=(2341, 2)).astype(np.float32)
+    (found,) = read_evaluations(str(tmp_path))
+    drawn = embedding_section(found, places)
+    assert drawn.html.count("<use") > 2 * 2341 and page.count("image/jpeg") == 15 * 8
+    assert len(page) + len(drawn.html) < 5_000_000
 
 
 def test_nothing_to_report_is_an_error(tmp_path):
