@@ -160,6 +160,6 @@ def _differing_counts(state: SinglePass) -> list[str]:
             if have != want
         ]
         if wrong:
-            total = f"{sum(counts[split]):,} for {sum(published):,}"
-            lines.append(f"{split}: {total} clips ({', '.join(wrong)})")
+            total = f"{sum(counts[split]):,} clips, {sum(published):,} published"
+            lines.append(f"{split}: {total} ({', '.join(wrong)})")
     return lines

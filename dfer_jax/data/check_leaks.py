@@ -57,14 +57,14 @@ def find_leaks(clips: Sequence[Clip], scans: Sequence[ClipScan], *, processes: i
     Args:
         clips: the download's.
         scans: what reading each of them gave.
-        processes: that hash the frames of clips which look alike.
+        processes: that hash the frames of clips which look alike; as many threads compare.
     """
     used = [index for index, scan in enumerate(scans) if scan.samples is not None]
     if not used:
         return Leaks([], 0, False)
     samples = np.stack([scans[index].samples for index in used])
     candidates, incomplete = near_duplicates.find_candidates(
-        samples, [clips[index].split for index in used]
+        samples, [clips[index].split for index in used], threads=processes
     )
     places = np.array(used)[candidates]  # [pairs, 2], positions in `clips`
     hashes = _hashes(np.unique(places).tolist(), clips, scans, processes=processes)

@@ -15,7 +15,6 @@ or rotated copies and other crops.
 import dataclasses
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -76,13 +75,14 @@ def sample_frames(num_frames: int) -> list[int]:
 
 
 def find_candidates(
-    samples: UInt64[np.ndarray, "clips 5 4"], splits: Sequence[str]
+    samples: UInt64[np.ndarray, "clips 5 4"], splits: Sequence[str], *, threads: int = 1
 ) -> tuple[Int64[np.ndarray, "pairs 2"], bool]:
     """Returns pairs of clips of different splits of which two sampled frames agree roughly.
 
     Args:
         samples: hashes of the five frames of each clip.
         splits: the split of each clip.
+        threads: that compare at once.
 
     Returns:
         positions of the two clips of each pair, the lower one first; whether there were so many
@@ -98,7 +98,7 @@ def find_candidates(
         for start in range(begin, end, _ROWS)
     ]
     found, cut = np.empty((0, 3), np.int64), False
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for some in pool.map(functools.partial(_near_pairs, words), blocks):
             found = np.concatenate([found, some])
             if len(found) > _MOST_PAIRS:

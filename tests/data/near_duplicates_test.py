@@ -129,7 +129,7 @@ def test_candidates_are_those_of_a_plain_comparison(monkeypatch):
         for i, j in itertools.combinations(range(40), 2)
         if near[i, j] and splits[i] != splits[j]
     ]
-    pairs, cut = near_duplicates.find_candidates(samples, splits)
+    pairs, cut = near_duplicates.find_candidates(samples, splits, threads=2)
     assert 10 < len(expected) < 400 and not cut
     assert list(map(tuple, pairs.tolist())) == expected
 
