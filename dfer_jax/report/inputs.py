@@ -121,8 +121,8 @@ def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
             f"{path} is damaged or of other clips than {evaluation.file} ({error}); "
             "evaluate again with --mode eval"
         ) from error
-    if features.ndim != 2 or any(a.ndim != 2 for a in arrays.values()):
-        raise UserError(f"{path} must hold [n, d] arrays; evaluate again with --mode eval")
+    if any(a.ndim != 2 or not np.isfinite(a).all() for a in (features, *arrays.values())):
+        raise UserError(f"{path} must hold finite [n, d] arrays; evaluate again with --mode eval")
     return ClipArrays(features, {n.removeprefix("gates_"): a for n, a in arrays.items()})
 
 

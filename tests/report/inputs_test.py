@@ -79,6 +79,14 @@ def test_damaged_arrays_are_one_sentence(tmp_path, content):
         write_report(workdir)
 
 
+@pytest.mark.parametrize("features", [np.full((70, 2), np.nan), np.zeros(70)])
+def test_arrays_that_cannot_be_drawn_are_refused(tmp_path, features):
+    workdir = write_run(tmp_path)
+    write_arrays(tmp_path, evaluation(), features=features)
+    with pytest.raises(UserError, match="must hold finite"):
+        write_report(workdir)
+
+
 def test_arrays_that_would_execute_code_are_refused(tmp_path):
     workdir = write_run(tmp_path)
     pickled = np.array([{"any": "object"}] * 70)
