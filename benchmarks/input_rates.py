@@ -1,6 +1,7 @@
 """Measures loaders one after the other, each in a process of its own, and tabulates the rates."""
 
 import dataclasses
+import itertools
 import multiprocessing
 import os
 import statistics
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from absl import flags
+from tqdm import tqdm
 
 from benchmarks.input_loaders import LOADERS, PARTS, PEER, PEER_RESIZING, Work
 from dfer_jax.errors import UserError
@@ -87,9 +89,9 @@ def on_one_core(work: Work, *, repeats: int, seconds: float) -> dict[str, list[R
     names = [*LOADERS, *PARTS]
     rates: dict[str, list[Rate]] = {name: [] for name in names}
     core = {max(usable_cores())}
-    for repeat in range(repeats):
-        for name in names if repeat % 2 == 0 else reversed(names):
-            rates[name].append(rate(name, work, cores=core, num_workers=0, seconds=seconds))
+    order = [name for repeat in range(repeats) for name in names[:: (-1) ** repeat]]
+    for name in tqdm(order, desc="one core", leave=False):
+        rates[name].append(rate(name, work, cores=core, num_workers=0, seconds=seconds))
     return rates
 
 
@@ -100,11 +102,10 @@ def on_all_cores(
     names = (PEER, "decode path", "cache path")
     rates = {name: {number: [] for number in workers} for name in names}
     cores = usable_cores()
-    for _ in range(repeats):
-        for number in workers:
-            for name in names:
-                found = rate(name, work, cores=cores, num_workers=number, seconds=seconds)
-                rates[name][number].append(found)
+    order = list(itertools.product(range(repeats), workers, names))
+    for _, number, name in tqdm(order, desc=f"{len(cores)} cores", leave=False):
+        found = rate(name, work, cores=cores, num_workers=number, seconds=seconds)
+        rates[name][number].append(found)
     return rates
 
 
