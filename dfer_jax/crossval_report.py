@@ -1,17 +1,26 @@
-"""Makes and writes the table of a cross-validation from its finished runs."""
+r"""Makes and writes the table of a cross-validation from its finished runs.
 
+As a command it pools runs that were made one by one, such as an ensemble per fold:
+
+    python -m dfer_jax.crossval_report runs/f_fold1 runs/f_fold2 runs/f_fold3 runs/f_fold4 \
+        runs/f_fold5 --out runs/f
+"""
+
+import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 import ml_collections
 import numpy as np
+from absl import app, flags
 
-from dfer_jax import crossval_table, crossval_text, published
+from dfer_jax import crossval_table, crossval_text, errors, predictions, published
 from dfer_jax.crossval_runs import Run, best_on_test_from_curves, read_results
 from dfer_jax.crossval_table import Results, Row, headline
 from dfer_jax.crossval_text import Table
 from dfer_jax.errors import UserError
-from dfer_jax.workdir import write_json
+from dfer_jax.workdir import CONFIG_FILE, write_json
 
 _INTERVALS = (
     "Intervals (95 %): recalls by Wilson; UAR and WAR by drawing the test clips anew 2,000 times. "
@@ -37,7 +46,13 @@ def write(
     Raises:
         UserError: if no run is finished, or one's files are damaged.
     """
-    table = make_table(config, runs, [run for run in runs if run.name not in failed])
+    return save(
+        make_table(config, runs, [run for run in runs if run.name not in failed]), directory
+    )
+
+
+def save(table: Table, directory: str) -> str:
+    """Writes a table as crossval.json, .csv and .tex; returns it as text."""
     path = os.path.join(directory, "crossval")
     write_json(f"{path}.json", crossval_text.as_json(table))
     texts = {"csv": crossval_text.as_csv(table), "tex": crossval_text.as_latex(table)}
@@ -75,6 +90,54 @@ def make_table(
     )
 
 
+def pool(workdirs: Sequence[str]) -> Table:
+    """Returns the table of runs made one by one, each the only one for its test split.
+
+    Args:
+        workdirs: with `eval/fd<fold>.json` and `eval/fd<fold>.best.json`, or one of them.
+
+    Raises:
+        UserError: if a run was not evaluated, or two are for the same fold or share clips.
+    """
+    results: dict[tuple[int, int], dict[str, predictions.Predictions]] = {}
+    for workdir in workdirs:
+        last = predictions.evaluation_file(workdir)
+        files = [last, last.removesuffix(".json") + ".best.json"]
+        found = [predictions.read(path) for path in files if os.path.isfile(path)]
+        split = str(found[0].about["split"])
+        fold = int(match[1]) if (match := re.fullmatch(r"fd(\d+)", split)) else 0
+        if (fold, 0) in results:
+            raise UserError(f"{workdir} is a second run for split {split}; give one run per fold")
+        results[fold, 0] = {str(part.about["selection"]): part for part in found}
+    rows = crossval_table.summarise(results, curves={})
+    first = next(iter(next(iter(results.values())).values()))
+    counts = crossval_table.class_counts(results)
+    recall = headline(rows, rows[0].selection).values[:-2].tolist()
+    return Table(
+        title=f"{first.about['dataset']}, {len(workdirs)} runs",
+        classes=first.classes,
+        rows=tuple(rows),
+        published=_published_for(workdirs[0]),
+        notes=(crossval_text.rarest_class_note(first.classes, counts, recall), _INTERVALS),
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Pools the runs named on the command line."""
+    if len(argv) < 2:
+        raise app.UsageError("give the work directories to pool, one per fold")
+    print(save(pool(argv[1:]), flags.FLAGS.out))
+
+
+def _published_for(workdir: str) -> published.PublishedRow | None:
+    """The row that the config of a run aims at; None for what is not one run, as an ensemble."""
+    path = os.path.join(workdir, CONFIG_FILE)
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        return published.match(json.load(file))
+
+
 def _title(config: ml_collections.ConfigDict, runs: Sequence[Run]) -> str:
     folds = [str(fold) for fold in dict.fromkeys(run.fold for run in runs) if fold]
     seeds = [str(seed) for seed in dict.fromkeys(run.seed for run in runs)]
@@ -105,3 +168,9 @@ def _notes(
     if len({run.seed for run in done}) < 3:
         notes.append("Fewer than three seeds: the spread over seeds is hardly known; rank nothing.")
     return notes
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("out", None, "Directory for crossval.json, crossval.csv, crossval.tex")
+    flags.mark_flag_as_required("out")
+    errors.run(main)

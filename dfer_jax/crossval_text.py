@@ -15,7 +15,7 @@ from dfer_jax.published import PublishedRow, war_of_recalls
 IN_WORDS = {
     "last": "last epoch",
     "best on test": "best epoch on test (the papers' protocol, optimistic)",
-    "best on validation": "best epoch on held-out training clips",
+    "best on validation": "best epoch on validation clips",
     CURVES: "best epoch on test, scores from the curves (no predictions kept)",
 }
 _LABEL, _CELL = 22, 10

@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 from jaxtyping import Float64
 
-from dfer_jax import errors, metrics, predictions
+from dfer_jax import errors, metrics, predictions, report
 from dfer_jax.ensemble_weights import fit_weights, mean_log_loss
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.evaluate import Evaluation, table, write_evaluation
@@ -25,6 +25,7 @@ from dfer_jax.labels import CLASSES
 from dfer_jax.predictions import Predictions
 
 GIVEN, ON_VALIDATION, ON_TEST = "given", "fitted on validation", "chosen on test"
+_OWN = {"eval", "report", "report.html"}  # what an earlier ensemble leaves behind
 
 _OUT = flags.DEFINE_string("out", None, "New work directory for the combined evaluation")
 _WEIGHTS = flags.DEFINE_list("weights", None, "One weight per member, summing to 1: .3,.7")
@@ -181,10 +182,10 @@ def summary(
 
 
 def main(argv: list[str]) -> None:
-    """Combines the evaluations named on the command line."""
+    """Combines the evaluations named on the command line and writes the report of the result."""
     if len(argv) < 3:
         raise app.UsageError("give two or more work directories or eval/<split>.json files")
-    if os.path.isdir(_OUT.value) and set(os.listdir(_OUT.value)) - {"eval", "report.html"}:
+    if os.path.isdir(_OUT.value) and set(os.listdir(_OUT.value)) - _OWN:
         raise UserError(f"{_OUT.value} holds something else; choose a new directory for --out")
     members = predictions.join([predictions.read(predictions.evaluation_file(p)) for p in argv[1:]])
     weights, how = choose_weights(members)
@@ -194,7 +195,7 @@ def main(argv: list[str]) -> None:
     path = write_evaluation(_OUT.value, str(facts["split"]), result, facts)
     title = f"{facts['dataset']} {facts['split']}, {facts['selection']}"
     print(f"\n{table(result, title)}")
-    print(f"wrote {path}; python -m dfer_jax.report {_OUT.value} makes its page")
+    print(f"wrote {path}\nwrote {report.write_report(_OUT.value)}")
 
 
 if __name__ == "__main__":

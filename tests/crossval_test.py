@@ -213,7 +213,7 @@ def test_best_on_test_of_a_validated_run_comes_from_its_curves(config, tmp_path)
     (tmp_path / "fold1_seed0" / "metrics.jsonl").write_text(text)
     table = crossval_report.write(config, [run], {}, directory=str(tmp_path))
     assert "UAR 50.00  WAR 60.00  fold 1, best epoch on test, scores from the curves" in table
-    assert "best epoch on held-out training clips" in table
+    assert "best epoch on validation clips" in table
 
 
 def test_the_plan_has_every_run_and_guesses_say_so(config, tmp_path):

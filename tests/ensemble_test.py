@@ -135,5 +135,8 @@ def test_the_command_fits_on_validation_and_says_when_it_chose_on_test(tmp_path)
     np.testing.assert_allclose([m["weight"] for m in listed], expected)
     assert [m["file"] for m in listed] == [m.path for m in members]
     assert f"{100 * (evaluation.war - max(m['war'] for m in listed)):+.2f} points" in fitted.stdout
+    assert (tmp_path / "fitted" / "report.html").exists()
+    again = _command(*runs, f"--out={tmp_path / 'fitted'}")
+    assert again.returncode == 0 and again.stdout == fitted.stdout
     over_a_run = _command(*runs, f"--out={tmp_path}")
     assert over_a_run.returncode == 1 and "choose a new directory" in over_a_run.stderr

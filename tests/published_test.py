@@ -62,6 +62,16 @@ def test_what_nobody_published_finds_no_row(name, fields):
     assert match(_config(name, **fields)) is None
 
 
+def test_pretraining_has_rows_of_its_own():
+    config = _config("dfew_exp_decay")
+    config["pretrain"] = {"epochs": 10, "gap_loss": False, "clips_per_class": 110}
+    assert match(config).war == 69.290
+    config["pretrain"]["epochs"] = 7
+    assert match(config) is None
+    config["pretrain"]["epochs"] = 0
+    assert match(config).war == 69.204
+
+
 def test_each_row_is_found_by_one_setting_only():
     keys = [(row.datasets, repr(sorted(row.settings.items()))) for row in published.ROWS]
     assert len(keys) == len(set(keys))
