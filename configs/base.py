@@ -23,6 +23,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.test_split = "test"
     data.validation_split = ""  # chooses the best epoch, where the data set has such a split
     data.validation_fraction = 0.0  # of the training clips, held out to choose the best epoch
+    data.clips_per_class = 0  # train on so many of each class, drawn by the seed; 0: on all
     data.segments = 16  # U: the clip is cut into so many segments
     data.frames_per_segment = 1  # V: consecutive frames from each; the model sees T = U * V frames
     data.sampling = "uniform"  # uniform: right for any length; official: the released rule
@@ -68,7 +69,15 @@ def get_config() -> ml_collections.ConfigDict:
     optim.decay_epochs = 7.0
     optim.schedule_kwargs = ml_collections.ConfigDict()  # of that schedule, set in a file
 
+    config.pretrain = pretrain = ml_collections.ConfigDict()  # Optimized IAL's first phase
+    pretrain.epochs = (
+        0  # on equally many clips of each class; optimiser restarts afterwards; 0: off
+    )
+    pretrain.clips_per_class = 110
+    pretrain.gap_loss = True  # whether with the probability-gap loss, as far as loss.gap_weight > 0
+
     config.train = train = ml_collections.ConfigDict()
+    train.init_from = ""  # work directory whose last weights training starts from; "": random
     train.batch_size = 40  # over all devices
     train.epochs = 80
     train.log_every_steps = 20

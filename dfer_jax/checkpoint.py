@@ -2,7 +2,8 @@
 
 Each step holds two trees, `weights` (params and batch_stats) and `optimizer`, and a JSON with the
 model, label order and preprocessing, so that evaluating needs nothing else. The order in which a
-run looks for its start: 1. its own latest checkpoint (resume), 2. random weights.
+run looks for its start: 1. its own latest checkpoint (resume), 2. the last weights of another work
+directory (`train.init_from`, or its own pre-training), 3. random weights.
 """
 
 import os
@@ -14,7 +15,7 @@ import jax
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, list_some
 from dfer_jax.train_state import TrainState
 
 FORMAT = 1
@@ -144,6 +145,40 @@ def list_checkpoints(workdir: str, *, best_metric: str) -> dict[str, int]:
     if scored:
         found["best"] = max(scored, key=lambda s: (scored[s], s))
     return found
+
+
+def any_in(workdir: str) -> bool:
+    """Returns whether a work directory has a finished checkpoint."""
+    directory = checkpoint_dir(workdir)
+    if not os.path.isdir(directory):
+        return False
+    with ocp.training.Checkpointer(directory) as checkpointer:
+        return checkpointer.latest is not None
+
+
+def with_weights(state: TrainState, workdir: str) -> TrainState:
+    """Returns the state with parameters and statistics of a work directory's last checkpoint.
+
+    Raises:
+        UserError: if there is no checkpoint, or its weights are not of this model's shapes.
+    """
+    step = list_checkpoints(workdir, best_metric="")["last"]
+    weights, metadata = load_weights(workdir, step)
+    shapes = [
+        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
+        for tree in (state.variables, weights)
+    ]
+    if shapes[0] != shapes[1]:
+        differing = [
+            f"{name}: {shapes[1].get(name, 'absent')}, here {shapes[0].get(name, 'absent')}"
+            for name in sorted(shapes[0].keys() | shapes[1].keys())
+            if shapes[0].get(name) != shapes[1].get(name)
+        ]
+        raise UserError(
+            f"the weights in {workdir} ({metadata['model']['name']}) do not fit this model; set "
+            f"its fields as there, or leave train.init_from out:\n{list_some(differing)}"
+        )
+    return state.replace(params=weights["params"], batch_stats=weights["batch_stats"])
 
 
 def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, Any]]:

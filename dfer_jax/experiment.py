@@ -13,7 +13,7 @@ from flax import linen as nn
 from dfer_jax import models
 from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
-from dfer_jax.data.clip_index import carve_validation
+from dfer_jax.data.clip_index import carve_validation, draw_balanced
 from dfer_jax.data.sampling import POLICIES
 from dfer_jax.data.source import known_splits, open_split
 from dfer_jax.errors import UserError
@@ -175,8 +175,9 @@ def open_sources(config: ml_collections.ConfigDict) -> Sources:
     """Opens the built data set, drops clips below `data.min_frames`, finds validation clips.
 
     They are those of `data.validation_split`, if the data set has it, or carved out of training.
-    What is dropped is logged with its count. With `data.cache` frames come from the frame cache of
-    size `data.decode_size`; the clips and their order are the same.
+    What is dropped is logged with its count. With `data.clips_per_class` only so many clips of each
+    class are trained on, drawn from what is left after the validation clips. With `data.cache`
+    frames come from the frame cache of size `data.decode_size`; clips and order are the same.
 
     Raises:
         UserError: if the data set or its frame cache is not built, a split is unknown, no clip is
@@ -197,6 +198,11 @@ def open_sources(config: ml_collections.ConfigDict) -> Sources:
     if config.data.validation_fraction:
         kept, held_out = carve_validation(index_of(train), fraction=config.data.validation_fraction)
         train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())
+    if config.data.clips_per_class:
+        drawn = draw_balanced(
+            index_of(train), per_class=config.data.clips_per_class, seed=config.seed
+        )
+        train = train.subset(drawn.tolist())
     return Sources(train, validation, test)
 
 

@@ -4,8 +4,6 @@ A rerun of the same command resumes. --mode eval restores the work directory's c
 WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.json and report.html.
 """
 
-import json
-
 import jax
 import ml_collections
 from absl import app, flags, logging
@@ -26,7 +24,7 @@ _MODE = flags.DEFINE_enum(
 
 def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
-    from dfer_jax import evaluate_run, train, workdir  # after flags, so that --help is quick
+    from dfer_jax import evaluate_run, phases, train  # after flags, so that --help is quick
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
@@ -36,9 +34,8 @@ def main(argv: list[str]) -> None:
     print(f"{config.name}: {directory} on {len(devices)} {devices[0].device_kind} device(s)")
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
-        trainer = train.Trainer(config, directory)
-        workdir.claim(directory, json.loads(config.to_json_best_effort()), overrides)
-        trainer.run(with_evaluation=_MODE.value == "train_and_eval")
+        with_evaluation = _MODE.value == "train_and_eval"
+        phases.train(config, directory, overrides=overrides, with_evaluation=with_evaluation)
     if _MODE.value != "train":
         evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
 

@@ -42,13 +42,21 @@ class Window:
 class Trainer:
     """One run, from its config to the last step; every piece is built once, here."""
 
-    def __init__(self, config: ml_collections.ConfigDict, workdir: str) -> None:
+    def __init__(
+        self, config: ml_collections.ConfigDict, workdir: str, *, init_from: str = ""
+    ) -> None:
         """Builds data, model, optimiser and compiled steps.
+
+        Args:
+            config: the experiment.
+            workdir: where its checkpoints lie, or will.
+            init_from: work directory whose last weights a fresh run starts from; "": random ones.
 
         Raises:
             UserError: if the config, the data or the devices do not fit together.
         """
         self.config, self.workdir = config, workdir
+        self.init_from = init_from
         self.parallel = parallel.over(jax.local_devices())
         experiment.check(config, self.parallel)
         self.sources = experiment.open_sources(config)
@@ -126,7 +134,11 @@ class Trainer:
 
     def _fresh_state(self) -> TrainState:
         # Runs once; unoptimised it compiles five times faster and draws the same numbers.
-        return jax.jit(self.init, compiler_options={"xla_backend_optimization_level": 0})()
+        state = jax.jit(self.init, compiler_options={"xla_backend_optimization_level": 0})()
+        if not self.init_from:
+            return state
+        print(f"starting from the weights in {self.init_from}")
+        return checkpoint.with_weights(state, self.init_from)
 
     def _steps(
         self, state: TrainState, start: int, writer: MetricWriter, bar: tqdm

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +91,35 @@ def _kept_together(index: ClipIndex) -> np.ndarray | None:
         return index.identities
     pairs = zip(index.groups.tolist(), index.clip_ids.tolist(), strict=True)
     return np.array([group.casefold() or clip for group, clip in pairs])
+
+
+def draw_balanced(index: ClipIndex, *, per_class: int, seed: int) -> Int64[np.ndarray, " chosen"]:
+    """Draws the same number of clips of every class, without replacement.
+
+    Args:
+        index: of the training clips.
+        per_class: clips of each class, at least 1.
+        seed: what is drawn follows from it and the index alone.
+
+    Returns:
+        positions in the source, ascending.
+
+    Raises:
+        UserError: if a class has fewer clips.
+
+    Source: balanced-subset pre-training of Optimized IAL (APSIPA ASC 2024, section III-D).
+    """
+    rng = np.random.default_rng(seed)
+    chosen = []
+    for label, name in enumerate(CLASSES):
+        clips = np.flatnonzero(index.labels == label)
+        if len(clips) < per_class:
+            raise UserError(
+                f"{per_class} training clips of each class are asked for, but there are only "
+                f"{len(clips)} of {name}; lower the number"
+            )
+        chosen.append(rng.choice(clips, per_class, replace=False))
+    return np.sort(np.concatenate(chosen))
 
 
 def _last(items: np.ndarray, fraction: float) -> np.ndarray:
