@@ -36,6 +36,8 @@ _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Show what would be done, with ti
 
 def main(argv: list[str]) -> None:
     """Trains what is missing, then prints and writes the table."""
+    import jax  # here, so that --help is quick
+
     from dfer_jax import crossval_estimate, crossval_process, crossval_report, crossval_runs
 
     if argv[1:]:
@@ -52,6 +54,7 @@ def main(argv: list[str]) -> None:
     if _DRY_RUN.value:
         print(crossval_estimate.describe(runs, directory=directory))
         return
+    jax.config.update("jax_platforms", "cpu")  # the accelerator's memory is for the trainings
     file = config_flags.get_config_filename(flags.FLAGS["config"])
     commands = [command(file, overrides, r.fold, r.seed, r.workdir) for r in runs]
     with crossval_process.only_one(directory) as lock:

@@ -18,7 +18,7 @@ IN_WORDS = {
     "best on validation": "best epoch on validation clips",
     CURVES: "best epoch on test, scores from the curves (no predictions kept)",
 }
-_LABEL, _CELL = 22, 10
+_LABEL, _CELL = 26, 10
 
 
 @dataclasses.dataclass(frozen=True)
