@@ -8,10 +8,10 @@ fold 1, after clips of fewer than 16 frames were dropped; alpha 0.7 was chosen o
 
 Table III's other decays: --config.loss.gap_decay_rate=0.02|0.025|0.035|0.05 (one of the printed
 rates is a misprint). The paper's best result (WAR 69.72, UAR 55.60, one fold, weight chosen on the
-test fold) combines this run with one without the gap loss (configs/dfew.py, loss.ial_weight=0):
+test fold: --select_on_test) combines this run with one without the gap loss (configs/dfew.py with
+loss.ial_weight=0, in runs/ce_fold1):
 
-    python -m dfer_jax.ensemble runs/ce_fold1 runs/dfew_exp_decay_fold1 --select_on_test \\
-        --out runs/combined_fold1
+    python -m dfer_jax.ensemble runs/ce_fold1 runs/dfew_exp_decay_fold1 --out runs/f_fold1
 """
 
 from configs import dfew_gap

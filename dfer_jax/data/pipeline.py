@@ -113,7 +113,7 @@ def steps_per_epoch(num_clips: int, batch_size: int) -> int:
     if batch_size > num_clips:
         raise UserError(
             f"a batch of {batch_size} clips cannot be filled from {num_clips} training clips; "
-            "use a smaller batch"
+            "use a smaller batch (--config.train.batch_size)"
         )
     return num_clips // batch_size
 
