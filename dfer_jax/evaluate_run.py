@@ -19,8 +19,9 @@ def evaluate_checkpoints(
 ) -> None:
     """Prints and writes the scores of the last and the best epoch, then the report.
 
-    Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`. Frames are
-    sampled and sized as the checkpoint says.
+    Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`; where there
+    are validation clips, the same of them as `eval/validation.json` and `validation.best.json`.
+    Frames are sampled and sized as the checkpoint says.
 
     Args:
         config: says which data to evaluate on; its model must be the checkpoint's.
@@ -35,40 +36,38 @@ def evaluate_checkpoints(
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
     name = experiment.splits(config).test_name
     sources: experiment.Sources | None = None
-    results: dict[int, evaluate.Evaluation] = {}
+    eval_step: Callable | None = None
+    results: dict[tuple[str, int], evaluate.Evaluation] = {}
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
         config = _as_trained(config, metadata["preprocess"], overrides)
         sources = sources or experiment.open_sources(config)  # a cache has the checkpoint's size
+        eval_step = eval_step or _make_step(config, devices)  # compiled once for all that follows
         selection = metadata["selection"] if which == "best" else _last_is(metadata)
-        if step not in results:  # the last epoch is often the best one
-            results[step] = _evaluate(config, variables, sources.test, devices)
-        about = _about(config, metadata, name=name, selection=selection, step=step)
-        file_name = name if which == "last" else f"{name}.{which}"
-        path = evaluate.write_evaluation(workdir, file_name, results[step], about)
-        title = f"{config.data.dataset} {name}, {_in_words(selection)}, step {step}"
-        print(f"\n{evaluate.table(results[step], title)}\nwrote {path}")
-    read_frames = _frame_reader(sources.test, results[step])
+        validation = {} if sources.validation is None else {"validation": sources.validation}
+        for split, source in {**validation, name: sources.test}.items():
+            if (split, step) not in results:  # the last epoch is often the best one
+                batches = experiment.evaluation_batches(config, source)
+                results[split, step] = evaluate.evaluate(eval_step, variables, batches, devices)
+            result = results[split, step]
+            about = _about(config, metadata, name=split, selection=selection, step=step)
+            file_name = split if which == "last" else f"{split}.{which}"
+            path = evaluate.write_evaluation(workdir, file_name, result, about)
+            title = f"{config.data.dataset} {split}, {_in_words(selection)}, step {step}"
+            print(f"\n{evaluate.table(result, title)}\nwrote {path}")
+    read_frames = _frame_reader(sources.test, results[name, step])
     print(f"wrote {report.write_report(workdir, filmstrips=read_frames)}")
 
 
-def _evaluate(
-    config: ml_collections.ConfigDict,
-    variables: dict,
-    source: Source,
-    devices: parallel.Parallel,
-) -> evaluate.Evaluation:
+def _make_step(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> Callable:
     model = experiment.create_model(
         config.model.name,
         experiment.model_kwargs(config),
         dtype=config.model.dtype,
         parallel=devices,
     )
-    step = evaluate.make_eval_step(model, image_size=config.model.image_size, parallel=devices)
-    return evaluate.evaluate(
-        step, variables, experiment.evaluation_batches(config, source), devices
-    )
+    return evaluate.make_eval_step(model, image_size=config.model.image_size, parallel=devices)
 
 
 def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any]) -> None:
