@@ -13,12 +13,13 @@ import jax.numpy as jnp
 from dfer_jax import checkpoint, experiment, parallel
 from dfer_jax.crossval_runs import Run, State, state
 from dfer_jax.data import pipeline
+from dfer_jax.labels import CLASSES
 from dfer_jax.metric_writer import read_metrics
 
 # Used only until a run of this cross-validation has been timed.
 _GUESSED_CLIPS = {"accelerator": 200.0, "CPU core": 0.5}  # per second, 16 frames of 112, width 64
 _EVALUATION = 1 / 3  # of the time of a training clip: the forward pass alone
-_COPIES = 2  # checkpoints kept: the last and the best
+_COPIES = 2  # checkpoints kept and evaluated: the last and the best
 
 
 def describe(runs: Sequence[Run], *, directory: str) -> str:
@@ -43,6 +44,9 @@ def describe(runs: Sequence[Run], *, directory: str) -> str:
             left = (total - now.step) / per_epoch
             evaluations = math.ceil(left / run.config.train.eval_every_epochs) + _COPIES
             work += left * per_epoch * batch + _EVALUATION * evaluations * evaluated_on
+        if now.word == "new":
+            pretrain = run.config.pretrain
+            work += pretrain.epochs * pretrain.clips_per_class * len(CLASSES)
     return "\n".join([*lines, _time(runs, work), _disk(runs, states, directory)])
 
 
@@ -89,7 +93,7 @@ def _disk(runs: Sequence[Run], states: Sequence[State], directory: str) -> str:
     done = [run for run, now in zip(runs, states, strict=True) if now.word == "done"]
     sizes = [size for run in done if (size := _size(checkpoint.checkpoint_dir(run.workdir)))]
     source = "as the finished runs" if sizes else "weights and momentum in float32, last and best"
-    each = statistics.mean(sizes) if sizes else _COPIES * 8 * _num_values(runs[0])
+    each = statistics.mean(sizes) if sizes else _copies(runs[0]) * 8 * _num_values(runs[0])
     needed = each * sum(now.word == "new" for now in states)
     place = os.path.abspath(directory)
     while not os.path.isdir(place):
@@ -100,6 +104,11 @@ def _disk(runs: Sequence[Run], states: Sequence[State], directory: str) -> str:
         f"disk: about {_shown(needed)} more for checkpoints, {_shown(each)} a run ({source}); "
         f"{_shown(free)} free{enough}"
     )
+
+
+def _copies(run: Run) -> int:
+    """Checkpoints kept of a run, with the one of its pre-training."""
+    return _COPIES + bool(run.config.pretrain.epochs)
 
 
 def _num_values(run: Run) -> int:

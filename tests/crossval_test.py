@@ -225,6 +225,26 @@ def test_the_plan_has_every_run_and_guesses_say_so(config, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+def test_the_time_left_follows_the_speed_of_what_was_trained(config, tmp_path):
+    runs = crossval_runs.plan(config, folds=[1, 2], seeds=[0], directory=str(tmp_path))
+    _evaluate(runs[0])  # 12 clips a step, 3 steps an epoch, 2 epochs; 4 evaluations of 9 clips
+    rows = [
+        {"step": i, "epoch": i / 3, "train/clips_per_s": s} for i, s in enumerate((1, 0.5, 0.5))
+    ]
+    (tmp_path / "fold1_seed0" / "metrics.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
+    )
+    text = crossval_estimate.describe(runs, directory=str(tmp_path))
+    assert "fold 1 seed 0: done at step 6" in text
+    minutes = (2 * 3 * 12 + 4 * 9 / 3) / 0.5 / 60
+    assert f"about {minutes:.0f} min (0.5 clips/s, the median" in text
+    runs[1].config.pretrain.epochs = 10
+    minutes += 10 * 110 * 7 / 0.5 / 60
+    assert f"about {minutes / 60:.1f} h" in crossval_estimate.describe(
+        runs, directory=str(tmp_path)
+    )
+
+
 def test_a_run_of_another_config_is_refused(config, tmp_path):
     runs = crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
     os.makedirs(runs[0].workdir)
