@@ -35,8 +35,8 @@ class Row:
         seed: None where seeds are summarised.
         clips: test clips behind the row.
         values: recall per class, UAR, WAR, each in [0, 1]; NaN where there is none.
-        low: lower 95 % bounds of `values`, None without; recalls by Wilson, the others and means
-            over seeds by bootstrap.
+        low: lower 95 % bounds of `values`, None without; recalls by Wilson, UAR and WAR by
+            bootstrap.
         high: upper bounds.
     """
 
@@ -99,10 +99,10 @@ def _seed_rows(selection: str, seed: int, folds: Mapping[int, Predictions]) -> l
         for fold, part in folds.items()
     ]
     if len(parts) == 1:
-        low, high = _intervals(parts[0])
+        low, high = _intervals(parts[0].predicted == parts[0].labels, parts[0])
         return [dataclasses.replace(rows[0], low=low, high=high)]
     pooled = predictions.concatenate(parts)
-    low, high = _intervals(pooled)
+    low, high = _intervals(pooled.predicted == pooled.labels, pooled)
     mean = _mean([row.values for row in rows])
     return [
         *rows,
@@ -124,17 +124,23 @@ def _spread_rows(selection: str, by_seed: Mapping[int, Mapping[int, Predictions]
     whole = predictions.join(whole)
     first, values = whole[0], np.stack([_values(part) for part in whole])
     hits = np.mean([part.predicted == part.labels for part in whole], axis=0)
-    bounds = score_intervals(hits, first.labels, num_classes=len(first.classes))
-    spread = values.std(axis=0, ddof=1)
-    return [
-        Row(selection, "mean of seeds", None, len(first), _mean(values), *bounds),
-        Row(selection, "sd of seeds", None, len(first), spread),
-    ]
+    mean, spread = _over_seeds(selection, len(first), values)
+    low, high = _intervals(hits, first)
+    return [dataclasses.replace(mean, low=low, high=high), spread]
+
+
+def _over_seeds(selection: str, clips: int, values: np.ndarray) -> tuple[Row, Row]:
+    """Mean and standard deviation of one row of `values` per seed."""
+    return (
+        Row(selection, "mean of seeds", None, clips, _mean(values)),
+        Row(selection, "sd of seeds", None, clips, values.std(axis=0, ddof=1)),
+    )
 
 
 def _curve_rows(curves: Curves, results: Results) -> list[Row]:
     """Best epoch on test where only its scores were kept; recalls are unknown."""
-    rows = []
+    rows, wholes = [], []
+    folds = {fold for fold, _ in curves}
     for seed in sorted({seed for _, seed in curves}):
         own = {fold: scores for (fold, s), scores in sorted(curves.items()) if s == seed}
         clips = {fold: len(next(iter(results[fold, seed].values()))) for fold in own}
@@ -147,6 +153,9 @@ def _curve_rows(curves: Curves, results: Results) -> list[Row]:
         if len(of_seed) > 1:
             mean = _mean([row.values for row in of_seed])
             rows.append(Row(CURVES, "mean of folds", seed, sum(clips.values()), mean))
+        wholes += [rows[-1]] * (own.keys() == folds)
+    if len(wholes) > 1:
+        rows += _over_seeds(CURVES, wholes[0].clips, np.stack([row.values for row in wholes]))
     return rows
 
 
@@ -167,12 +176,13 @@ def _mean(rows: Sequence[np.ndarray] | np.ndarray) -> Float64[np.ndarray, " scor
     return np.where(has.any(axis=0), total / np.maximum(has.sum(axis=0), 1), np.nan)
 
 
-def _intervals(part: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    right = (part.predicted == part.labels).astype(np.float64)
-    low, high = score_intervals(right, part.labels, num_classes=len(part.classes))
-    totals = part.confusion.sum(axis=1)
+def _intervals(hits: np.ndarray, clips: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of `Row.values`; `hits` is right or wrong per clip, or its mean over seeds."""
+    hits, k = hits.astype(np.float64), len(clips.classes)
+    low, high = score_intervals(hits, clips.labels, num_classes=k)
+    totals = np.bincount(clips.labels, minlength=k)
+    right = np.rint(np.bincount(clips.labels, hits, minlength=k)).astype(np.int64)
     low[:-2], high[:-2] = (
-        np.where(totals > 0, bound, np.nan)
-        for bound in wilson_interval(part.confusion.diagonal(), totals)
+        np.where(totals > 0, bound, np.nan) for bound in wilson_interval(right, totals)
     )
     return low, high

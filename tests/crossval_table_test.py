@@ -77,8 +77,9 @@ def test_spread_over_seeds_is_that_of_the_pooled_scores(tmp_path):
     pooled = np.stack([rows["pooled", seed].values for seed in (0, 1, 2)])
     np.testing.assert_allclose(rows["mean of seeds", None].values, pooled.mean(0))
     np.testing.assert_allclose(rows["sd of seeds", None].values, pooled.std(0, ddof=1))
-    low, high = (getattr(rows["mean of seeds", None], side)[-1] for side in ("low", "high"))
-    assert low < pooled[:, -1].mean() < high
+    mean = rows["mean of seeds", None]
+    assert mean.low[-1] < pooled[:, -1].mean() < mean.high[-1]
+    assert np.all(mean.high - mean.low > 0.05)  # also where a recall is 0 or 1
 
 
 def test_a_seed_without_all_folds_is_left_out_of_the_spread(tmp_path):
@@ -101,6 +102,14 @@ def test_best_on_test_from_the_curves_has_scores_but_no_recalls(tmp_path):
     rows = _by_what(summarise(_results(tmp_path), curves=curves), crossval_table.CURVES)
     assert np.isnan(rows["mean of folds", 0].values[:-2]).all()
     np.testing.assert_allclose(rows["mean of folds", 0].values[-2:], [0.45, 0.65])
+
+
+def test_scores_from_the_curves_have_a_spread_over_seeds_too(tmp_path):
+    curves = {(1, 0): (0.5, 0.6), (2, 0): (0.4, 0.7), (1, 1): (0.3, 0.4), (2, 1): (0.6, 0.5)}
+    rows = summarise(_results(tmp_path, seeds=(0, 1)), curves=curves)
+    mean = headline(rows, crossval_table.CURVES)
+    assert mean.what == "mean of seeds"
+    np.testing.assert_allclose(mean.values[-2:], [0.45, 0.55])
 
 
 def _table(tmp_path, seeds=(0,), row=None):
