@@ -14,8 +14,9 @@ import tiny
 import configs
 from configs import dfew
 from dfer_jax import checkpoint, evaluate_run, experiment, parallel, train, workdir
-from dfer_jax.data import cached_source, frame_build
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data import cached_source
+from dfer_jax.data.frame_cache import build as frame_build
+from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError
 
 FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))

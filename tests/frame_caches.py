@@ -5,7 +5,7 @@ import numpy as np
 
 from dfer_jax.data import decode
 from dfer_jax.data.cached_source import CachedSource, open_cached_split
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.data.source import open_split
 
 SIZE = 24

@@ -36,7 +36,7 @@ _BEAM_OPTIONS = flags.DEFINE_string(
     "Build on an Apache Beam runner (extra: tfds), e.g. runner=DirectRunner,direct_num_workers=4.",
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
-    "num_processes", None, "synthetic_dfer: rendering processes; by default all cores.", 1
+    "num_processes", None, "Processes that work in parallel; by default one for each core.", 1
 )
 _RELEASES = ("dfew", "ferv39k", "video_folder")
 _USERS = {  # flag -> data sets whose builders know it

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dfer_jax.data.clip_index import ClipIndex
-from dfer_jax.data.frame_store import FrameStore, Place, why_unusable
+from dfer_jax.data.frame_cache.store import FrameStore, Place, why_unusable
 from dfer_jax.data.source import ClipSource, clip_index, fingerprint, open_split, rows_of_split
 from dfer_jax.errors import UserError
 

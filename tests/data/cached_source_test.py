@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from dfer_jax.data import frame_build, frame_plan, pipeline
+from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import index_of, open_cached_split
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data.frame_cache import build as frame_build
+from dfer_jax.data.frame_cache import plan as frame_plan
+from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.data.source import ClipSource, open_split
 from dfer_jax.errors import UserError
 

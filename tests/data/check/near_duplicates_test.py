@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from dfer_jax.data import near_duplicates
-from dfer_jax.data.check_frames import hash_image
+from dfer_jax.data.check import near_duplicates
+from dfer_jax.data.check.frames import hash_image
 from dfer_jax.labels import CLASSES
 from tfds_builders.synthetic_dfer import clips
 

@@ -9,9 +9,9 @@ import pytest
 import tensorflow_datasets as tfds
 from video_files import write_video
 
-from dfer_jax.data import check_scan
-from dfer_jax.data.check import check_download
-from dfer_jax.data.check_report import as_text
+from dfer_jax.data.check import scan as check_scan
+from dfer_jax.data.check.download import check_download
+from dfer_jax.data.check.report import as_text
 from dfer_jax.errors import UserError
 from tfds_builders import build
 

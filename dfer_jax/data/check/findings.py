@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from dfer_jax.data.check_leaks import Leaks
-from dfer_jax.data.check_scan import ClipScan
-from dfer_jax.data.check_strays import Strays
+from dfer_jax.data.check.leaks import Leaks
+from dfer_jax.data.check.scan import ClipScan
+from dfer_jax.data.check.strays import Strays
 from dfer_jax.labels import CLASSES
 from tfds_builders import report
 from tfds_builders.single_pass import SHORT, SinglePass

@@ -15,7 +15,7 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8, UInt64
 
-from dfer_jax.data.near_duplicates import frame_hash
+from dfer_jax.data.check.near_duplicates import frame_hash
 from tfds_builders import images
 
 _HEAD = 4096  # bytes; a JPEG whose header is longer, as with a thumbnail, is decoded as a whole

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from dfer_jax.data.check_findings import Finding, sort_faults
-from dfer_jax.data.check_report import as_text, distribution
-from dfer_jax.data.check_result import Result
+from dfer_jax.data.check.findings import Finding, sort_faults
+from dfer_jax.data.check.report import as_text, distribution
+from dfer_jax.data.check.result import Result
 
 
 def result(*findings, **options):
@@ -61,7 +61,7 @@ def test_no_problem_is_left_out_and_each_told_once():
 
 def test_the_kinds_know_the_words_of_every_builder():
     """Each problem that a builder can state, found in its source, has a kind of its own."""
-    folder = Path(__file__).parents[2] / "tfds_builders"
+    folder = Path(__file__).parents[3] / "tfds_builders"
     words = {
         "is a frame of clip": "odd_name",
         "has no frame number at the end": "odd_name",

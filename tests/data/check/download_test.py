@@ -9,8 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 from damaged_dfew import FAULTS, REMARKS
 
-from dfer_jax.data.check import check_download
-from dfer_jax.data.check_report import as_json, as_text
+from dfer_jax.data.check.download import check_download
+from dfer_jax.data.check.report import as_json, as_text
 from dfer_jax.errors import UserError
 from tfds_builders.dfew.dfew_dataset_builder import Builder
 

@@ -12,8 +12,8 @@ import os
 
 from absl import app, flags, logging
 
-from dfer_jax.data.frame_build import build, verify
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data.frame_cache.build import build, verify
+from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError, run
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder the built data sets lie in.")

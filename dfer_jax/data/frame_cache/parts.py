@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from dfer_jax.data.decode import decode_frames
-from dfer_jax.data.frame_store import NEW, FrameStore, Header, Part, read_header
+from dfer_jax.data.frame_cache.store import NEW, FrameStore, Header, Part, read_header
 from dfer_jax.data.source import ClipSource
 from dfer_jax.errors import UserError
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dfer_jax.data.check_findings import Finding
-from dfer_jax.data.check_result import Result
-from dfer_jax.data.check_strays import list_paths
+from dfer_jax.data.check.findings import Finding
+from dfer_jax.data.check.result import Result
+from dfer_jax.data.check.strays import list_paths
 from dfer_jax.errors import list_some
 from dfer_jax.labels import CLASSES
 from tfds_builders import report

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt64
 
-from dfer_jax.data import near_duplicates
-from dfer_jax.data.check_scan import ClipScan, hash_clips
+from dfer_jax.data.check import near_duplicates
+from dfer_jax.data.check.scan import ClipScan, hash_clips
 from tfds_builders.frames import Clip
 
 

@@ -7,8 +7,10 @@ import clip_dataset
 import pytest
 from frame_caches import FRAME_BYTES, NUM_FRAMES, SIZE, assert_whole, cached, place_in
 
-from dfer_jax.data import frame_build, frame_plan, frame_store
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data.frame_cache import build as frame_build
+from dfer_jax.data.frame_cache import plan as frame_plan
+from dfer_jax.data.frame_cache import store as frame_store
+from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError
 
 

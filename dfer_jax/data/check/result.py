@@ -3,9 +3,9 @@
 import dataclasses
 import shlex
 
-from dfer_jax.data.check_findings import Finding
-from dfer_jax.data.check_leaks import Leaks
-from dfer_jax.data.check_scan import ClipScan
+from dfer_jax.data.check.findings import Finding
+from dfer_jax.data.check.leaks import Leaks
+from dfer_jax.data.check.scan import ClipScan
 from tfds_builders.single_pass import SinglePass
 
 

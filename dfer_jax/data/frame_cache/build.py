@@ -11,9 +11,9 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from dfer_jax.data.frame_parts import decode_parts
-from dfer_jax.data.frame_plan import continue_cache, start_cache
-from dfer_jax.data.frame_store import (
+from dfer_jax.data.frame_cache.parts import decode_parts
+from dfer_jax.data.frame_cache.plan import continue_cache, start_cache
+from dfer_jax.data.frame_cache.store import (
     Header,
     Place,
     building,

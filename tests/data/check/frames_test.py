@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dfer_jax.data import check_frames
+from dfer_jax.data.check import frames as check_frames
 from tfds_builders.images import MAX_BYTES, DamagedImageError
 
 PIXELS = damaged_dfew.picture(1, 1)
@@ -98,7 +98,7 @@ def peak_mib(root):
     """Returns the peak memory of a process that checks a tree, and its faults' kinds."""
     script = (
         "import resource, sys\n"
-        "from dfer_jax.data.check import check_download\n"
+        "from dfer_jax.data.check.download import check_download\n"
         "result = check_download('dfew/full', sys.argv[1], thorough=True, processes=1)\n"
         "print(*sorted({f.kind for f in result.of('fault')}))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from frame_caches import NUM_FRAMES, assert_whole, cached, place_in
 
-from dfer_jax.data import frame_build, frame_store
+from dfer_jax.data.frame_cache import build as frame_build
+from dfer_jax.data.frame_cache import store as frame_store
 from dfer_jax.errors import UserError
 
 _SLOW_BUILD = """
 import os, sys, time
-from dfer_jax.data import frame_build, frame_parts, frame_plan
-from dfer_jax.data.frame_store import Place
+from dfer_jax.data.frame_cache import build as frame_build, parts as frame_parts, plan as frame_plan
+from dfer_jax.data.frame_cache.store import Place
 
 log, data_dir, cache_dir = sys.argv[1:]
 frame_plan.PART_BYTES = 20 * 24 * 24 * 3

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.data.decode import PIXELS
-from dfer_jax.data.frame_store import (
+from dfer_jax.data.frame_cache.store import (
     CLIPS_FILE,
     FORMAT,
     NEW,

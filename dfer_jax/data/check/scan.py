@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import UInt64
 from tqdm import tqdm
 
-from dfer_jax.data import check_frames, near_duplicates
+from dfer_jax.data.check import frames as check_frames
+from dfer_jax.data.check import near_duplicates
 from dfer_jax.errors import UserError
 from dfer_jax.video.decode import VideoError, promised_frames, read_frames
 from tfds_builders.frames import Clip, read_clip
