@@ -167,7 +167,8 @@ def rarest_class_note(
         f"{classes[rare]} has {total} test clips, {in_fold if len(counts) > 1 else ''}"
         f"{'pooled, ' if len(counts) > 1 else ''}one is {100 / total:.2f} points of its recall and "
         f"{100 / total / len(present):.2f} of UAR, and {hits[0]} of {total} right leaves its "
-        f"recall open from {low:.1f} to {high:.1f} (95 %)."
+        f"recall open from {low:.1f} to {high:.1f} (95 %). One of all {totals.sum():,} clips is "
+        f"{100 / totals.sum():.3f} points of WAR."
     )
 
 

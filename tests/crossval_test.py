@@ -15,7 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 from sklearn import metrics as sk
 
-from configs import synthetic
+from configs import ferv39k, synthetic
 from dfer_jax import (
     crossval,
     crossval_estimate,
@@ -214,6 +214,15 @@ def test_best_on_test_of_a_validated_run_comes_from_its_curves(config, tmp_path)
     table = crossval_report.write(config, [run], {}, directory=str(tmp_path))
     assert "UAR 50.00  WAR 60.00  fold 1, best epoch on test, scores from the curves" in table
     assert "best epoch on validation clips" in table
+
+
+def test_a_data_set_without_folds_has_one_run_per_seed(tmp_path):
+    config = ferv39k.get_config()
+    runs = crossval_runs.plan(config, folds=None, seeds=[0, 3], directory=str(tmp_path))
+    assert [run.workdir for run in runs] == [str(tmp_path / "seed0"), str(tmp_path / "seed3")]
+    assert runs[1].config.seed == 3 and runs[1].files[0].endswith("seed3/eval/test.json")
+    with pytest.raises(UserError, match="has no folds"):
+        crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
 
 
 def test_the_plan_has_every_run_and_guesses_say_so(config, tmp_path):
