@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dfer_jax.crossval_table import CURVES, Row, headline
+from dfer_jax.crossval.scores import CURVES, Row, headline
 from dfer_jax.intervals import wilson_interval
 from dfer_jax.published import PublishedRow, war_of_recalls
 
@@ -28,7 +28,7 @@ class Table:
     Attributes:
         title: data set, folds and seeds, in words.
         classes: names of the first columns.
-        rows: of `crossval_table.summarise`.
+        rows: of `scores.summarise`.
         published: the row the config reproduces, or None.
         notes: sentences to read with the table.
     """

@@ -7,8 +7,9 @@ import prediction_files
 import pytest
 from sklearn import metrics as sk
 
-from dfer_jax import crossval_table, crossval_text, predictions, published
-from dfer_jax.crossval_table import headline, summarise
+from dfer_jax import predictions, published
+from dfer_jax.crossval import render, scores
+from dfer_jax.crossval.scores import headline, summarise
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 
@@ -99,7 +100,7 @@ def test_folds_that_share_a_clip_are_refused(tmp_path):
 
 def test_best_on_test_from_the_curves_has_scores_but_no_recalls(tmp_path):
     curves = {(1, 0): (0.5, 0.6), (2, 0): (0.4, 0.7)}
-    rows = _by_what(summarise(_results(tmp_path), curves=curves), crossval_table.CURVES)
+    rows = _by_what(summarise(_results(tmp_path), curves=curves), scores.CURVES)
     assert np.isnan(rows["mean of folds", 0].values[:-2]).all()
     np.testing.assert_allclose(rows["mean of folds", 0].values[-2:], [0.45, 0.65])
 
@@ -107,20 +108,20 @@ def test_best_on_test_from_the_curves_has_scores_but_no_recalls(tmp_path):
 def test_scores_from_the_curves_have_a_spread_over_seeds_too(tmp_path):
     curves = {(1, 0): (0.5, 0.6), (2, 0): (0.4, 0.7), (1, 1): (0.3, 0.4), (2, 1): (0.6, 0.5)}
     rows = summarise(_results(tmp_path, seeds=(0, 1)), curves=curves)
-    mean = headline(rows, crossval_table.CURVES)
+    mean = headline(rows, scores.CURVES)
     assert mean.what == "mean of seeds"
     np.testing.assert_allclose(mean.values[-2:], [0.45, 0.55])
 
 
 def _table(tmp_path, seeds=(0,), row=None):
     rows = summarise(_results(tmp_path, seeds), curves={})
-    return crossval_text.Table("title_1", CLASSES, tuple(rows), row, ("a note",))
+    return render.Table("title_1", CLASSES, tuple(rows), row, ("a note",))
 
 
 def test_text_names_every_protocol_and_what_is_published(tmp_path):
     row = next(row for row in published.GCA_IAL if row.recall)
     table = _table(tmp_path, row=row)
-    text = crossval_text.as_text(table)
+    text = render.as_text(table)
     assert "last epoch" in text and "optimistic" in text and "* a note" in text
     assert "published, not measured here: GCA+IAL" in text
     pooled = headline(table.rows, "last")
@@ -134,7 +135,7 @@ def test_text_names_every_protocol_and_what_is_published(tmp_path):
 def test_csv_and_json_hold_every_row(tmp_path):
     row = next(row for row in published.OPTIMIZED_IAL)
     table = _table(tmp_path, seeds=(0, 1), row=row)
-    lines = list(csv.DictReader(io.StringIO(crossval_text.as_csv(table))))
+    lines = list(csv.DictReader(io.StringIO(render.as_csv(table))))
     assert len(lines) == len(table.rows) + 1
     for line, own in zip(lines, table.rows, strict=False):
         assert (line["selection"], line["row"]) == (own.selection, own.what)
@@ -142,7 +143,7 @@ def test_csv_and_json_hold_every_row(tmp_path):
         np.testing.assert_allclose(float(line["WAR"]), 100 * own.values[-1], atol=1e-4)
         assert (line["WAR 95% low"] == "") == (own.low is None)
     assert lines[-1]["selection"].startswith("published") and lines[-1]["UAR"] == ""
-    saved = json.loads(json.dumps(crossval_text.as_json(table), allow_nan=False))
+    saved = json.loads(json.dumps(render.as_json(table), allow_nan=False))
     assert len(saved["rows"]) == len(table.rows)
     assert saved["rows"][1]["values"]["fear"] is None  # fold 2 has no such clip
     assert saved["published_in_percent_not_measured_here"]["war"] == row.war
@@ -150,7 +151,7 @@ def test_csv_and_json_hold_every_row(tmp_path):
 
 def test_latex_has_one_line_per_protocol_and_escapes_names(tmp_path):
     row = next(row for row in published.GCA_IAL if row.recall)
-    text = crossval_text.as_latex(_table(tmp_path, seeds=(0, 1), row=row))
+    text = render.as_latex(_table(tmp_path, seeds=(0, 1), row=row))
     body = [line for line in text.splitlines() if line.endswith("\\\\")]
     assert len(body) == 1 + 2 + 1
     assert all(line.count("&") == 9 for line in body)
@@ -159,7 +160,7 @@ def test_latex_has_one_line_per_protocol_and_escapes_names(tmp_path):
 
 def test_the_rarest_class_is_explained_in_clips():
     counts = dict.fromkeys(range(1, 6), (489, 379, 534, 435, 294, 29, 181))
-    note = crossval_text.rarest_class_note(CLASSES, counts, [0.9] * 5 + [0.0, 0.3])
+    note = render.rarest_class_note(CLASSES, counts, [0.9] * 5 + [0.0, 0.3])
     assert "disgust has 145 test clips, 29 in a fold" in note
     assert "3.45 points of its recall and 0.49 of UAR" in note  # 100 / 29, and a seventh of it
     assert "0 of 145 right leaves its recall open from 0.0 to 2.6" in note
@@ -168,8 +169,8 @@ def test_the_rarest_class_is_explained_in_clips():
 
 def test_the_published_row_is_checked_against_the_clips_at_hand():
     row = next(row for row in published.GCA_IAL if row.recall)
-    note = crossval_text.published_check_note(row, [2445, 1894, 2669, 2173, 1469, 145, 902])
+    note = render.published_check_note(row, [2445, 1894, 2669, 2173, 1469, 145, 902])
     assert "11,697 test clips here, give WAR 69.24, as printed" in note
-    other = crossval_text.published_check_note(row, [489, 379, 534, 435, 294, 29, 181])
+    other = render.published_check_note(row, [489, 379, 534, 435, 294, 29, 181])
     assert "not the 69.24 printed" not in other  # fold 1 has nearly the same shares
-    assert "not the 69.24 printed" in crossval_text.published_check_note(row, [10] * 7)
+    assert "not the 69.24 printed" in render.published_check_note(row, [10] * 7)

@@ -8,17 +8,18 @@ import time
 
 import pytest
 
-from dfer_jax import crossval_process
+from dfer_jax.crossval import process
 
 PARENT = """
 import sys
-from dfer_jax import crossval_process, errors
+from dfer_jax import errors
+from dfer_jax.crossval import process
 
 def main(argv):
-    with crossval_process.only_one(argv[1]) as lock:
+    with process.only_one(argv[1]) as lock:
         for child in argv[2:]:
             command = [sys.executable, "-u", "-c", child]
-            print("code", crossval_process.run_to_end(command, lock=lock), flush=True)
+            print("code", process.run_to_end(command, lock=lock), flush=True)
 
 errors.run(main)
 """
@@ -90,9 +91,9 @@ def test_how_a_run_ended_is_told(tmp_path):
     kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     code, out, _ = _run(tmp_path, kill, "import sys; sys.exit(7)", "")
     assert (code, out) == (0, "code -9\ncode 7\ncode 0\n")
-    assert "memory" in crossval_process.reason(-9)
-    assert "SIGSEGV" in crossval_process.reason(-signal.SIGSEGV)
-    assert "exit code 7" in crossval_process.reason(7)
+    assert "memory" in process.reason(-9)
+    assert "SIGSEGV" in process.reason(-signal.SIGSEGV)
+    assert "exit code 7" in process.reason(7)
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path):

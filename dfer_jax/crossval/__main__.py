@@ -10,8 +10,7 @@ to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
 """
 
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ml_collections
@@ -38,51 +37,33 @@ def main(argv: list[str]) -> None:
     """Trains what is missing, then prints and writes the table."""
     import jax  # here, so that --help is quick
 
-    from dfer_jax import crossval_estimate, crossval_process, crossval_report, crossval_runs
+    from dfer_jax.crossval import estimate, process, runs, summary
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
     config, overrides = _load_config()
     directory = _WORKDIR.value or os.path.join("runs", "crossval", config.name)
-    runs = crossval_runs.plan(
+    planned = runs.plan(
         config,
         folds=_numbers("folds", _FOLDS.value) if _FOLDS.value else None,
         seeds=_numbers("seeds", _SEEDS.value),
         directory=directory,
     )
-    crossval_runs.check_configs(runs)
+    runs.check_configs(planned)
     if _DRY_RUN.value:
-        print(crossval_estimate.describe(runs, directory=directory))
+        print(estimate.describe(planned, directory=directory))
         return
     jax.config.update("jax_platforms", "cpu")  # the accelerator's memory is for the trainings
     file = config_flags.get_config_filename(flags.FLAGS["config"])
-    commands = [command(file, overrides, r.fold, r.seed, r.workdir) for r in runs]
-    with crossval_process.only_one(directory) as lock:
-        failed = crossval_runs.train_missing(runs, commands, lock=lock)
-        print(crossval_report.write(config, runs, failed, directory=directory))
+    commands = [runs.command(file, overrides, run) for run in planned]
+    with process.only_one(directory) as lock:
+        failed = runs.train_missing(planned, commands, lock=lock)
+        print(summary.write(config, planned, failed, directory=directory))
     if failed:
         raise UserError(
-            f"{len(failed)} of {len(runs)} runs are missing from the table; the same command again "
-            f"goes on with them:\n{errors.list_some([f'{k} {v}' for k, v in failed.items()])}"
+            f"{len(failed)} of {len(planned)} runs are missing from the table; the same command "
+            f"again goes on with them:\n{errors.list_some([f'{k} {v}' for k, v in failed.items()])}"
         )
-
-
-def command(
-    config_file: str, overrides: Mapping[str, Any], fold: int, seed: int, workdir: str
-) -> list[str]:
-    """Returns the command of one run, as a person would type it.
-
-    Args:
-        config_file: of the experiment.
-        overrides: further config fields by dotted name.
-        fold: 0 where the data set has none.
-        seed: of the run.
-        workdir: of the run.
-    """
-    fields = {**overrides, "fold": fold, "seed": seed}
-    changed = [f"--config.{name}={value}" for name, value in fields.items()]
-    program = [sys.executable, "-m", "dfer_jax.main"]
-    return [*program, f"--config={config_file}", *changed, f"--workdir={workdir}"]
 
 
 def _load_config() -> tuple[ml_collections.ConfigDict, dict[str, Any]]:

@@ -5,7 +5,7 @@ import prediction_files
 import pytest
 
 from configs import dfew
-from dfer_jax import crossval_report
+from dfer_jax.crossval import pool, summary
 from dfer_jax.errors import UserError
 
 
@@ -20,7 +20,7 @@ def _runs(tmp_path, selection="ensemble (last; weights fitted on validation)"):
 
 def test_ensembles_of_the_folds_are_pooled(tmp_path):
     runs = _runs(tmp_path)
-    table = crossval_report.pool(runs)
+    table = pool.pool(runs)
     rows = {row.what: row for row in table.rows}
     assert {row.selection for row in table.rows} == {
         "ensemble (last; weights fitted on validation)"
@@ -30,7 +30,7 @@ def test_ensembles_of_the_folds_are_pooled(tmp_path):
         rows["pooled"].values[-1], np.mean([rows[f"fold {k}"].values[-1] for k in (1, 2, 3)])
     )
     (tmp_path / "out").mkdir()
-    text = crossval_report.save(table, str(tmp_path / "out"))
+    text = summary.save(table, str(tmp_path / "out"))
     assert "ensemble (last; weights fitted on validation)" in text
     assert json.loads((tmp_path / "out" / "crossval.json").read_text())["rows"]
 
@@ -39,12 +39,12 @@ def test_runs_of_a_published_config_stand_beside_its_row(tmp_path):
     runs = _runs(tmp_path, selection="last")
     config = json.loads(dfew.get_config().to_json_best_effort())
     (tmp_path / "run1" / "config.json").write_text(json.dumps(config))
-    assert crossval_report.pool(runs).published.war == 69.24
+    assert pool.pool(runs).published.war == 69.24
 
 
 def test_a_fold_given_twice_or_never_evaluated_is_refused(tmp_path):
     runs = _runs(tmp_path)
     with pytest.raises(UserError, match="second run for split fd2"):
-        crossval_report.pool([*runs, runs[1]])
+        pool.pool([*runs, runs[1]])
     with pytest.raises(UserError, match="no evaluation of test"):
-        crossval_report.pool([*runs, str(tmp_path)])
+        pool.pool([*runs, str(tmp_path)])

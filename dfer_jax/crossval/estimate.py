@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from dfer_jax import checkpoint, experiment, parallel
-from dfer_jax.crossval_runs import Run, State, state
+from dfer_jax.crossval.runs import Run, State, state
 from dfer_jax.data import pipeline
 from dfer_jax.labels import CLASSES
 from dfer_jax.metric_writer import read_metrics

@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
-from typing import TextIO
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
 
 import ml_collections
 
-from dfer_jax import checkpoint, crossval_process, experiment, predictions
+from dfer_jax import checkpoint, experiment, predictions
+from dfer_jax.crossval import process
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.metric_writer import read_metrics
 from dfer_jax.predictions import Predictions
@@ -130,6 +132,20 @@ def state(run: Run) -> State:
     return State("trained" if trained else "started", saved["last"])
 
 
+def command(config_file: str, overrides: Mapping[str, Any], run: Run) -> list[str]:
+    """Returns the command of one run, as a person would type it.
+
+    Args:
+        config_file: of the experiment.
+        overrides: further config fields by dotted name.
+        run: names fold, seed and work directory.
+    """
+    fields = {**overrides, "fold": run.fold, "seed": run.seed}
+    changed = [f"--config.{name}={value}" for name, value in fields.items()]
+    program = [sys.executable, "-m", "dfer_jax.main"]
+    return [*program, f"--config={config_file}", *changed, f"--workdir={run.workdir}"]
+
+
 def train_missing(
     runs: Sequence[Run], commands: Sequence[Sequence[str]], *, lock: TextIO
 ) -> dict[str, str]:
@@ -138,7 +154,7 @@ def train_missing(
     Args:
         runs: in the order to train them.
         commands: of each.
-        lock: of `crossval_process.only_one`.
+        lock: of `process.only_one`.
 
     Raises:
         UserError: if a run was refused before it wrote anything, as the others would be too.
@@ -150,11 +166,11 @@ def train_missing(
         print(f"[{number}/{len(runs)}] {run.name}: {word}, {run.workdir}", flush=True)
         if word == "done":
             continue
-        code = crossval_process.run_to_end(command, lock=lock)
+        code = process.run_to_end(command, lock=lock)
         if code in (1, 2) and not os.path.exists(run.workdir):
             raise UserError(f"{run.name} was refused, see above; the others would be too")
         if code:
-            failed[run.name] = crossval_process.reason(code)
+            failed[run.name] = process.reason(code)
     return failed
 
 

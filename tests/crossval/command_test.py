@@ -16,14 +16,8 @@ from ml_collections import config_flags
 from sklearn import metrics as sk
 
 from configs import ferv39k, synthetic
-from dfer_jax import (
-    crossval,
-    crossval_estimate,
-    crossval_process,
-    crossval_report,
-    crossval_runs,
-    experiment,
-)
+from dfer_jax import experiment
+from dfer_jax.crossval import estimate, process, runs, summary
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 
@@ -129,16 +123,16 @@ def _assert_pooled_as_scikit_learn(directory):
     ],
 )
 def test_mistakes_are_one_sentence_and_write_nothing(fields, tmp_path, more, code, message):
-    process = _start(fields, tmp_path / "runs", *more)
-    out, _ = process.communicate()
-    assert process.returncode == code and message in out and "Traceback" not in out
+    started = _start(fields, tmp_path / "runs", *more)
+    out, _ = started.communicate()
+    assert started.returncode == code and message in out and "Traceback" not in out
     assert not (tmp_path / "runs").exists()
 
 
 def test_what_no_run_can_start_with_stops_at_the_first(fields, tmp_path):
-    process = _start(fields | {"data.data_dir": str(tmp_path)}, tmp_path / "runs")
-    out, _ = process.communicate()
-    assert process.returncode == 1 and out.count("is not built in") == 1
+    started = _start(fields | {"data.data_dir": str(tmp_path)}, tmp_path / "runs")
+    out, _ = started.communicate()
+    assert started.returncode == 1 and out.count("is not built in") == 1
     assert "fold 1 seed 0 was refused" in out and "Traceback" not in out
 
 
@@ -150,7 +144,8 @@ def test_overrides_reach_the_run_as_they_were():
         "data.sampling": "official",
         "model.temporal_factor": False,
     }
-    typed = crossval.command("configs/synthetic.py", overrides, 3, 7, "there")
+    run = runs.Run(3, 7, "there", synthetic.get_config())
+    typed = runs.command("configs/synthetic.py", overrides, run)
     parsed = flags.FlagValues()
     config_flags.DEFINE_config_file("config", flag_values=parsed)
     flags.DEFINE_string("workdir", None, "", flag_values=parsed)
@@ -165,16 +160,16 @@ def test_overrides_reach_the_run_as_they_were():
 
 
 def test_a_crash_of_one_run_is_told_and_costs_no_other(config, tmp_path):
-    runs = crossval_runs.plan(config, folds=[1, 2, 3], seeds=[0], directory=str(tmp_path))
+    planned = runs.plan(config, folds=[1, 2, 3], seeds=[0], directory=str(tmp_path))
     programs = [
         "raise SystemExit(3)",
         f"open({str(tmp_path / 'ran')!r}, 'w')",
         "raise SystemExit(1)",
     ]
-    os.makedirs(runs[2].workdir)  # it had begun before it was refused
-    with crossval_process.only_one(str(tmp_path)) as lock:
-        failed = crossval_runs.train_missing(
-            runs, [[sys.executable, "-c", program] for program in programs], lock=lock
+    os.makedirs(planned[2].workdir)  # it had begun before it was refused
+    with process.only_one(str(tmp_path)) as lock:
+        failed = runs.train_missing(
+            planned, [[sys.executable, "-c", program] for program in programs], lock=lock
         )
     assert (tmp_path / "ran").exists()
     assert failed == {
@@ -197,75 +192,75 @@ def _evaluate(run, *, step=6, epoch=2.0, **about):
     ids=["complete", "too early", "other frames"],
 )
 def test_only_the_final_evaluation_with_the_runs_own_frames_counts(config, tmp_path, facts, word):
-    [run] = crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
-    assert crossval_runs.state(run).word == "new"
+    [run] = runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
+    assert runs.state(run).word == "new"
     _evaluate(run, **facts)
-    assert crossval_runs.state(run).word == word
+    assert runs.state(run).word == word
     (tmp_path / "fold1_seed0" / "eval" / "fd1.best.json").write_text("{")
-    assert crossval_runs.state(run).word == "new"
+    assert runs.state(run).word == "new"
 
 
 def test_best_on_test_of_a_validated_run_comes_from_its_curves(config, tmp_path):
-    [run] = crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
+    [run] = runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
     _evaluate(run, selection="best on validation")
     rows = [{"test/war": 0.4, "test/uar": 0.3}, {"test/war": 0.6, "test/uar": 0.5}, {"x/y": 1}]
     text = "".join(json.dumps({"step": i, "epoch": i, **row}) + "\n" for i, row in enumerate(rows))
     (tmp_path / "fold1_seed0" / "metrics.jsonl").write_text(text)
-    table = crossval_report.write(config, [run], {}, directory=str(tmp_path))
+    table = summary.write(config, [run], {}, directory=str(tmp_path))
     assert "UAR 50.00  WAR 60.00  fold 1, best epoch on test, scores from the curves" in table
     assert "best epoch on validation clips" in table
 
 
 def test_a_data_set_without_folds_has_one_run_per_seed(tmp_path):
     config = ferv39k.get_config()
-    runs = crossval_runs.plan(config, folds=None, seeds=[0, 3], directory=str(tmp_path))
-    assert [run.workdir for run in runs] == [str(tmp_path / "seed0"), str(tmp_path / "seed3")]
-    assert runs[1].config.seed == 3 and runs[1].files[0].endswith("seed3/eval/test.json")
+    planned = runs.plan(config, folds=None, seeds=[0, 3], directory=str(tmp_path))
+    assert [run.workdir for run in planned] == [str(tmp_path / "seed0"), str(tmp_path / "seed3")]
+    assert planned[1].config.seed == 3 and planned[1].files[0].endswith("seed3/eval/test.json")
     with pytest.raises(UserError, match="has no folds"):
-        crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
+        runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
 
 
 def test_the_plan_has_every_run_and_guesses_say_so(config, tmp_path):
-    runs = crossval_runs.plan(config, folds=None, seeds=[0, 1], directory=str(tmp_path / "x"))
-    assert [(run.fold, run.seed) for run in runs] == [(f, s) for s in (0, 1) for f in range(1, 6)]
-    text = crossval_estimate.describe(runs, directory=str(tmp_path / "x"))
+    planned = runs.plan(config, folds=None, seeds=[0, 1], directory=str(tmp_path / "x"))
+    assert [(run.fold, run.seed) for run in planned] == [
+        (f, s) for s in (0, 1) for f in range(1, 6)
+    ]
+    text = estimate.describe(planned, directory=str(tmp_path / "x"))
     assert text.count(": new of 6 (2 x 3)") == 10
     assert "a guess of" in text and "GiB free" in text
     assert not (tmp_path / "x").exists()
 
 
 def test_the_time_left_follows_the_speed_of_what_was_trained(config, tmp_path):
-    runs = crossval_runs.plan(config, folds=[1, 2], seeds=[0], directory=str(tmp_path))
-    _evaluate(runs[0])  # 12 clips a step, 3 steps an epoch, 2 epochs; 4 evaluations of 9 clips
+    planned = runs.plan(config, folds=[1, 2], seeds=[0], directory=str(tmp_path))
+    _evaluate(planned[0])  # 12 clips a step, 3 steps an epoch, 2 epochs; 4 evaluations of 9 clips
     rows = [
         {"step": i, "epoch": i / 3, "train/clips_per_s": s} for i, s in enumerate((1, 0.5, 0.5))
     ]
     (tmp_path / "fold1_seed0" / "metrics.jsonl").write_text(
         "".join(json.dumps(row) + "\n" for row in rows)
     )
-    text = crossval_estimate.describe(runs, directory=str(tmp_path))
+    text = estimate.describe(planned, directory=str(tmp_path))
     assert "fold 1 seed 0: done at step 6" in text
     minutes = (2 * 3 * 12 + 4 * 9 / 3) / 0.5 / 60
     assert f"about {minutes:.0f} min (0.5 clips/s, the median" in text
-    runs[1].config.pretrain.epochs = 10
+    planned[1].config.pretrain.epochs = 10
     minutes += 10 * 110 * 7 / 0.5 / 60
-    assert f"about {minutes / 60:.1f} h" in crossval_estimate.describe(
-        runs, directory=str(tmp_path)
-    )
+    assert f"about {minutes / 60:.1f} h" in estimate.describe(planned, directory=str(tmp_path))
 
 
 def test_a_run_of_another_config_is_refused(config, tmp_path):
-    runs = crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
-    os.makedirs(runs[0].workdir)
-    saved = json.loads(runs[0].config.to_json_best_effort())
+    planned = runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
+    os.makedirs(planned[0].workdir)
+    saved = json.loads(planned[0].config.to_json_best_effort())
     saved["loss"]["ial_weight"] = 0.9
-    with open(os.path.join(runs[0].workdir, "config.json"), "w") as file:
+    with open(os.path.join(planned[0].workdir, "config.json"), "w") as file:
         json.dump(saved, file)
     with pytest.raises(UserError, match=r"loss\.ial_weight: 0\.9 -> 0\.1"):
-        crossval_runs.check_configs(runs)
+        runs.check_configs(planned)
 
 
 def test_a_table_without_a_run_is_refused(config, tmp_path):
-    runs = crossval_runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
+    planned = runs.plan(config, folds=[1], seeds=[0], directory=str(tmp_path))
     with pytest.raises(UserError, match="no run came to its end"):
-        crossval_report.write(config, runs, {runs[0].name: "died"}, directory=str(tmp_path))
+        summary.write(config, planned, {planned[0].name: "died"}, directory=str(tmp_path))
