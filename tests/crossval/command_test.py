@@ -48,29 +48,25 @@ def _wait_for(path, process):
         time.sleep(0.02)
 
 
-FOLDS = (1, 3, 5)  # of five: each costs seconds in every series
-
-
 def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields, tmp_path):
     with open(tmp_path / "log.txt", "w") as log:
-        folds = f"--folds={','.join(map(str, FOLDS))}"
-        whole = _start(fields, tmp_path / "whole", folds, log=log)
+        whole = _start(fields, tmp_path / "whole", log=log)
         disturbed = tmp_path / "disturbed"
-        first = _start(fields, disturbed, folds)
+        first = _start(fields, disturbed)
         _wait_for(disturbed / "fold1_seed0" / "metrics.jsonl", first)
         first.send_signal(signal.SIGTERM)
         out, _ = first.communicate()
         assert first.returncode == 1 and "run the same command again" in out, out
         assert "Traceback" not in out
 
-        second = _start(fields, disturbed, folds)
+        second = _start(fields, disturbed)
         _wait_for(disturbed / "fold3_seed0" / "metrics.jsonl", second)
         os.kill(int((disturbed / "run.lock").read_text()), signal.SIGKILL)  # as a power cut
         second.kill()
         second.communicate()
         assert not (disturbed / TABLES[0]).exists()
 
-        third = _start(fields, disturbed, folds)
+        third = _start(fields, disturbed)
         out, _ = third.communicate()
         assert third.returncode == 0, out
         assert "fold 1 seed 0: done" in out and "fold 5 seed 0: new" in out
@@ -83,12 +79,12 @@ def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields,
 def _assert_pooled_as_scikit_learn(directory):
     """Checks the pooled row of the last epoch against the folds' files put end to end."""
     truth, answers = [], []
-    for fold in FOLDS:
+    for fold in range(1, 6):
         with open(directory / f"fold{fold}_seed0" / "eval" / f"fd{fold}.json") as file:
             for row in json.load(file)["predictions"]:
                 truth.append(row["label"])
                 answers.append(row["prediction"])
-    assert len(truth) == len(FOLDS) * fold_dataset.CLIPS_PER_FOLD
+    assert len(truth) == 5 * fold_dataset.CLIPS_PER_FOLD
     with open(directory / TABLES[0]) as file:
         rows = json.load(file)["rows"]
     [pooled] = [r for r in rows if (r["selection"], r["what"]) == ("last", "pooled")]
