@@ -50,6 +50,13 @@ def main(argv: list[str]) -> None:
         directory=directory,
     )
     runs.check_configs(planned)
+    if config.train.init_from and config.data.num_folds:
+        logging.warning(
+            "every fold starts from the weights in %s; if those were trained on clips of %s, folds "
+            "are tested on clips that they know",
+            config.train.init_from,
+            config.data.dataset,
+        )
     if _DRY_RUN.value:
         print(estimate.describe(planned, directory=directory))
         return
