@@ -1,3 +1,4 @@
+import functools
 import math
 
 import jax
@@ -160,6 +161,24 @@ def test_gap_for_misclassified_clips():
     tie = tie.at[0, 1].set(tie[0, 0])
     for form in ("faithful", "positive"):
         np.testing.assert_array_equal(gradient(tie, form), np.zeros(7))
+
+
+def test_gap_without_smoothing_has_a_gradient_of_one_over_the_gap():
+    """Without smoothing the loss explodes near a tie, and pushes a barely wrong target down."""
+
+    def gradient(loss, target, rival):
+        logits = _from_probabilities(target, rival)
+        return np.asarray(jax.grad(lambda x: loss(x, jnp.array([0])).sum())(logits)[0])
+
+    bare = functools.partial(losses.probability_gap, form="faithful", eps=1e-9)
+    barely_right, barely_wrong = (0.266, 0.253), (0.253, 0.266)
+    for pair, of_gap in ((barely_right, 28.3), ((0.26 + 2.6e-5, 0.26), 14_140)):
+        np.testing.assert_allclose(np.linalg.norm(gradient(bare, *pair)), of_gap, rtol=0.03)
+    np.testing.assert_allclose(
+        np.linalg.norm(gradient(losses.cross_entropy, *barely_right)), 0.80, atol=0.02
+    )
+    np.testing.assert_allclose(gradient(losses.cross_entropy, *barely_wrong)[0], -0.74, atol=0.01)
+    np.testing.assert_allclose(gradient(bare, *barely_wrong)[0], 19.8, rtol=0.03)
 
 
 def test_gap_slope_is_bounded_by_one_over_eps():
