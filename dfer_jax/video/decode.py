@@ -47,6 +47,10 @@ class VideoError(ValueError):
     """The file is not a whole video; the message says why."""
 
 
+# Titles need not be text; from PyAV 19 on they never stop it.
+_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
 @dataclasses.dataclass(frozen=True)
 class VideoFacts:
     """What a video turned out to be.
@@ -152,7 +156,7 @@ def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStr
     """Opens a file and its main video stream; nothing but FFmpeg's probing is decoded yet."""
     head = _head(path)
     try:
-        container = av.open(f"file:{path}", options=_OPTIONS, metadata_errors="replace")
+        container = av.open(f"file:{path}", options=_OPTIONS, **_LENIENT)
     except av.FFmpegError as error:
         raise VideoError(_why_not_opened(head, error)) from error
     with container:

@@ -270,3 +270,17 @@ def test_pictures_are_let_go_without_the_garbage_collector(tmp_path):
     finally:
         gc.enable()
     assert alive == 0
+
+
+def test_a_title_that_is_no_text_does_not_matter(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "a title"
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(PICTURES[0], format="rgb24")))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    assert b"a title" in data
+    path.write_bytes(data.replace(b"a title", b"\xff\xfe\xc3\x28\xff\xfe\xff"))
+    assert sum(1 for _ in read_frames(path)) == 1
