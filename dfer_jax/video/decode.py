@@ -41,14 +41,12 @@ _OPTIONS = {
     "protocol_whitelist": "file",
     "max_pixels": str(MAX_SIDE**2),  # FFmpeg decodes some frames to find out the format
 }
+# Titles need not be text; from PyAV 19 on they never stop it.
+_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 class VideoError(ValueError):
     """The file is not a whole video; the message says why."""
-
-
-# Titles need not be text; from PyAV 19 on they never stop it.
-_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 @dataclasses.dataclass(frozen=True)
