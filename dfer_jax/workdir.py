@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dfer_jax.errors import UserError, list_some
@@ -37,8 +37,8 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
     config = json.loads(json.dumps(config))
     try:
         os.makedirs(workdir, exist_ok=True)
+        refuse_other(workdir, config)
         if os.path.exists(path):
-            _refuse_other(workdir, _read_json(path), config)
             return
         if os.path.isdir(os.path.join(workdir, "checkpoints")):
             raise UserError(
@@ -73,8 +73,20 @@ def write_json(path: str, value: object) -> None:
     os.replace(path + ".new", path)
 
 
-def _refuse_other(workdir: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    fields: Sequence[str] = differing_fields(old, new)
+def refuse_other(workdir: str, config: Mapping[str, Any]) -> None:
+    """Checks that a work directory is not another config's; one that nobody used is fine.
+
+    Args:
+        workdir: need not exist.
+        config: the resolved config as plain nested values.
+
+    Raises:
+        UserError: with the fields that differ.
+    """
+    path = os.path.join(workdir, CONFIG_FILE)
+    if not os.path.exists(path):
+        return
+    fields = differing_fields(_read_json(path), json.loads(json.dumps(config)))
     if fields:
         raise UserError(
             f"{workdir} belongs to a run with another config; choose another --workdir, or set "

@@ -1,6 +1,3 @@
-import os
-import signal
-
 import clip_dataset
 import jax
 import numpy as np
@@ -46,25 +43,13 @@ def undisturbed(config, tmp_path_factory):
     return directory
 
 
-def stop_after(patch, steps):
-    """Sends this process SIGTERM after so many steps, as a scheduler would."""
-    done = []
-
-    def update(bar):
-        done.append(bar)
-        if len(done) == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    patch.setattr(train.tqdm, "update", update)
-
-
 def test_stopped_in_either_phase_and_resumed_equals_uninterrupted(
     config, undisturbed, tmp_path, monkeypatch
 ):
     for stop in ("stopped at step 1 of 4", "stopped at step 1 of 4"):
         steps = 1 if not (tmp_path / "run").exists() else 4  # 3 steps are left of the first phase
         with monkeypatch.context() as patch, pytest.raises(UserError, match=stop):
-            stop_after(patch, steps)
+            tiny.stop_after(patch, steps)
             run(config, tmp_path / "run")
     run(config, tmp_path / "run")
     for phase in ("pretrain", ""):

@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 
 import clip_dataset
 import jax
@@ -37,25 +36,13 @@ def _assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def _stop_after(patch, steps):
-    """Sends this process SIGTERM after so many steps, as a scheduler would."""
-    done = []
-
-    def update(bar):
-        done.append(bar)
-        if len(done) == steps:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    patch.setattr(train.tqdm, "update", update)
-
-
 def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     data_dir, tmp_path, monkeypatch, one_device
 ):
     config = tiny.config(data_dir)
     expected = _train(config, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 2 of 6"):
-        _stop_after(patch, 2)
+        tiny.stop_after(patch, 2)
         _train(config, tmp_path / "stopped")
     assert _last(tmp_path / "stopped") == 2
     config.data.num_workers = 2  # what the run learns must not depend on it

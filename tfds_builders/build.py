@@ -19,6 +19,7 @@ from absl import app, flags, logging
 
 from dfer_jax.errors import UserError, run
 from tfds_builders import replacing
+from tfds_builders.clip_builder import ClipBuilder
 
 DATA_DIR = "data"  # in the current directory; configs/base.py reads from the same place
 
@@ -38,12 +39,6 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Processes that work in parallel; by default one for each core.", 1
 )
-_RELEASES = ("dfew", "ferv39k", "video_folder")
-_USERS = {  # flag -> data sets whose builders know it
-    "allow_missing": _RELEASES,
-    "beam_pipeline_options": _RELEASES,
-    "num_processes": ("synthetic_dfer",),
-}
 _EXPERIMENTS = {"synthetic_dfer": "synthetic"}  # file in configs/ where it is named otherwise
 
 
@@ -89,12 +84,20 @@ def _own_config(name: str, config: str) -> tfds.core.BuilderConfig:
     return tfds.core.BuilderConfig(name=config)
 
 
+def _flags_of(builder: type[tfds.core.DatasetBuilder]) -> set[str]:
+    """Returns the flags that a builder knows besides those that all do."""
+    if issubclass(builder, ClipBuilder):
+        return {"allow_missing", "beam_pipeline_options"}
+    return {"num_processes"}
+
+
 def _known_to(name: str, given: Mapping[str, object]) -> dict[str, object]:
     """Returns the flags that the user gave, once it is clear that the builder knows them."""
+    builders = known_builders()
     arguments = {flag: value for flag, value in given.items() if value is not None}
-    for flag in arguments:
-        if name not in _USERS[flag]:
-            raise UserError(f"--{flag} is for {', '.join(_USERS[flag])}; leave it out for {name}")
+    for flag in arguments.keys() - _flags_of(builders[name]):
+        users = [user for user, builder in builders.items() if flag in _flags_of(builder)]
+        raise UserError(f"--{flag} is for {', '.join(users)}; leave it out for {name}")
     return arguments
 
 

@@ -6,12 +6,11 @@ holds a lock, so that it does not take a running build's folder for a dead one's
 """
 
 import contextlib
-import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from dfer_jax.errors import UserError
+from dfer_jax.file_lock import only_builder
 
 
 @contextlib.contextmanager
@@ -23,14 +22,7 @@ def locked(built: Path) -> Iterator[Path]:
     Raises:
         UserError: if another process is building it.
     """
-    built.parent.mkdir(parents=True, exist_ok=True)
-    with open(built.parent / ".building", "a", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"another process is building {built}; wait until it is done"
-            ) from error
+    with only_builder(built, lock=built.parent / ".building"):
         _tidy(built)
         yield built
 

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from dfer_jax import checkpoint, experiment, parallel
+from dfer_jax.cores import usable_cores
 from dfer_jax.crossval.runs import Run, State, state
 from dfer_jax.data import pipeline
 from dfer_jax.labels import CLASSES
@@ -82,7 +83,7 @@ def _guessed_speed(run: Run) -> tuple[float, str]:
     config = run.config
     on_cpu = jax.default_backend() == "cpu"
     kind = "CPU core" if on_cpu else "accelerator"
-    count = len(os.sched_getaffinity(0)) if on_cpu else jax.local_device_count()
+    count = usable_cores() if on_cpu else jax.local_device_count()
     pixels = experiment.num_frames(config) * config.model.image_size**2 / (16 * 112**2)
     width = config.model.get("width", 64) / 64
     speed = _GUESSED_CLIPS[kind] * count / (pixels * width**2)

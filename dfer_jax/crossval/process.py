@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
+from dfer_jax import file_lock
 from dfer_jax.errors import UserError
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -36,7 +37,7 @@ def only_one(directory: str) -> Iterator[TextIO]:
             open(os.path.join(directory, "crossval.lock"), "a+", encoding="utf-8") as own,
             open(os.path.join(directory, "run.lock"), "a+", encoding="utf-8") as run,
         ):
-            if not _lock(own):
+            if not file_lock.take(own):
                 raise UserError(
                     f"another crossval is at work in {directory}; wait, or choose another --workdir"
                 )
@@ -110,18 +111,9 @@ class _Forwarding:
         self.pass_on()
 
 
-def _lock(file: TextIO) -> bool:
-    """Takes a lock that ends with the last process holding the file open; False if it is taken."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _take_over(run: TextIO) -> None:
     """Waits for a run left over from a killed parent, after asking it to save and stop."""
-    if _lock(run):
+    if file_lock.take(run):
         return
     run.seek(0)
     written = run.read().strip()

@@ -11,6 +11,7 @@ import numpy as np
 from dfer_jax.crossval.scores import CURVES, Row, headline
 from dfer_jax.intervals import wilson_interval
 from dfer_jax.published import PublishedRow, war_of_recalls
+from dfer_jax.report.tables import escape_latex
 
 IN_WORDS = {
     "last": "last epoch",
@@ -102,10 +103,10 @@ def as_latex(table: Table) -> str:
                 f"${cell} \\pm {_digits(sd, 2, '--')}$"
                 for cell, sd in zip(cells, spread[0].values, strict=True)
             ]
-        lines.append(f"{_escaped(f'{selection}, {row.what}')} & {' & '.join(cells)} \\\\")
+        lines.append(f"{escape_latex(f'{selection}, {row.what}')} & {' & '.join(cells)} \\\\")
     if table.published:
         cells = [_digits(x, 2, "--") for x in _published_values(table.published, k)]
-        name = _escaped(f"{table.published.method} (published, {table.published.source})")
+        name = escape_latex(f"{table.published.method} (published, {table.published.source})")
         lines += ["\\midrule", f"{name} & {' & '.join(cells)} \\\\"]
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
@@ -212,7 +213,3 @@ def _line(label: str, values: np.ndarray) -> str:
 
 def _digits(share: float, digits: int, absent: str = "-") -> str:
     return f"{100 * share:.{digits}f}" if np.isfinite(share) else absent
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"\\{c}" if c in "&%$#_{}" else c for c in text)

@@ -11,10 +11,10 @@ import ml_collections
 
 from dfer_jax import checkpoint, experiment, predictions
 from dfer_jax.crossval import process
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError
 from dfer_jax.metric_writer import read_metrics
 from dfer_jax.predictions import Predictions
-from dfer_jax.workdir import CONFIG_FILE, differing_fields
+from dfer_jax.workdir import refuse_other
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,20 +99,7 @@ def check_configs(runs: Sequence[Run]) -> None:
         UserError: with the fields that differ.
     """
     for run in runs:
-        path = os.path.join(run.workdir, CONFIG_FILE)
-        if not os.path.exists(path):
-            continue
-        try:
-            with open(path, encoding="utf-8") as file:
-                saved = json.load(file)
-        except ValueError as error:
-            raise UserError(f"{path} is not JSON ({error}); choose another --workdir") from error
-        asked = json.loads(run.config.to_json_best_effort())
-        if fields := differing_fields(saved, asked):
-            raise UserError(
-                f"{run.workdir} belongs to a run with another config; choose another --workdir, "
-                f"or set these fields back:\n{list_some(fields)}"
-            )
+        refuse_other(run.workdir, json.loads(run.config.to_json_best_effort()))
 
 
 def state(run: Run) -> State:

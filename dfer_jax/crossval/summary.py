@@ -12,6 +12,7 @@ from dfer_jax.crossval.render import Table
 from dfer_jax.crossval.runs import Run, best_on_test_from_curves, read_results
 from dfer_jax.crossval.scores import Results, Row, headline
 from dfer_jax.errors import UserError
+from dfer_jax.published import PublishedRow
 from dfer_jax.workdir import write_json
 
 INTERVALS = (
@@ -73,12 +74,13 @@ def make_table(
     rows = scores.summarise(results, curves=curves)
     first = next(iter(results.values()))
     classes = next(iter(first.values())).classes
+    printed = published.match(config.to_dict())
     return Table(
         title=_title(config, runs),
         classes=classes,
         rows=tuple(rows),
-        published=published.match(config.to_dict()),
-        notes=tuple(_notes(config, runs, done, results, rows, classes)),
+        published=printed,
+        notes=tuple(_notes(config, runs, done, results, rows, classes, printed)),
     )
 
 
@@ -97,6 +99,7 @@ def _notes(
     results: Results,
     rows: Sequence[Row],
     classes: tuple[str, ...],
+    printed: PublishedRow | None,
 ) -> list[str]:
     """Sentences to read with the table."""
     notes = []
@@ -105,10 +108,9 @@ def _notes(
     counts = scores.class_counts(results)
     recall = headline(rows, rows[0].selection).values[:-2].tolist()
     notes += [render.rarest_class_note(classes, counts, recall), INTERVALS]
-    row = published.match(config.to_dict())
-    if row and row.recall and len(counts) == max(1, config.data.num_folds):
+    if printed and printed.recall and len(counts) == max(1, config.data.num_folds):
         totals = np.sum(list(counts.values()), axis=0).tolist()
-        notes.append(render.published_check_note(row, totals))
+        notes.append(render.published_check_note(printed, totals))
     if len({run.seed for run in done}) < 3:
         notes.append("Fewer than three seeds: the spread over seeds is hardly known; rank nothing.")
     return notes

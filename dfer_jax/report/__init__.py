@@ -1,7 +1,7 @@
 """The report: one self-contained HTML page of a run, or of several side by side.
 
-`inputs` reads what a run left in its work directory, the sections (`overview`, `classes`,
-`intensity`, `embedding`, `calibration`, `gates`, `filmstrips`, `record`) turn it into HTML, charts
+`inputs` reads what a run left in its work directory, the sections (`sections`, `classes`,
+`intensity`, `embedding`, `calibration`, `gates`, `filmstrips`, `seeds`) turn it into HTML, charts
 and tables, `page` puts one run together and `comparison` several. Example:
 
     python -m dfer_jax.report runs/synthetic

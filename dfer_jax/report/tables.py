@@ -67,7 +67,7 @@ class Table:
             for i in self._columns
         )
         lines = [
-            " & ".join(_escape_latex(self._text(cell)) for cell in cells) + r" \\"
+            " & ".join(escape_latex(self._text(cell)) for cell in cells) + r" \\"
             for cells in (self.heads, *self.rows)
         ]
         head, *body = lines
@@ -92,5 +92,6 @@ class Table:
         return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Returns text as LaTeX shows it, on one line."""
     return re.sub(r"[\\~^<>&%$#_{}]", lambda sign: _LATEX[sign.group()], " ".join(text.split()))

@@ -2,13 +2,13 @@
 
 import collections
 import dataclasses
-import os
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from dfer_jax.cores import usable_cores
 from dfer_jax.labels import CLASSES
 from tfds_builders.synthetic_dfer import clips
 
@@ -63,13 +63,6 @@ _LARGE = {
     "peaks": _UNIFORM,
     "seed_name": "balanced",
 }
-
-
-def _usable_cores() -> int:
-    """Returns the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -134,7 +127,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 ArrayRecord, readable without TensorFlow.
             **kwargs: `config`, `data_dir` and so on, passed to TFDS.
         """
-        self._num_processes = num_processes or _usable_cores()
+        self._num_processes = num_processes or usable_cores()
         super().__init__(file_format=file_format, **kwargs)
         if file_format is None and not self.is_prepared():
             self.info.set_file_format("array_record", override=True)

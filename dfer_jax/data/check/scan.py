@@ -4,7 +4,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -147,13 +146,6 @@ def _open_video(clip: Clip) -> ClipScan:
     except VideoError as error:
         found.damaged.append(f"{clip.id} ({clip.path.name}): {error}")
     return found
-
-
-def usable_cores() -> int:
-    """Returns the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _in_parallel(

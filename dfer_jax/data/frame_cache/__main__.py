@@ -8,10 +8,9 @@ interrupted run is continued by the same command. --verify checks all checksums.
 Exit codes: 0 done (or already there), 1 something is wrong, 2 bad usage.
 """
 
-import os
-
 from absl import app, flags, logging
 
+from dfer_jax.cores import usable_cores
 from dfer_jax.data.frame_cache.build import build, verify
 from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError, run
@@ -27,12 +26,6 @@ _NUM_PROCESSES = flags.DEFINE_integer(
 _VERIFY = flags.DEFINE_bool("verify", False, "Check all frames of a cache against its checksums.")
 
 
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def main(argv: list[str]) -> None:
     """Builds or verifies the cache of the data set named on the command line."""
     if len(argv) != 2:
@@ -40,12 +33,12 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)  # TFDS tells what it does, step by step
     place = Place(argv[1], _DATA_DIR.value, _SIZE.value, _CACHE_DIR.value)
     if _VERIFY.value:
-        num_bytes, seconds = verify(place, num_threads=_num_cores())
+        num_bytes, seconds = verify(place, num_threads=usable_cores())
         speed = num_bytes / seconds / 1e9
         print(f"{place.folder} is as it was written ({num_bytes / 1e9:.2f} GB, {speed:.2f} GB/s)")
         return
     try:
-        built = build(place, num_processes=_NUM_PROCESSES.value or _num_cores())
+        built = build(place, num_processes=_NUM_PROCESSES.value or usable_cores())
     except KeyboardInterrupt as interrupt:
         raise UserError("interrupted; the same command continues") from interrupt
     print(f"{place.folder} {'is complete' if built else 'is there already'}")

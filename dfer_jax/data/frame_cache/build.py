@@ -1,11 +1,8 @@
 """Builds and verifies a frame cache: continued after a kill, by one process at a time."""
 
-import contextlib
 import dataclasses
-import fcntl
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -24,6 +21,7 @@ from dfer_jax.data.frame_cache.store import (
 )
 from dfer_jax.data.source import fingerprint
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.file_lock import only_builder
 
 
 def build(place: Place, *, num_processes: int) -> bool:
@@ -44,7 +42,7 @@ def build(place: Place, *, num_processes: int) -> bool:
             the disk is too small, or another process is building this cache.
     """
     mark = _fingerprint(place)
-    with _locked(place.folder):
+    with only_builder(place.folder, lock=_lock_of(place.folder)):
         reason = why_unusable(place, mark)
         if reason is None:
             return False
@@ -91,18 +89,8 @@ def _fingerprint(place: Place) -> str:
         ) from error
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Holds the right to build this cache; the system takes it back however this process ends."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_name(f".{folder.name}.lock"), "a", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UserError(
-                f"another process is building {folder}; wait until it is done"
-            ) from error
-        yield
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _replace(folder: Path) -> None:
