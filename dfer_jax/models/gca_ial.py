@@ -31,6 +31,7 @@ from jaxtyping import Array, Float
 from dfer_jax.errors import UserError
 from dfer_jax.models.attention import ATTENTIONS, ChannelGate
 from dfer_jax.models.layers import BasicBlock, TransformerLayer, batch_norm, conv, dense
+from dfer_jax.models.pooling import max_pool
 
 AUX_STAGES = ("layer2", "layer3")
 """Stages with a channel gate, where an auxiliary head can sit."""
@@ -162,7 +163,7 @@ class GCAIAL(nn.Module):
         x = nn.relu(self._norm(x, train=train, name="stem_bn1"))
         x = conv(self.width, dtype=self.dtype, name="stem_conv2")(x)
         x = nn.relu(self._norm(x, train=train, name="stem_bn2"))
-        return nn.max_pool(x, window_shape=(3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+        return max_pool(x)
 
     def _aux_head(self, descriptor: Float[Array, "b t c"], *, name: str) -> Float[Array, "b k"]:
         """A factored linear classifier on the mean descriptor; no bias, no non-linearity."""

@@ -15,6 +15,8 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from dfer_jax.models.convolution import convolve
+
 kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """Normal with std = sqrt(2 / (output channels * kernel area)), not truncated."""
 
@@ -75,6 +77,7 @@ def conv(
         use_bias=False,
         dtype=dtype,
         kernel_init=kaiming_fan_out,
+        conv_general_dilated=convolve,
         name=name,
     )
 
