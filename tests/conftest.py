@@ -5,13 +5,14 @@ import signal
 
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests, and the processes they start, build the same small programs again and again: compile each
+# once, and leave the user's own cache alone.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cache/xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import jax
 from absl import flags
 
-# Tests build the same small programs again and again: compile each once.
-jax.config.update("jax_compilation_cache_dir", os.path.join(os.getcwd(), ".pytest_cache", "xla"))
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 flags.FLAGS.mark_as_parsed()
