@@ -1,0 +1,28 @@
+from benchmarks import bare_step, scaling_points
+
+TINY = scaling_points.Place(frames=2, image_size=32, batch=4, devices=2)
+
+
+def test_the_bare_step_says_time_and_bytes():
+    step = bare_step.BareStep(scaling_points.fields(TINY, width=8), 2)
+    (seconds,) = step.measure()
+    facts = step.facts()
+    assert seconds > 0 and facts["compile_s"] > 0
+    clips = 4 * 2 * 36 * 36 * 3 / 2  # tests have two devices, each holds half the batch
+    assert facts["state_and_batch_bytes"] > clips and facts["working_bytes"] > clips
+    assert facts["process_bytes"] > facts["working_bytes"]
+
+
+def test_a_point_is_measured_in_a_process_with_its_devices():
+    point = scaling_points.at(TINY._replace(devices=4), width=8, steps=1, repeats=1)
+    assert point["clips_per_s"] == 4 / point["step_s"] > 0
+    assert point["trace_s"] > 0
+
+
+def test_growth_compares_the_smallest_and_the_largest_data_set():
+    points = {
+        "12000": {"second_process_bytes": 1.05e9, "second_start_s": 8.0},
+        "1000": {"second_process_bytes": 1e9, "second_start_s": 7.5},
+    }
+    line = scaling_points.growth(points)
+    assert line == "12 times the clips: peak memory +5.0%, second start +0.5 s"
