@@ -1,0 +1,25 @@
+"""Something to measure in a process of its own, for the tests of `benchmarks.interleaved`."""
+
+import os
+import time
+
+
+class Recorder:
+    """Writes its name to a file whenever it is measured."""
+
+    def __init__(self, name, path):
+        self.name, self.path = name, path
+
+    def measure(self):
+        with open(self.path, "a") as file:
+            file.write(self.name)
+        return [time.perf_counter()]
+
+    def variable(self, name):
+        return os.environ.get(name)
+
+    def fail(self):
+        raise ValueError("not\nlike this")
+
+    def die(self):
+        os._exit(3)
