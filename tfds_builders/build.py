@@ -2,6 +2,7 @@
 
     python -m tfds_builders.build synthetic_dfer/tiny
     python -m tfds_builders.build dfew/full --manual_dir /where/dfew/was/extracted
+    python -m tfds_builders.build aff_wild2/expr --manual_dir /where/aff-wild2/was/extracted
     python -m tfds_builders.build video_folder/my_clips --manual_dir /where/my/videos/are
 
 Exit codes: 0 done (or already built), 1 something in the input is wrong, 2 bad usage.
@@ -39,7 +40,11 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Processes that work in parallel; by default one for each core.", 1
 )
-_EXPERIMENTS = {"synthetic_dfer": "synthetic"}  # file in configs/ where it is named otherwise
+_EXPERIMENTS = {  # file in configs/ where it is named otherwise
+    "synthetic_dfer": "synthetic",
+    "aff_wild2/expr": "aff_wild2_cnn",
+    "aff_wild2/au": "aff_wild2_au",
+}
 
 
 def known_builders() -> dict[str, type[tfds.core.DatasetBuilder]]:
@@ -204,7 +209,8 @@ def main(argv: list[str]) -> None:
 
 def _next_command(name: str, full_name: str) -> str:
     """Returns the command that trains on the data set just built."""
-    command = f"python -m dfer_jax.main --config configs/{_EXPERIMENTS.get(name, name)}.py"
+    experiment = _EXPERIMENTS.get(full_name, _EXPERIMENTS.get(name, name))
+    command = f"python -m dfer_jax.main --config configs/{experiment}.py"
     command += f" --config.data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:
         command += f" --config.data.data_dir={_DATA_DIR.value}"

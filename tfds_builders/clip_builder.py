@@ -45,8 +45,15 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
         """
 
     def extra_features(self) -> dict[str, Any]:
-        """Returns the features of an example besides the four that every clip has."""
+        """Returns the features of an example besides those that every clip has."""
         return {}
+
+    def label_features(self) -> dict[str, Any]:
+        """Returns the features that say what a clip shows; by default `label`, one for all of it.
+
+        A builder of videos that are labelled frame by frame has others, and clips without label.
+        """
+        return {"label": tfds.features.ClassLabel(names=CLASSES)}
 
     def __init__(
         self, *, allow_missing: bool = False, file_format: str | None = None, **kwargs: Any
@@ -70,10 +77,11 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
             "clip_id": tfds.features.Text(doc="name of the clip in the release"),
             "frames": tfds.features.Sequence(frame, doc="frames in their order"),
             "num_frames": tfds.features.Scalar(np.int32, doc="frames on disk"),
-            "label": tfds.features.ClassLabel(names=CLASSES),
         }
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(features | self.extra_features()),
+            features=tfds.features.FeaturesDict(
+                features | self.label_features() | self.extra_features()
+            ),
             homepage=self.HOMEPAGE,
             metadata=tfds.core.MetadataDict(),
             disable_shuffling=True,

@@ -41,7 +41,7 @@ class Clip:
     Attributes:
         id: its `clip_id`.
         split: the split it goes to.
-        label: name in `labels.CLASSES`.
+        label: name in `labels.CLASSES`; None if `features` say what each frame shows.
         path: the folder of its frames, or the video.
         frames: file names in frame order; none for a video.
         features: what the example holds besides.
@@ -50,7 +50,7 @@ class Clip:
 
     id: str
     split: str
-    label: str
+    label: str | None
     path: Path
     frames: tuple[str, ...] = ()
     features: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -89,7 +89,7 @@ class EncodedClip:
             "clip_id": self.clip.id,
             "frames": self.frames,
             "num_frames": len(self.frames),
-            "label": self.clip.label,
+            **({} if self.clip.label is None else {"label": self.clip.label}),
             **self.clip.features,
             **self.features,
         }

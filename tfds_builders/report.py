@@ -56,7 +56,7 @@ def warning_lines(state: SinglePass) -> list[str]:
         ("videos hold fewer frames than they announce", state.findings.fewer),
     ]
     lines = [f"{len(items):,} {text}:\n{list_some(items)}" for text, items in found if items]
-    counts = count(listing.clips, state.splits)
+    counts = count(listing.clips, state.splits) if state.expected else {}
     wrong = [
         f"{split} {sum(counts[split]):,} for {sum(published):,}"
         for split, published in state.expected.items()
@@ -70,10 +70,11 @@ def warning_lines(state: SinglePass) -> list[str]:
 def metadata(state: SinglePass) -> dict[str, object]:
     """Returns the facts of the build that are stored beside the data, as plain JSON."""
     listing, findings = state.listing, state.findings
+    per_class = count(listing.clips, state.splits) if state.has_labels else None
     return {
         "num_clips": len(listing.clips),
         "num_frames": findings.num_frames,
-        "clips_per_split_and_class": count(listing.clips, state.splits),
+        **({} if per_class is None else {"clips_per_split_and_class": per_class}),
         "missing_clips": listing.missing,
         "clips_with_gaps": listing.gaps,
         "clips_below_16_frames": findings.short,
@@ -92,9 +93,10 @@ def summary(state: SinglePass) -> str:
     if len(findings.sizes) > 10:
         sizes += f", and {len(findings.sizes) - 10:,} more sizes"
     lines = [
-        count_table(count(state.listing.clips, state.splits), state.expected),
         *state.tables,
         f"{findings.num_frames:,} frames; height x width {sizes}",
         f"{len(findings.short):,} clips have fewer than 16 frames",
     ]
+    if state.has_labels:
+        lines.insert(0, count_table(count(state.listing.clips, state.splits), state.expected))
     return "\n".join(lines + [f"warning: {line}" for line in warning_lines(state)])

@@ -107,6 +107,11 @@ class SinglePass:
         """Everything that makes the build fail, in the order it is told."""
         return self.tree.problems + self.missing + self.findings.damaged
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether clips have a label each, rather than one for every frame."""
+        return all(clip.label is not None for clip in self.listing.clips)
+
     def shards(self, split: str) -> list[tuple[Clip, ...]]:
         """Cuts a split's clips, in their order, into runs of about `_FRAMES_PER_SHARD` frames."""
         shards: list[list[Clip]] = [[]]

@@ -12,10 +12,17 @@ _MAX_FOLDERS = 50_000  # besides the leaves; no release has a tenth of it
 
 @dataclasses.dataclass
 class Tree:
-    """The folder given as `manual_dir`, absolute and without links, and what is wrong in it."""
+    """The folder given as `manual_dir`, absolute and without links, and what is wrong in it.
+
+    Attributes:
+        root: the folder.
+        problems: what is wrong.
+        hidden: entries passed over because they are an operating system's own.
+    """
 
     root: Path
     problems: list[str] = dataclasses.field(default_factory=list)
+    hidden: int = 0
 
     def relative(self, path: Path) -> str:
         """Returns `path` as the user sees it inside the root."""
@@ -29,6 +36,7 @@ class Tree:
         except OSError as error:
             self.problems.append(f"{self.relative(folder)}: cannot be read ({error.strerror})")
             return
+        self.hidden += sum(is_hidden(entry.name) for entry in found)
         yield from (entry for entry in found if not is_hidden(entry.name))
 
     def walk(
