@@ -19,6 +19,7 @@ from absl import flags
 from benchmarks import network_speed, speed_table
 from dfer_jax.errors import run
 
+flags.adopt_module_key_flags(network_speed)  # shown by --help
 _BATCH = flags.DEFINE_integer("batch", None, "Clips in a batch; by the device if not given.", 1)
 _OUT = flags.DEFINE_string("out", "runs/benchmarks/eval_step.json", "Where the JSON goes.")
 

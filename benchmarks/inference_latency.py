@@ -17,6 +17,7 @@ from absl import flags
 from benchmarks import network_speed, speed_table
 from dfer_jax.errors import run
 
+flags.adopt_module_key_flags(network_speed)  # shown by --help
 _OUT = flags.DEFINE_string("out", "runs/benchmarks/inference_latency.json", "Where the JSON goes.")
 
 

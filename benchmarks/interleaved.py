@@ -93,6 +93,8 @@ def _attempt(function: Callable, *arguments: Any) -> tuple[bool, Any]:
     """Returns whether it failed, and the result or what went wrong."""
     try:
         return False, function(*arguments)
+    except UserError as error:
+        return True, str(error)
     except Exception as error:  # whatever it is, the parent must hear of it
         traceback.print_exc()
         return True, f"{type(error).__name__}: {error}".splitlines()[0]

@@ -77,8 +77,9 @@ def find_device() -> str:
     if ours == "gpu" and theirs == "cpu":
         raise UserError("JAX finds a GPU, PyTorch does not; install its CUDA build")
     if ours == "cpu" and theirs == "gpu" and os.environ.get("JAX_PLATFORMS") != "cpu":
-        raise UserError("PyTorch finds a GPU, JAX does not; install dfer_jax[cuda12], or compare "
-                        "on the CPU with JAX_PLATFORMS=cpu")  # fmt: skip
+        raise UserError(
+            "PyTorch finds a GPU, JAX does not; install dfer_jax[cuda12], or set JAX_PLATFORMS=cpu"
+        )
     return ours
 
 

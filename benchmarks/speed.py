@@ -16,6 +16,7 @@ from absl import flags
 from benchmarks import network_speed, speed_table
 from dfer_jax.errors import run
 
+flags.adopt_module_key_flags(network_speed)  # shown by --help
 _BATCH = flags.DEFINE_integer(
     "batch", None, "Clips in a batch of training and evaluation; by the device if not given.", 1
 )

@@ -3,6 +3,8 @@
 import os
 import time
 
+from dfer_jax.errors import UserError
+
 
 class Recorder:
     """Writes its name to a file whenever it is measured."""
@@ -20,6 +22,9 @@ class Recorder:
 
     def fail(self):
         raise ValueError("not\nlike this")
+
+    def refuse(self):
+        raise UserError("choose another")
 
     def die(self):
         os._exit(3)

@@ -29,10 +29,14 @@ def test_environment_is_the_peers_alone(tmp_path):
     assert "OF_THIS_TEST" not in os.environ
 
 
-def test_failures_are_told_and_do_not_end_the_peer(tmp_path):
+def test_failures_are_told_and_do_not_end_the_peer(tmp_path, capfd):
     with Peer("it", TARGET, ("a", str(tmp_path))) as peer:
+        with pytest.raises(UserError, match=r"^it failed: choose another$"):
+            peer.call("refuse")
+        assert "Traceback" not in capfd.readouterr().err
         with pytest.raises(UserError, match=r"^it failed: ValueError: not$"):
             peer.call("fail")
+        assert "like this" in capfd.readouterr().err
         assert peer.call("variable", "NOT_SET_ANYWHERE") is None
 
 
