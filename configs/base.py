@@ -78,7 +78,8 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.train = train = ml_collections.ConfigDict()
     train.init_from = ""  # work directory whose last weights training starts from; "": random
-    train.batch_size = 40  # over all devices
+    train.batch_size = 40  # over all devices of all processes
+    train.accumulation_steps = 1  # micro-batches a step is computed in, to save memory; 1: whole
     train.epochs = 80
     train.log_every_steps = 20
     train.eval_every_epochs = 1

@@ -4,6 +4,8 @@ Each step holds two trees, `weights` (params and batch_stats) and `optimizer`, a
 model, label order and preprocessing, so that evaluating needs nothing else. The order in which a
 run looks for its start: 1. its own latest checkpoint (resume), 2. the last weights of another work
 directory (`train.init_from`, or its own pre-training), 3. random weights.
+
+Of several processes all must call each of these functions, on storage that they share.
 """
 
 import os
@@ -12,9 +14,12 @@ from importlib import metadata as packages
 from typing import Any
 
 import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
+from dfer_jax import processes
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.train_state import TrainState
 
@@ -91,7 +96,7 @@ class Checkpoints:
         """Saves in the background; without `best_metric` in `metrics` the step cannot be best."""
         self._checkpointer.save_checkpointables_async(
             int(state.step),
-            {"weights": state.variables, "optimizer": {"state": state.opt_state}},
+            _of_all({"weights": state.variables, "optimizer": {"state": state.opt_state}}),
             metrics={self._best_metric: _NO_METRIC, **metrics},
             custom_metadata=dict(metadata),
             force=True,
@@ -107,18 +112,16 @@ class Checkpoints:
         latest = self._checkpointer.latest
         if latest is None:
             return None
-        abstract = _on_first_device(
-            {"weights": like.variables, "optimizer": {"state": like.opt_state}}
-        )
+        abstract = _placed({"weights": like.variables, "optimizer": {"state": like.opt_state}})
         try:
-            saved = self._checkpointer.load_checkpointables(latest.step, abstract)
+            saved = _own(self._checkpointer.load_checkpointables(latest.step, abstract))
         except Exception as error:  # orbax raises many kinds for unreadable or unlike trees
             raise UserError(
                 f"checkpoint {latest.step} in {self._checkpointer.directory} cannot be resumed "
                 f"({_first_line(error)}); it is damaged or of another model: delete it or choose "
                 "another --workdir"
             ) from error
-        print(f"resuming from step {latest.step}")
+        processes.say(f"resuming from step {latest.step}")
         return like.replace(
             step=jax.numpy.asarray(latest.step, jax.numpy.int32),
             params=saved["weights"]["params"],
@@ -190,8 +193,8 @@ def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, 
     with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
         try:
             info = checkpointer.checkpointables_metadata(step)
-            abstract = _on_first_device({"weights": info.metadata["weights"]})
-            weights = checkpointer.load_checkpointables(step, abstract)["weights"]
+            abstract = _placed({"weights": info.metadata["weights"]})
+            weights = _own(checkpointer.load_checkpointables(step, abstract)["weights"])
         except Exception as error:  # orbax raises many kinds for unreadable files
             raise UserError(
                 f"checkpoint {step} in {checkpoint_dir(workdir)} cannot be read "
@@ -222,10 +225,37 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
 
 
-def _on_first_device(tree: PyTree) -> PyTree:
-    """Abstract arrays placed on this machine's first device, wherever they were saved."""
-    sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+def _sharding() -> Sharding:
+    """Where trees are when they are saved and read: on the first device of every process."""
+    if jax.process_count() == 1:
+        return SingleDeviceSharding(jax.local_devices()[0])
+    firsts = {d.process_index: d for d in reversed(jax.devices())}
+    mesh = Mesh(np.array([firsts[i] for i in sorted(firsts)]), ("process",))
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def _placed(tree: PyTree) -> PyTree:
+    """Abstract arrays placed by `_sharding`, wherever they were saved."""
+    sharding = _sharding()
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
+
+
+def _of_all(tree: PyTree) -> PyTree:
+    """The tree that all processes hold a copy of, as one that Orbax saves together."""
+    if jax.process_count() == 1:
+        return tree
+    sharding, first = _sharding(), jax.local_devices()[0]
+    return jax.tree.map(
+        lambda x: jax.make_array_from_single_device_arrays(
+            x.shape, sharding, [s.data for s in x.addressable_shards if s.device == first]
+        ),
+        tree,
+    )
+
+
+def _own(tree: PyTree) -> PyTree:
+    """This process's copy of a tree placed by `_sharding`."""
+    return jax.tree.map(lambda x: x.addressable_data(0), tree)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import PyTree
 
-from dfer_jax import augment, losses, metrics
+from dfer_jax import augment, losses, metrics, processes
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
@@ -78,10 +78,13 @@ def evaluate(
 ) -> Evaluation:
     """Runs the model over all batches; masked rows count in nothing.
 
+    With several processes each brings its own rows of the same number of batches, and all return
+    the same result.
+
     Args:
         eval_step: of `make_eval_step`.
         variables: `{"params", "batch_stats"}`.
-        batches: host batches of `data.pipeline.evaluation_batches`.
+        batches: of `data.pipeline.evaluation_batches`, on the host.
         parallel: the same as the step's.
 
     Raises:
@@ -97,6 +100,7 @@ def evaluate(
     if not pending:
         raise UserError("the split to evaluate has no clip")
     sums, kept = zip(*jax.device_get(pending), strict=True)
+    facts, kept = _whole_batches(facts, kept)
     probabilities = [arrays.pop("probabilities") for arrays in kept]
     confusion = np.sum([s["confusion"] for s in sums], axis=0)
     loss = float(np.sum([s["loss"] for s in sums]) / confusion.sum())
@@ -111,6 +115,25 @@ def evaluate(
         for name in kept[0]
     }
     return Evaluation(confusion, loss, predictions, arrays)
+
+
+def _whole_batches(
+    facts: list[dict[str, np.ndarray]], kept: Sequence[dict[str, np.ndarray]]
+) -> tuple[list[dict[str, np.ndarray]], Sequence[dict[str, np.ndarray]]]:
+    """Joins what every process read and computed of each batch; all must call it."""
+    if jax.process_count() == 1:
+        return facts, kept
+    of_processes = processes.gather([{k: v.tolist() for k, v in f.items()} for f in facts])
+    whole = [
+        {
+            # A process that read only padding of a batch has fewer facts about it.
+            name: np.concatenate([part.get(name, [0] * len(part["mask"])) for part in parts])
+            for name in parts[0]
+        }
+        for parts in zip(*of_processes, strict=True)
+    ]
+    arrays = {k: processes.gather_rows(np.stack([part[k] for part in kept])) for k in kept[0]}
+    return whole, [{k: v[i] for k, v in arrays.items()} for i in range(len(kept))]
 
 
 def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import jax
 import ml_collections
 from absl import logging
 
-from dfer_jax import checkpoint, evaluate, experiment, parallel, report
+from dfer_jax import checkpoint, evaluate, experiment, parallel, processes, report
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
@@ -53,11 +53,13 @@ def evaluate_checkpoints(
             result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)
             file_name = split if which == "last" else f"{split}.{which}"
-            path = evaluate.write_evaluation(workdir, file_name, result, about)
             title = f"{config.data.dataset} {split}, {_in_words(selection)}, step {step}"
-            print(f"\n{evaluate.table(result, title)}\nwrote {path}")
-    read_frames = _frame_reader(sources.test, results[name, step])
-    print(f"wrote {report.write_report(workdir, filmstrips=read_frames)}")
+            if processes.is_first():
+                path = evaluate.write_evaluation(workdir, file_name, result, about)
+                print(f"\n{evaluate.table(result, title)}\nwrote {path}")
+    if processes.is_first():
+        read_frames = _frame_reader(sources.test, results[name, step])
+        print(f"wrote {report.write_report(workdir, filmstrips=read_frames)}")
 
 
 def _make_step(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> Callable:

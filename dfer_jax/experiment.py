@@ -10,7 +10,7 @@ import numpy as np
 from absl import logging
 from flax import linen as nn
 
-from dfer_jax import models
+from dfer_jax import models, processes
 from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
 from dfer_jax.data.clip_index import carve_validation, draw_balanced
@@ -131,13 +131,18 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
     if config.data.sampling not in POLICIES:
         known = ", ".join(POLICIES)
         raise UserError(f"data.sampling={config.data.sampling!r} is unknown; choose from {known}")
-    parallel.check_batch_size("train.batch_size", config.train.batch_size)
-    parallel.check_batch_size("eval.batch_size", config.eval.batch_size)
-    positive = ("train.epochs", "train.log_every_steps", "train.eval_every_epochs")
+    training = ("epochs", "log_every_steps", "eval_every_epochs", "accumulation_steps")
+    positive = [f"train.{name}" for name in training]
     for field in (*positive, "data.segments", "data.frames_per_segment", "data.decode_size"):
         section, name = field.split(".")
         if config[section][name] < 1:
             raise UserError(f"{field}={config[section][name]} must be at least 1")
+    parallel.check_batch_size(
+        "train.batch_size",
+        config.train.batch_size,
+        accumulation_steps=config.train.accumulation_steps,
+    )
+    parallel.check_batch_size("eval.batch_size", config.eval.batch_size)
     if not 0 <= config.data.validation_fraction < 1:
         raise UserError(
             f"data.validation_fraction={config.data.validation_fraction} must be in [0, 1)"
@@ -209,11 +214,12 @@ def open_sources(config: ml_collections.ConfigDict) -> Sources:
 def training_batches(
     config: ml_collections.ConfigDict, source: Source, *, start_step: int, num_steps: int
 ) -> Iterator[pipeline.Batch]:
-    """Returns the training batches of steps `start_step` to `num_steps` - 1."""
+    """Returns this process's rows of the training batches of `start_step` to `num_steps` - 1."""
     return pipeline.training_batches(
         source,
         **_sampling(config),
         batch_size=config.train.batch_size,
+        rows=processes.own_rows(config.train.batch_size),
         seed=config.seed,
         start_step=start_step,
         num_steps=num_steps,
@@ -224,11 +230,12 @@ def training_batches(
 def evaluation_batches(
     config: ml_collections.ConfigDict, source: Source
 ) -> Iterator[pipeline.Batch]:
-    """Returns the batches of one evaluation."""
+    """Returns this process's rows of the batches of one evaluation."""
     return pipeline.evaluation_batches(
         source,
         **_sampling(config),
         batch_size=config.eval.batch_size,
+        rows=processes.own_rows(config.eval.batch_size),
         num_workers=config.data.num_workers,
     )
 

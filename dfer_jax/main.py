@@ -20,18 +20,30 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train_and_eval", "train", "eval"], "What to do"
 )
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator_address", None, "host:port of process 0 of several; not needed under srun, mpirun"
+)
+_PROCESSES = flags.DEFINE_integer("num_processes", None, "Processes that train together")
+_PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0")
 
 
 def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
-    from dfer_jax import evaluate_run, phases, train  # after flags, so that --help is quick
+    from dfer_jax import evaluate_run, phases, processes, train  # after flags: --help is quick
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
     config = _load_config()
     directory = _WORKDIR.value or train.default_workdir(config)
-    devices = jax.local_devices()
-    print(f"{config.name}: {directory} on {len(devices)} {devices[0].device_kind} device(s)")
+    processes.start(
+        coordinator_address=_COORDINATOR.value,
+        num_processes=_PROCESSES.value,
+        process_id=_PROCESS.value,
+    )
+    devices = jax.devices()
+    together = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    where = f"{len(devices)} {devices[0].device_kind} device(s){together}"
+    processes.say(f"{config.name}: {directory} on {where}")
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
         with_evaluation = _MODE.value == "train_and_eval"

@@ -16,8 +16,17 @@ class MetricWriter:
     A context manager.
     """
 
-    def __init__(self, workdir: str, *, start_step: int) -> None:
-        """Opens the files of `workdir`, keeping only rows up to `start_step`."""
+    def __init__(self, workdir: str, *, start_step: int, enabled: bool = True) -> None:
+        """Opens the files of `workdir`, keeping only rows up to `start_step`.
+
+        Args:
+            workdir: of the run.
+            start_step: the step it goes on from.
+            enabled: False on all processes but the one that writes: then nothing is touched.
+        """
+        self._enabled = enabled
+        if not enabled:
+            return
         path = os.path.join(workdir, METRICS_FILE)
         _drop_rows_after(path, start_step)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 closed by __exit__
@@ -29,11 +38,14 @@ class MetricWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._tensorboard.close()
+        if self._enabled:
+            self._file.close()
+            self._tensorboard.close()
 
     def write(self, step: int, epoch: float, scalars: Mapping[str, float]) -> None:
         """Writes one row: step, epoch and the scalars; what is not finite becomes null."""
+        if not self._enabled:
+            return
         finite = {k: float(v) if math.isfinite(v) else None for k, v in scalars.items()}
         row = {"step": step, "epoch": round(epoch, 4), **finite}
         self._file.write(json.dumps(row) + "\n")

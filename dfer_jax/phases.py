@@ -7,9 +7,10 @@ from typing import Any
 
 import ml_collections
 
-from dfer_jax import checkpoint
+from dfer_jax import checkpoint, processes
+from dfer_jax.errors import UserError, list_some
 from dfer_jax.train import Trainer
-from dfer_jax.workdir import claim
+from dfer_jax.workdir import claim, differing_fields
 
 
 def train(
@@ -38,14 +39,18 @@ def train(
     Source: balanced pre-training of Optimized IAL (APSIPA ASC 2024, section III-D).
     """
     first, init_from = None, config.train.init_from
-    if config.pretrain.epochs:
-        init_from = os.path.join(workdir, "pretrain")
-        if not checkpoint.any_in(workdir):
-            first = Trainer(pretraining(config), init_from, init_from=config.train.init_from)
-    trainer = Trainer(config, workdir, init_from=init_from)
-    _claim(workdir, config, overrides)
+    with processes.together():
+        if config.pretrain.epochs:
+            init_from = os.path.join(workdir, "pretrain")
+            if not checkpoint.any_in(workdir):
+                first = Trainer(pretraining(config), init_from, init_from=config.train.init_from)
+        trainer = Trainer(config, workdir, init_from=init_from)
+    _check_alike(trainer)
+    with processes.together():
+        _claim(workdir, config, overrides)
+        if first:
+            _claim(init_from, first.config, overrides)
     if first:
-        _claim(init_from, first.config, overrides)
         first.run(with_evaluation=False)
     trainer.run(with_evaluation=with_evaluation)
 
@@ -63,4 +68,27 @@ def pretraining(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
 
 
 def _claim(workdir: str, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:
-    claim(workdir, json.loads(config.to_json_best_effort()), overrides)
+    if processes.is_first():
+        claim(workdir, _plain(config), overrides)
+
+
+def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    return json.loads(config.to_json_best_effort())
+
+
+def _check_alike(trainer: Trainer) -> None:
+    """Refuses processes of one run that were started with unlike configs or see unlike data."""
+    sources = {"train": trainer.sources.train, **trainer.sources.evaluated}
+    facts = {
+        "clips": {name: len(source) for name, source in sources.items()},
+        "devices": len(trainer.parallel.devices),
+        "eval batch": trainer.config.eval.batch_size,  # a rerun may change it, a process may not
+        "log every": trainer.config.train.log_every_steps,
+    }
+    first, *others = processes.gather(_plain(trainer.config) | facts)
+    for index, other in enumerate(others, start=1):
+        if fields := differing_fields(first, other):
+            raise UserError(
+                f"process {index} differs from process 0 (0 -> {index}); start all with the same "
+                f"command, on the same data and as many devices:\n{list_some(fields)}"
+            )

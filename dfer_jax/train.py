@@ -12,7 +12,7 @@ import ml_collections
 import optax
 from tqdm import tqdm
 
-from dfer_jax import checkpoint, evaluate, experiment, optim, parallel
+from dfer_jax import checkpoint, evaluate, experiment, optim, parallel, processes
 from dfer_jax.data import pipeline
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
@@ -89,6 +89,7 @@ class Trainer:
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self.parallel,
+            accumulation_steps=config.train.accumulation_steps,
         )
         self.eval_step = evaluate.make_eval_step(model, image_size=size, parallel=self.parallel)
 
@@ -117,16 +118,18 @@ class Trainer:
             first = self.parallel.replicate(saved.restore_latest(self.like) or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
-                print(f"already trained to step {start}")
+                processes.say(f"already trained to step {start}")
                 return
-            with MetricWriter(self.workdir, start_step=start) as writer, self._bar(start) as bar:
+            stops = processes.StopTogether()
+            with self._writer(start) as writer, self._bar(start) as bar:
                 for step, state in self._steps(first, start, writer, bar):
                     scores = {}
                     if self._epoch_ends(step) and with_evaluation:
                         scores = self._evaluate(state, step, writer, bar)
-                    if step % self.steps_per_epoch == 0 or stop.requested:
+                    stopping = stops(stop.requested)
+                    if step % self.steps_per_epoch == 0 or stopping:
                         saved.save(state, metrics=scores, metadata=self.metadata)
-                    if stop.requested and step < self.total_steps:
+                    if stopping and step < self.total_steps:
                         raise UserError(
                             f"stopped at step {step} of {self.total_steps} and saved; "
                             "run the same command again to go on"
@@ -137,7 +140,7 @@ class Trainer:
         state = jax.jit(self.init, compiler_options={"xla_backend_optimization_level": 0})()
         if not self.init_from:
             return state
-        print(f"starting from the weights in {self.init_from}")
+        processes.say(f"starting from the weights in {self.init_from}")
         return checkpoint.with_weights(state, self.init_from)
 
     def _steps(
@@ -198,13 +201,17 @@ class Trainer:
             chosen = chosen or scores  # validation comes first where there is one
         writer.write(step, step / self.steps_per_epoch, row)
         shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items())
-        bar.write(f"epoch {step // self.steps_per_epoch:3d}: {shown}")
+        if processes.is_first():
+            bar.write(f"epoch {step // self.steps_per_epoch:3d}: {shown}")
         return chosen
 
     def _epoch_ends(self, step: int) -> bool:
         """Whether an epoch that is evaluated ends with this step."""
         every = self.steps_per_epoch * self.config.train.eval_every_epochs
         return step % every == 0 or step == self.total_steps
+
+    def _writer(self, start: int) -> MetricWriter:
+        return MetricWriter(self.workdir, start_step=start, enabled=processes.is_first())
 
     def _bar(self, start: int) -> tqdm:
         often = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines
@@ -215,6 +222,7 @@ class Trainer:
             desc=self.config.name,
             mininterval=often,
             maxinterval=often,
+            disable=not processes.is_first(),
         )
 
 

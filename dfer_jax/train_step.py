@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jaxtyping import Array, Int, PyTree
+from jaxtyping import Array, Int, PyTree, Shaped
 
 from dfer_jax import augment, losses
 from dfer_jax.parallel import Parallel
@@ -115,31 +115,72 @@ def make_train_step(
     augmentation: Augmentation,
     seed: int,
     parallel: Parallel,
+    accumulation_steps: int = 1,
 ) -> Callable:
     """Returns the compiled `step(state, batch) -> (state, metrics)`.
 
     `batch` holds uint8 `clips` and int32 `labels`. A clip's augmentation depends on the seed, the
     step and its row in the whole batch, hence not on the number of devices. Metrics are float32
     scalars: `loss`, its parts, `war` over the batch, and `grad_norm`.
+
+    With `accumulation_steps` above 1 the activations of only that part of the batch are in memory
+    at a time; gradients are averaged, and there is one update. Micro-batch j holds the rows r of
+    the whole batch with r % accumulation_steps = j, however many devices share it.
+    Deviates: BatchNorm then normalises by the statistics of each micro-batch (over all devices),
+    and its running statistics move once for each, because a batch that does not fit in memory has
+    no statistics before its last part; parameters hence follow another trajectory.
+
+    Args:
+        model: the network.
+        optimizer: its optimiser.
+        objective: what is minimised.
+        augmentation: how clips are varied.
+        seed: of the augmentation.
+        parallel: the devices.
+        accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
     """
 
     def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, PyTree]:
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         rows = parallel.clip_rows(batch["labels"].shape[0])
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
-        clips = augmentation(keys, batch["clips"])
+        whole = (keys, batch["clips"], batch["labels"])
+        if accumulation_steps == 1:
+            grads, batch_stats, parts = _gradients(state, state.batch_stats, *whole)
+        else:
+            grads, batch_stats, parts = _accumulated(state, *whole)
+        return _apply(state, parallel.mean(grads), batch_stats, parallel.mean(parts))
+
+    def _gradients(
+        state: TrainState, batch_stats: PyTree, keys: Array, clips: Array, labels: Array
+    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
+        clips = augmentation(keys, clips)
 
         def loss_fn(params: PyTree) -> tuple[Array, tuple]:
-            variables = {"params": params, "batch_stats": state.batch_stats}
+            variables = {"params": params, "batch_stats": batch_stats}
             (logits, out), updated = model.apply(
                 variables, clips, train=True, mutable=["batch_stats"]
             )
-            loss, parts = objective(logits, out["aux_logits"], batch["labels"], state.step)
-            correct = jnp.mean((logits.argmax(-1) == batch["labels"]).astype(jnp.float32))
+            loss, parts = objective(logits, out["aux_logits"], labels, state.step)
+            correct = jnp.mean((logits.argmax(-1) == labels).astype(jnp.float32))
             return loss, (updated["batch_stats"], {"loss": loss, **parts, "war": correct})
 
-        grads, (batch_stats, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
-        return _apply(state, parallel.mean(grads), batch_stats, parallel.mean(parts))
+        grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
+        return grads, updated, parts
+
+    def _accumulated(
+        state: TrainState, keys: Array, clips: Array, labels: Array
+    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
+        def add(carry: tuple, micro_batch: tuple) -> tuple[tuple, dict[str, Array]]:
+            sums, batch_stats = carry
+            grads, batch_stats, parts = _gradients(state, batch_stats, *micro_batch)
+            return (jax.tree.map(jnp.add, sums, grads), batch_stats), parts
+
+        start = jax.tree.map(jnp.zeros_like, state.params), state.batch_stats
+        cut = jax.tree.map(lambda x: _micro_batches(x, accumulation_steps), (keys, clips, labels))
+        (sums, batch_stats), parts = jax.lax.scan(add, start, cut)
+        grads = jax.tree.map(lambda x: x / accumulation_steps, sums)
+        return grads, batch_stats, {name: part.mean() for name, part in parts.items()}
 
     def _apply(
         state: TrainState, grads: PyTree, batch_stats: PyTree, parts: dict[str, Array]
@@ -155,3 +196,8 @@ def make_train_step(
         return new_state, metrics
 
     return parallel.compile_train(step)
+
+
+def _micro_batches(x: Shaped[Array, "b ..."], count: int) -> Shaped[Array, "{count} n ..."]:
+    """Deals the rows out in turn: row r to micro-batch r % count."""
+    return x.reshape(x.shape[0] // count, count, *x.shape[1:]).swapaxes(0, 1)

@@ -20,6 +20,8 @@ RUNTIME_FIELDS = frozenset(
     }
 )
 
+_ADDED = {"train.accumulation_steps": 1}  # fields that older work directories lack
+
 
 def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
     """Makes `workdir` the home of this config: new, or used by the same config before.
@@ -56,7 +58,7 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
 
 def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Returns "field: old -> new" of each leaf that differs between two nested configs."""
-    a, b = _flatten(old), _flatten(new)
+    a, b = _ADDED | _flatten(old), _ADDED | _flatten(new)
     return [
         f"{field}: {a.get(field, '(absent)')} -> {b.get(field, '(absent)')}"
         for field in sorted({**a, **b})

@@ -73,13 +73,14 @@ class _Stack:
     """Rows to a batch; what is missing to the batch size is zeros, False and ""."""
 
     batch_size: int
+    num_frames: int
     size: int
     with_facts: bool
     memory: BatchMemory = dataclasses.field(default_factory=BatchMemory)
 
     def __call__(self, rows: Sequence[_Row]) -> Batch:
-        num_frames, missing = len(rows[0].indices), self.batch_size - len(rows)
-        clips = self.memory.empty((self.batch_size, num_frames, self.size, self.size, 3))
+        missing = self.batch_size - len(rows)
+        clips = self.memory.empty((self.batch_size, self.num_frames, self.size, self.size, 3))
         for row, clip in zip(rows, clips, strict=False):
             _read_frames(row, out=clip)
         clips[len(rows) :] = 0
@@ -90,10 +91,28 @@ class _Stack:
         }
         if self.with_facts:
             batch["clip_id"] = np.array([row.clip_id for row in rows] + [""] * missing)
-            if rows[0].peak_intensity is not None:
+            if rows and rows[0].peak_intensity is not None:
                 peaks = [row.peak_intensity for row in rows]
                 batch["peak_intensity"] = np.array(peaks + [0] * missing, np.float32)
         return batch
+
+
+class _OwnRows(grain.MapDataset):
+    """The clips at some rows of every batch; those at other rows are not even read."""
+
+    def __init__(self, clips: grain.MapDataset, *, batch_size: int, rows: range) -> None:
+        super().__init__(clips)
+        self._clips, self._batch_size, self._rows = clips, batch_size, rows
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self._clips), self._batch_size)
+        return whole * len(self._rows) + len(range(rest)[self._rows.start : self._rows.stop])
+
+    def __getitem__(self, index: int) -> _Row:
+        epoch, place = divmod(index, len(self))
+        batch, row = divmod(place, len(self._rows))
+        first = epoch * len(self._clips) + batch * self._batch_size
+        return self._clips[first + self._rows[row]]
 
 
 def _read_frames(row: _Row, *, out: np.ndarray) -> None:
@@ -126,6 +145,7 @@ def training_batches(
     policy: str,
     decode_size: int,
     batch_size: int,
+    rows: range | None = None,
     seed: int,
     start_step: int,
     num_steps: int,
@@ -143,6 +163,7 @@ def training_batches(
         policy: "uniform" or "official".
         decode_size: side s of the pictures handed over, in pixels.
         batch_size: clips in a batch.
+        rows: consecutive rows of every batch to read, as one of several processes; None: all.
         seed: of permutations and frame draws, 0 <= seed < 2**32.
         start_step: first step, 0 for a fresh run; a resumed run continues with the same batches.
         num_steps: of the whole run.
@@ -155,12 +176,15 @@ def training_batches(
         UserError: if there are fewer clips than one batch takes, a frame cannot be decoded, or the
             source is a frame cache of another size.
     """
-    steps_per_epoch(len(source), batch_size)
+    steps = steps_per_epoch(len(source), batch_size)
     _check_size(source, decode_size)
     choose = _ChooseFrames(segments, frames_per_segment, policy)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
-    stack = _Stack(batch_size, decode_size, with_facts=False)
-    batches = clips.batch(batch_size, drop_remainder=True, batch_fn=stack).repeat()
+    if rows is not None:
+        clips = _OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)
+    own = batch_size if rows is None else len(rows)
+    stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=False)
+    batches = clips.batch(own, drop_remainder=True, batch_fn=stack).repeat()
     return _iterate(batches[start_step:num_steps], num_workers)
 
 
@@ -172,6 +196,7 @@ def evaluation_batches(
     policy: str,
     decode_size: int,
     batch_size: int,
+    rows: range | None = None,
     num_workers: int,
 ) -> Iterator[Batch]:
     """Yields every clip once, in order; the last batch is padded with zeros and `mask` False.
@@ -180,16 +205,22 @@ def evaluation_batches(
 
     Yields:
         batches that also carry `clip_id` (str `[b]`, "" in padding) and, where the dataset has it,
-        `peak_intensity` (float32 `[b]`).
+        `peak_intensity` (float32 `[b]`); with `rows` as many batches as without, the last one all
+        padding where the clips end before these rows.
 
     Raises:
         UserError: if a frame cannot be decoded, or the source is a frame cache of another size.
     """
     _check_size(source, decode_size)
     choose = _ChooseFrames(segments, frames_per_segment, policy)
-    stack = _Stack(batch_size, decode_size, with_facts=True)
-    batches = grain.MapDataset.source(source).map(choose).batch(batch_size, batch_fn=stack)
-    return _iterate(batches, num_workers)
+    own = batch_size if rows is None else len(rows)
+    stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=True)
+    clips = grain.MapDataset.source(source).map(choose)
+    if rows is not None:
+        clips = _OwnRows(clips, batch_size=batch_size, rows=rows)
+    batches = clips.batch(own, batch_fn=stack)
+    ends_early = len(batches) * batch_size < len(source)
+    return _iterate(batches, num_workers, then=[stack([])] if ends_early else [])
 
 
 def prefetch_to_device(
@@ -221,12 +252,15 @@ def _check_size(source: Source, decode_size: int) -> None:
         )
 
 
-def _iterate(batches: grain.MapDataset, num_workers: int) -> Iterator[Batch]:
+def _iterate(
+    batches: grain.MapDataset, num_workers: int, *, then: Sequence[Batch] = ()
+) -> Iterator[Batch]:
     """Runs a pipeline; an exception raised in a worker arrives here as the one it was."""
     workers = grain.MultiprocessingOptions(num_workers=num_workers)
     dataset = batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(workers)
     iterator = iter(grain.experimental.WithOptionsIterDataset(dataset, _THROUGH_PIPES))
     try:
         yield from iterator
+        yield from then
     finally:
         iterator.close()

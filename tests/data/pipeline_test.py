@@ -202,3 +202,44 @@ def test_leaving_early_ends_the_workers(train):
     for worker in workers:
         worker.join(timeout=30)
     assert not any(worker.is_alive() for worker in workers)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_rows_of_all_processes_make_the_batches_of_one(train, num_workers):
+    options = {"batch_size": 4, "start_step": 1, "num_steps": 8}  # over two epochs
+    shares = [
+        training(train, **options, rows=rows, num_workers=num_workers)
+        for rows in (range(0, 2), range(2, 4))
+    ]
+    assert_equal(joined(shares), training(train, **options))
+
+
+def test_rows_leave_the_incomplete_last_batch_out(train):
+    shares = [training(train, batch_size=8, rows=range(i, i + 4)) for i in (0, 4)]
+    assert_equal(joined(shares), training(train, batch_size=8))
+
+
+@pytest.mark.parametrize("count", [12, 9, 1])
+def test_every_process_evaluates_as_many_batches(train, count):
+    source = train.subset(range(count))
+    shares = [evaluation(source, batch_size=8, rows=range(i, i + 4)) for i in (0, 4)]
+    assert_equal(joined(shares), evaluation(source, batch_size=8))
+
+
+def test_other_processes_clips_are_not_read(train, monkeypatch):
+    read, really_read = [], type(train).__getitem__
+
+    def note(source, index):
+        read.append(index)
+        return really_read(source, index)
+
+    monkeypatch.setattr(type(train), "__getitem__", note)
+    evaluation(train, batch_size=6, rows=range(2, 4))
+    assert sorted(read) == [2, 3, 8, 9]
+
+
+def joined(shares):
+    return [
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*shares, strict=True)
+    ]
