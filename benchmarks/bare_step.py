@@ -31,7 +31,9 @@ class BareStep:
         self._steps, self._parallel = steps, parallel.over(jax.local_devices())
         experiment.check(config, self._parallel)
         init, step = _functions(config, self._parallel)
-        self._state = self._parallel.replicate(jax.jit(init)())
+        # Runs once; unoptimised it compiles several times faster.
+        init = jax.jit(init, compiler_options={"xla_backend_optimization_level": 0})
+        self._state = self._parallel.replicate(init())
         self._batch = self._parallel.put(_batch(config))
         start = time.perf_counter()
         lowered = step.lower(self._state, self._batch)

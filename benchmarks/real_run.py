@@ -72,7 +72,11 @@ def train(
     with open(log, "w", encoding="utf-8") as output:
         start = time.perf_counter()
         child = subprocess.Popen(command, stdout=output, stderr=output, env=variables)
-        seconds, anonymous, status, peak_rss = _watch(child, workdir, start, rows)
+        try:
+            seconds, anonymous, status, peak_rss = _watch(child, workdir, start, rows)
+        finally:
+            if child.returncode is None:  # Ctrl-C: leave nothing at work
+                child.kill()
     if len(seconds) < (rows or 1) or (status and rows is None):
         raise UserError(f"the training failed: {log.read_text().strip()[-2000:]}")
     with open(workdir / METRICS_FILE, encoding="utf-8") as file:

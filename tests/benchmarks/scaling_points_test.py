@@ -1,22 +1,15 @@
-from benchmarks import bare_step, scaling_points
+from benchmarks import scaling_points
 
 TINY = scaling_points.Place(frames=2, image_size=32, batch=4, devices=2)
 
 
-def test_the_bare_step_says_time_and_bytes():
-    step = bare_step.BareStep(scaling_points.fields(TINY, width=8), 2)
-    (seconds,) = step.measure()
-    facts = step.facts()
-    assert seconds > 0 and facts["compile_s"] > 0
-    clips = 4 * 2 * 36 * 36 * 3 / 2  # tests have two devices, each holds half the batch
-    assert facts["state_and_batch_bytes"] > clips and facts["working_bytes"] > clips
-    assert facts["process_bytes"] > facts["working_bytes"]
-
-
-def test_a_point_is_measured_in_a_process_with_its_devices():
-    point = scaling_points.at(TINY._replace(devices=4), width=8, steps=1, repeats=1)
+def test_a_point_tells_time_and_bytes_of_its_devices():
+    point = scaling_points.at(TINY, width=8, steps=1, repeats=1)
     assert point["clips_per_s"] == 4 / point["step_s"] > 0
-    assert point["trace_s"] > 0
+    assert point["trace_s"] > 0 and point["compile_s"] > 0
+    clips = 4 * 2 * 36 * 36 * 3 / 2  # each of two devices holds half the batch
+    assert point["state_and_batch_bytes"] > clips and point["working_bytes"] > clips
+    assert point["process_bytes"] > point["working_bytes"]
 
 
 def test_growth_compares_the_smallest_and_the_largest_data_set():
