@@ -10,8 +10,8 @@ github.com/muse1998/IAL-for-Facial-Expression-Recognition at commit 39a24b6.
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from jaxtyping import PyTree
 from dfer_jax import checkpoint, errors
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.interop.state_dict import read_state_dict
+from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
 from dfer_jax.labels import CLASSES
 from dfer_jax.models.gca_ial import GCAIAL
 
@@ -81,14 +82,6 @@ _LEAF = {
 }
 
 
-class _Tensor(NamedTuple):
-    """A tensor of the release: its name, its shape, and the way to our layout."""
-
-    name: str
-    shape: tuple[int, ...]
-    convert: Callable[[np.ndarray], np.ndarray]
-
-
 def from_state_dict(
     state_dict: Mapping[str, np.ndarray], *, model: GCAIAL | None = None
 ) -> dict[str, PyTree]:
@@ -110,24 +103,8 @@ def from_state_dict(
     """
     state_dict = _without_prefix(state_dict)
     wanted = _wanted(model or GCAIAL())
-    leaves, tree = jax.tree.flatten(wanted, is_leaf=lambda x: isinstance(x, _Tensor))
-    expected = {tensor.name: tensor.shape for tensor in leaves}
-    unused = set(unused_names(state_dict))
-    problems = [f"missing: {name}" for name in expected if name not in state_dict]
-    problems += [
-        f"unexpected: {name}" for name in state_dict if name not in expected and name not in unused
-    ]
-    for name in expected:
-        if name in state_dict and (fault := _fault(state_dict[name], expected[name])):
-            problems.append(f"{name}: {fault}")
-    if problems:
-        raise UserError(
-            f"these are not weights of the released GCA+IAL network ({len(problems)} problems); "
-            f"use its own checkpoint:\n{list_some(problems)}"
-        )
-    return jax.tree.unflatten(
-        tree, [np.ascontiguousarray(t.convert(state_dict[t.name]), np.float32) for t in leaves]
-    )
+    unused = unused_names(state_dict)
+    return load(wanted, state_dict, unused=unused, what="the released GCA+IAL network")
 
 
 def unused_names(state_dict: Mapping[str, np.ndarray]) -> list[str]:
@@ -180,40 +157,32 @@ def _metadata(model: GCAIAL, source: str) -> dict[str, Any]:
 
 
 def _without_prefix(state_dict: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    prefix = "module."
-    if state_dict and all(name.startswith(prefix) for name in state_dict):
-        return {name.removeprefix(prefix): value for name, value in state_dict.items()}
-    return state_dict
+    return without_prefix(state_dict, "module.")  # DataParallel
 
 
 def _wanted(model: GCAIAL) -> PyTree:
-    """Returns our variable tree with a `_Tensor` at each leaf."""
+    """Returns our variable tree with a `Tensor` at each leaf."""
     clips = (1, model.num_frames, model.image_size, model.image_size, 3)
     shapes = jax.eval_shape(
         lambda key: model.init(key, jax.numpy.zeros(clips), train=False), jax.random.key(0)
     )
 
-    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> _Tensor:
+    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> Tensor:
         keys = [entry.key for entry in path[1:]]  # without the collection
         return _tensor("/".join(keys), x.shape)
 
     return jax.tree_util.tree_map_with_path(describe, dict(shapes))
 
 
-def _tensor(path: str, shape: tuple[int, ...]) -> _Tensor:
+def _tensor(path: str, shape: tuple[int, ...]) -> Tensor:
     """Returns the release's tensor for one of ours: a path like `layer2/gate/fc1/kernel`."""
     name = _reference_name(path)
-    if "/gate/fc" in path:  # 1x1 convolutions there, a dense layer here
-        return _Tensor(name, (*shape[::-1], 1, 1), lambda x: x[:, :, 0, 0].T)
+    if "/gate/fc" in path:
+        return pointwise(name, shape)
     if path.endswith("gate/kernel"):  # depth-wise: (c, 1, h, w) there, (h, w, c) here
         h, w, c = shape
-        return _Tensor(name, (c, 1, h, w), lambda x: x[:, 0].transpose(1, 2, 0))
-    if path.endswith("kernel") and len(shape) == 4:
-        h, w, i, o = shape
-        return _Tensor(name, (o, i, h, w), lambda x: x.transpose(2, 3, 1, 0))
-    if path.endswith("kernel"):
-        return _Tensor(name, shape[::-1], lambda x: x.T)
-    return _Tensor(name, shape, lambda x: x)
+        return Tensor(name, (c, 1, h, w), lambda x: x[:, 0].transpose(1, 2, 0))
+    return in_pytorch_layout(name, path.rpartition("/")[2], shape)
 
 
 def _reference_name(path: str) -> str:
@@ -224,17 +193,6 @@ def _reference_name(path: str) -> str:
     if rest in _INNER:
         return f"{_TOP[top]}.{_INNER[rest]}"
     return ".".join([_TOP[top], *([_INNER[inner]] if inner else []), _LEAF[leaf]])
-
-
-def _fault(value: np.ndarray, shape: tuple[int, ...]) -> str | None:
-    """Returns what keeps `value` from being a tensor of this shape, or None."""
-    if value.shape != shape:
-        return f"shape {value.shape}, expected {shape}"
-    if value.dtype.kind != "f":
-        return f"type {value.dtype}, expected a floating type"
-    if not np.isfinite(value).all():
-        return "has values that are not finite"
-    return None
 
 
 def main(argv: list[str]) -> None:

@@ -3,9 +3,17 @@
 from flax import linen as nn
 
 from dfer_jax.errors import UserError
+from dfer_jax.models.cnn_gru import CNNGRU
+from dfer_jax.models.cnn_transformer import CNNTransformer
 from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.models.resnet50 import ResNet50
 
-MODELS = {"gca_ial": GCAIAL}
+MODELS = {
+    "gca_ial": GCAIAL,
+    "resnet50": ResNet50,
+    "cnn_gru": CNNGRU,
+    "cnn_transformer": CNNTransformer,
+}
 
 
 def create_model(name: str, **kwargs: object) -> nn.Module:

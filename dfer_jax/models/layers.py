@@ -23,7 +23,7 @@ kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
-def _uniform(bound: float) -> Initializer:
+def uniform(bound: float) -> Initializer:
     """Returns an initialiser uniform in [-bound, bound]."""
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(
         key, shape, dtype, -bound, bound
@@ -52,7 +52,7 @@ def dense(
         use_bias=use_bias,
         dtype=dtype,
         kernel_init=_uniform_fan_in,
-        bias_init=_uniform(fan_in**-0.5),
+        bias_init=uniform(fan_in**-0.5),
         name=name,
     )
 
@@ -117,6 +117,21 @@ def batch_norm(
     return norm(x.astype(jnp.float32)).astype(dtype)
 
 
+def layer_norm(
+    x: Float[Array, "*n d"], *, epsilon: float, dtype: DTypeLike, name: str | None = None
+) -> Float[Array, "*n d"]:
+    """Applies LayerNorm in float32, the variance as the mean squared deviation.
+
+    Args:
+        x: any leading axes, the normalised one last.
+        epsilon: added to the variance.
+        dtype: type of the result.
+        name: name in the parameter tree.
+    """
+    norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, use_fast_variance=False, name=name)
+    return norm(x.astype(jnp.float32)).astype(dtype)
+
+
 class BasicBlock(nn.Module):
     """ResNet basic block with an optional channel gate before the shortcut is added.
 
@@ -157,41 +172,52 @@ class BasicBlock(nn.Module):
 
 
 class TransformerLayer(nn.Module):
-    """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)); no dropout, no mask.
+    """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)); no mask.
 
     Attributes:
         num_heads: attention heads.
         head_dim: width of a head; the inner width `num_heads * head_dim` need not be that of the
             tokens.
         mlp_dim: hidden width of the MLP.
+        qkv_bias: whether queries, keys and values have a bias.
+        exact_gelu: whether the GELU is the exact one (erf) and not its tanh form.
+        epsilon: added to the variance in both LayerNorms.
+        dropout: rate after the attention and after each linear layer of the MLP, none on the
+            attention weights; above 0, training needs a key, `rngs={"dropout": key}`.
         dtype: type of the computation.
     """
 
     num_heads: int
     head_dim: int
     mlp_dim: int
+    qkv_bias: bool = False
+    exact_gelu: bool = False
+    epsilon: float = 1e-5
+    dropout: float = 0.0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
-        """Returns the tokens after attention and MLP."""
+    def __call__(self, x: Float[Array, "b n d"], *, train: bool = False) -> Float[Array, "b n d"]:
+        """Returns the tokens after attention and MLP; `train` switches dropout on."""
         width = x.shape[-1]
-        x = x + self._attend(self._norm(x, name="norm1"))
+        drop = nn.Dropout(self.dropout, deterministic=not train)
+        x = x + drop(self._attend(self._norm(x, name="norm1")))
         y = self._norm(x, name="norm2")
         y = dense(self.mlp_dim, fan_in=width, dtype=self.dtype, name="mlp_in")(y)
-        y = nn.gelu(y, approximate=True)  # the tanh form
-        return x + dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name="mlp_out")(y)
+        y = drop(nn.gelu(y, approximate=not self.exact_gelu))
+        return x + drop(dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name="mlp_out")(y))
 
     def _norm(self, x: Float[Array, "b n d"], *, name: str) -> Float[Array, "b n d"]:
-        norm = nn.LayerNorm(epsilon=1e-5, dtype=jnp.float32, use_fast_variance=False, name=name)
-        return norm(x.astype(jnp.float32)).astype(self.dtype)
+        return layer_norm(x, epsilon=self.epsilon, dtype=self.dtype, name=name)
 
     def _attend(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
         """Multi-head self-attention; the softmax is float32."""
         b, n, width = x.shape
         inner = self.num_heads * self.head_dim
-        qkv = dense(3 * inner, fan_in=width, use_bias=False, dtype=self.dtype, name="qkv")(x)
-        qkv = qkv.reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
+        project = dense(
+            3 * inner, fan_in=width, use_bias=self.qkv_bias, dtype=self.dtype, name="qkv"
+        )
+        qkv = project(x).reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
         q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # [b, n, g, e]
         scores = jnp.einsum("bqge,bkge->bgqk", q, k, preferred_element_type=jnp.float32)
         weights = nn.softmax(scores * self.head_dim**-0.5, axis=-1).astype(v.dtype)
