@@ -33,6 +33,14 @@ def count_table(counts: Mapping[str, Sequence[int]], expected: Mapping[str, Sequ
     return "\n".join(lines)
 
 
+def tables(state: SinglePass) -> list[str]:
+    """Returns the tables of a build: clips by class, if they have one each, and the builder's."""
+    if not state.has_labels:
+        return list(state.tables)
+    counts = count(state.listing.clips, state.splits)
+    return [count_table(counts, state.expected), *state.tables]
+
+
 def _columns(rows: Iterable[Sequence[int]]) -> list[int]:
     return [sum(column) for column in zip(*rows, strict=True)]
 
@@ -93,10 +101,8 @@ def summary(state: SinglePass) -> str:
     if len(findings.sizes) > 10:
         sizes += f", and {len(findings.sizes) - 10:,} more sizes"
     lines = [
-        *state.tables,
+        *tables(state),
         f"{findings.num_frames:,} frames; height x width {sizes}",
         f"{len(findings.short):,} clips have fewer than 16 frames",
     ]
-    if state.has_labels:
-        lines.insert(0, count_table(count(state.listing.clips, state.splits), state.expected))
     return "\n".join(lines + [f"warning: {line}" for line in warning_lines(state)])

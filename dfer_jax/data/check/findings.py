@@ -151,6 +151,8 @@ def _sizes(scan: ClipScan) -> str:
 
 def _differing_counts(state: SinglePass) -> list[str]:
     """Returns a line for each split whose number of clips of some class is not the published."""
+    if not state.expected:
+        return []
     counts = report.count(state.listing.clips, state.splits)
     lines = []
     for split, published in state.expected.items():

@@ -25,7 +25,8 @@ class Leak:
         return self.first.label == self.second.label
 
     def __str__(self) -> str:
-        one, other = (f"{clip.id} ({clip.split}, {clip.label})" for clip in self.clips)
+        about = (", ".join(filter(None, (clip.split, clip.label))) for clip in self.clips)
+        one, other = (f"{clip.id} ({text})" for clip, text in zip(self.clips, about, strict=True))
         mark = "" if self.same_label else "  DIFFERENT LABELS"
         return f"{one} = {other}, distance {self.distance:g}{mark}"
 

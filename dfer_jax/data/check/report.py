@@ -72,6 +72,8 @@ def _layout(result: Result) -> dict[str, object]:
 
 
 def _clips(result: Result) -> dict[str, object]:
+    if not result.state.has_labels:
+        return {"found": collections.Counter(clip.split for clip in result.state.listing.clips)}
     counts = report.count(result.state.listing.clips, result.state.splits)
     published = {split: list(row) for split, row in result.state.expected.items()}
     return {"classes": CLASSES, "found": counts, "published": published}
@@ -120,8 +122,7 @@ def _layout_text(result: Result) -> str:
 
 
 def _counts_text(result: Result) -> str:
-    counts = report.count(result.state.listing.clips, result.state.splits)
-    return "\n\n".join([report.count_table(counts, result.state.expected), *result.state.tables])
+    return "\n\n".join(report.tables(result.state))
 
 
 def _frames_text(result: Result) -> str:
