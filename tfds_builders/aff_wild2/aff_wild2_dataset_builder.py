@@ -8,7 +8,7 @@ crop are not in it and their numbers are skipped; frames that nobody annotated a
 Records are large and read whole: at some 4 kB for a crop of 112x112 pixels, the median video of
 3,900 frames has 16 MB, the longest of 47,400 has 200 MB. So read each once and take all its windows
 from memory, or decode the data set into a store first. A build holds one shard, a video alone if
-that has more than 4,096 frames, several times over: 1.4 GB for the longest, as reading it takes 1 GB.
+that has more than 4,096 frames, several times over: 1.4 GB for the longest; reading it takes 1 GB.
 """
 
 from pathlib import Path
