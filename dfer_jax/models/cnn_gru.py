@@ -64,8 +64,8 @@ class BidirectionalGRU(nn.Module):
         return states.swapaxes(0, 1)
 
     def _product(self, axes: str, x: Array, kernel: Array) -> Array:
-        kernel = kernel.astype(self.dtype)
-        return jnp.einsum(axes, x, kernel, preferred_element_type=jnp.float32)
+        # Widened after the product: XLA's CPU backend has no such bfloat16 product into float32.
+        return jnp.einsum(axes, x, kernel.astype(self.dtype)).astype(jnp.float32)
 
 
 class CNNGRU(FrameModel):
