@@ -29,7 +29,8 @@ _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, from
 
 def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
-    from dfer_jax import evaluate_run, phases, processes, train  # after flags: --help is quick
+    # Imported after the flags, so that --help is quick.
+    from dfer_jax import compilation_cache, phases, processes, train
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
@@ -40,6 +41,7 @@ def main(argv: list[str]) -> None:
         num_processes=_PROCESSES.value,
         process_id=_PROCESS.value,
     )
+    compilation_cache.enable()
     devices = jax.devices()
     together = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     where = f"{len(devices)} {devices[0].device_kind} device(s){together}"
@@ -49,6 +51,8 @@ def main(argv: list[str]) -> None:
         with_evaluation = _MODE.value == "train_and_eval"
         phases.train(config, directory, overrides=overrides, with_evaluation=with_evaluation)
     if _MODE.value != "train":
+        from dfer_jax import evaluate_run  # with the report's plotting library
+
         evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
 
 

@@ -1,6 +1,7 @@
 """The plan of the claims' runs: real fields, one folder each, right starting weights."""
 
 import ast
+import contextlib
 
 import pytest
 
@@ -15,10 +16,8 @@ def test_every_flag_sets_a_field_of_the_config(claim):
             config = synthetic.get_config().copy_and_resolve_references()
             for flag in one.flags:
                 field, value = flag.split("=", 1)
-                try:
+                with contextlib.suppress(ValueError, SyntaxError):  # a string stays one
                     value = ast.literal_eval(value)
-                except (ValueError, SyntaxError):
-                    pass  # a string
                 config.update_from_flattened_dict({field: value})
             assert config.seed == 1
 
