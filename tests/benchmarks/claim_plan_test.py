@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from benchmarks.synthetic_claims import peak_between, runs_of
+from benchmarks.claim_plan import peak_between, runs_of
 from configs import synthetic
 
 
