@@ -145,7 +145,7 @@ def _score_chart(runs: Mapping[str, Evaluation]) -> Chart:
         axes.tick_params(axis="y", labelcolor=colours.ink)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+        axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")
         legend_above(figure, ["WAR", "UAR"])
         return figure
 
