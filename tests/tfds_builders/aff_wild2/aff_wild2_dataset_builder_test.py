@@ -286,9 +286,6 @@ def test_videos_without_pictures_may_be_allowed_and_are_listed(root, tmp_path):
     assert_every_frame(builder, videos=[v for v in VIDEOS if v not in (VIDEOS[1], VIDEOS[7])])
 
 
-def test_the_command_builds_and_names_the_experiment(pristine, tmp_path):
+def test_the_command_builds(pristine, tmp_path):
     builder, built = command.build("aff_wild2/au", data_dir=str(tmp_path), manual_dir=str(pristine))
     assert built and builder.info.splits["train"].num_shards == 1
-    assert command._next_command("aff_wild2", "aff_wild2/expr").split()[4] == (
-        "configs/aff_wild2_cnn.py"
-    )
