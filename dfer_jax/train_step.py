@@ -139,19 +139,36 @@ def make_train_step(
         parallel: the devices.
         accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
     """
+    gradients = _make_gradients(model, objective, augmentation)
+    if accumulation_steps > 1:
+        gradients = _accumulating(gradients, accumulation_steps)
 
     def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, PyTree]:
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         rows = parallel.clip_rows(batch["labels"].shape[0])
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
-        whole = (keys, batch["clips"], batch["labels"])
-        if accumulation_steps == 1:
-            grads, batch_stats, parts = _gradients(state, state.batch_stats, *whole)
-        else:
-            grads, batch_stats, parts = _accumulated(state, *whole)
-        return _apply(state, parallel.mean(grads), batch_stats, parallel.mean(parts))
+        grads, batch_stats, parts = gradients(
+            state, state.batch_stats, keys, batch["clips"], batch["labels"]
+        )
+        grads, metrics = parallel.mean(grads), parallel.mean(parts)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        new_state = TrainState(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+        )
+        return new_state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
-    def _gradients(
+    return parallel.compile_train(step)
+
+
+def _make_gradients(
+    model: nn.Module, objective: Objective, augmentation: Augmentation
+) -> Callable[..., tuple[PyTree, PyTree, dict[str, Array]]]:
+    """Returns (state, batch_stats, keys, clips, labels) -> (gradients, batch_stats, metrics)."""
+
+    def gradients(
         state: TrainState, batch_stats: PyTree, keys: Array, clips: Array, labels: Array
     ) -> tuple[PyTree, PyTree, dict[str, Array]]:
         clips = augmentation(keys, clips)
@@ -168,34 +185,27 @@ def make_train_step(
         grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
         return grads, updated, parts
 
-    def _accumulated(
-        state: TrainState, keys: Array, clips: Array, labels: Array
+    return gradients
+
+
+def _accumulating(gradients: Callable, steps: int) -> Callable:
+    """Returns the same function of a batch, computed in `steps` micro-batches one by one."""
+
+    def accumulated(
+        state: TrainState, batch_stats: PyTree, *whole: Array
     ) -> tuple[PyTree, PyTree, dict[str, Array]]:
         def add(carry: tuple, micro_batch: tuple) -> tuple[tuple, dict[str, Array]]:
             sums, batch_stats = carry
-            grads, batch_stats, parts = _gradients(state, batch_stats, *micro_batch)
+            grads, batch_stats, parts = gradients(state, batch_stats, *micro_batch)
             return (jax.tree.map(jnp.add, sums, grads), batch_stats), parts
 
-        start = jax.tree.map(jnp.zeros_like, state.params), state.batch_stats
-        cut = jax.tree.map(lambda x: _micro_batches(x, accumulation_steps), (keys, clips, labels))
+        start = jax.tree.map(jnp.zeros_like, state.params), batch_stats
+        cut = tuple(_micro_batches(x, steps) for x in whole)
         (sums, batch_stats), parts = jax.lax.scan(add, start, cut)
-        grads = jax.tree.map(lambda x: x / accumulation_steps, sums)
+        grads = jax.tree.map(lambda x: x / steps, sums)
         return grads, batch_stats, {name: part.mean() for name, part in parts.items()}
 
-    def _apply(
-        state: TrainState, grads: PyTree, batch_stats: PyTree, parts: dict[str, Array]
-    ) -> tuple[TrainState, PyTree]:
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        metrics = parts | {"grad_norm": optax.tree.norm(grads)}
-        new_state = TrainState(
-            step=state.step + 1,
-            params=optax.apply_updates(state.params, updates),
-            batch_stats=batch_stats,
-            opt_state=opt_state,
-        )
-        return new_state, metrics
-
-    return parallel.compile_train(step)
+    return accumulated
 
 
 def _micro_batches(x: Shaped[Array, "b ..."], count: int) -> Shaped[Array, "{count} n ..."]:
