@@ -12,6 +12,7 @@ def get_config() -> ml_collections.ConfigDict:
     """Returns GCA+IAL as released, without a data set."""
     config = ml_collections.ConfigDict()
     config.name = "base"  # default work directory: runs/<name>
+    config.task = "clips"  # clips with one label each; frames: configs/frames_base.py
     config.seed = 0  # every random number of the run follows from it
     config.fold = 0  # 1..num_folds: test on this fold, train on the others; 0: no folds
 
@@ -64,9 +65,10 @@ def get_config() -> ml_collections.ConfigDict:
     optim.learning_rate = 1e-3
     optim.momentum = 0.9
     optim.weight_decay = 0.1  # coupled, on every parameter
-    optim.schedule = "staircase"  # staircase, exponential, or a schedule of optax.schedules
-    optim.decay_rate = 0.5  # staircase, exponential: factor per decay_epochs
-    optim.decay_epochs = 7.0
+    optim.schedule = "staircase"  # or exponential, multi_step, or one of optax.schedules
+    optim.decay_rate = 0.5  # factor per decay_epochs, or at each milestone
+    optim.decay_epochs = 7.0  # staircase, exponential
+    optim.milestones = ()  # multi_step: epochs
     optim.schedule_kwargs = ml_collections.ConfigDict()  # of that schedule, set in a file
 
     config.pretrain = pretrain = ml_collections.ConfigDict()  # Optimized IAL's first phase

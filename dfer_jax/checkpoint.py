@@ -165,8 +165,7 @@ def with_weights(state: TrainState, workdir: str) -> TrainState:
     Raises:
         UserError: if there is no checkpoint, or its weights are not of this model's shapes.
     """
-    step = list_checkpoints(workdir, best_metric="")["last"]
-    weights, metadata = load_weights(workdir, step)
+    weights, metadata = load_last_weights(workdir)
     shapes = [
         {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
         for tree in (state.variables, weights)
@@ -182,6 +181,11 @@ def with_weights(state: TrainState, workdir: str) -> TrainState:
             f"its fields as there, or leave train.init_from out:\n{list_some(differing)}"
         )
     return state.replace(params=weights["params"], batch_stats=weights["batch_stats"])
+
+
+def load_last_weights(workdir: str) -> tuple[dict[str, PyTree], dict[str, Any]]:
+    """Returns what `load_weights` does, of the latest checkpoint."""
+    return load_weights(workdir, list_checkpoints(workdir, best_metric="")["last"])
 
 
 def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, Any]]:

@@ -44,7 +44,7 @@ def evaluate_checkpoints(
         config = _as_trained(config, metadata["preprocess"], overrides)
         sources = sources or experiment.open_sources(config)  # a cache has the checkpoint's size
         eval_step = eval_step or _make_step(config, devices)  # compiled once for all that follows
-        selection = metadata["selection"] if which == "best" else _last_is(metadata)
+        selection = metadata["selection"] if which == "best" else last_is(metadata)
         validation = {} if sources.validation is None else {"validation": sources.validation}
         for split, source in {**validation, name: sources.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
@@ -53,7 +53,7 @@ def evaluate_checkpoints(
             result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)
             file_name = split if which == "last" else f"{split}.{which}"
-            title = f"{config.data.dataset} {split}, {_in_words(selection)}, step {step}"
+            title = f"{config.data.dataset} {split}, {in_words(selection)}, step {step}"
             if processes.is_first():
                 path = evaluate.write_evaluation(workdir, file_name, result, about)
                 print(f"\n{evaluate.table(result, title)}\nwrote {path}")
@@ -123,12 +123,13 @@ def _about(
     }
 
 
-def _last_is(metadata: dict[str, Any]) -> str:
+def last_is(metadata: dict[str, Any]) -> str:
     """What the latest checkpoint is: the last epoch of a training run, or imported weights."""
     return "last" if metadata["source"] == "trained" else "imported"
 
 
-def _in_words(selection: str) -> str:
+def in_words(selection: str) -> str:
+    """Returns what a selection means."""
     return {
         "last": "last epoch",
         "imported": "imported weights",

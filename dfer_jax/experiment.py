@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import ml_collections
 import numpy as np
+import optax
 from absl import logging
 from flax import linen as nn
 
-from dfer_jax import models, processes
+from dfer_jax import models, optim, processes
 from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
 from dfer_jax.data.clip_index import carve_validation, draw_balanced
@@ -115,6 +116,19 @@ def aux_weights(config: ml_collections.ConfigDict) -> dict[str, float]:
             f"loss.aux_weights={weights} must hold one weight for each of model.aux_stages={stages}"
         )
     return dict(zip(stages, (float(w) for w in weights), strict=True))
+
+
+def schedule(config: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.Schedule:
+    """Returns the learning rate by step; see `optim.make_schedule`."""
+    return optim.make_schedule(
+        config.optim.schedule,
+        learning_rate=config.optim.learning_rate,
+        steps_per_epoch=steps_per_epoch,
+        decay_rate=config.optim.decay_rate,
+        decay_epochs=config.optim.decay_epochs,
+        milestones=config.optim.milestones,
+        kwargs=config.optim.schedule_kwargs.to_dict(),
+    )
 
 
 def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:

@@ -8,6 +8,12 @@ from dfer_jax.errors import UserError
 CLASSES = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
 """Canonical class order, that of the DFEW release (its labels 1..7 are this order, from one)."""
 
+EXPRESSIONS = (*CLASSES, "other")
+"""Of frames: the canonical seven keep their places; ABAW has `other` too from 2022 on."""
+
+ACTION_UNITS = tuple(f"AU{unit}" for unit in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
+"""Of frames: the twelve action units of ABAW from 2021 on."""
+
 _ALIASES = {
     "happiness": ("happy", "joy", "smile"),
     "sadness": ("sad",),

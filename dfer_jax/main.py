@@ -51,8 +51,10 @@ def main(argv: list[str]) -> None:
         with_evaluation = _MODE.value == "train_and_eval"
         phases.train(config, directory, overrides=overrides, with_evaluation=with_evaluation)
     if _MODE.value != "train":
-        from dfer_jax import evaluate_run  # with the report's plotting library
-
+        if config.task == "frames":  # either with the report's plotting library
+            from dfer_jax.frames import evaluate_run
+        else:
+            from dfer_jax import evaluate_run
         evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
 
 

@@ -1,6 +1,6 @@
 """Optimisers and learning-rate schedules, all from Optax."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import optax
 
@@ -14,6 +14,7 @@ def make_schedule(
     steps_per_epoch: int,
     decay_rate: float,
     decay_epochs: float,
+    milestones: Sequence[float] = (),
     kwargs: Mapping[str, object] | None = None,
 ) -> optax.Schedule:
     """Returns the learning rate as a function of the step.
@@ -21,11 +22,13 @@ def make_schedule(
     Args:
         name: `staircase` (the released GCA+IAL code: times `decay_rate` every `decay_epochs`
             epochs), `exponential` (the paper's "decreased at an exponential rate": the same decay,
-            smooth), or the name of any schedule in `optax.schedules`.
-        learning_rate: base learning rate of `staircase` and `exponential`.
+            smooth), `multi_step` (ABAW 2021: times `decay_rate` at each of the `milestones`), or
+            the name of any schedule in `optax.schedules`.
+        learning_rate: base learning rate of the first three.
         steps_per_epoch: optimisation steps in one epoch.
-        decay_rate: factor per `decay_epochs`, 0.5 in the released code.
-        decay_epochs: epochs per decay, 7 in the released code.
+        decay_rate: factor per `decay_epochs` or milestone, 0.5 in the released GCA+IAL code.
+        decay_epochs: epochs per decay, 7 in the released GCA+IAL code.
+        milestones: epochs after which `multi_step` decays.
         kwargs: arguments of the Optax schedule; used only for a name from `optax.schedules`. Its
             counts are in steps.
 
@@ -39,11 +42,14 @@ def make_schedule(
             decay_rate=decay_rate,
             staircase=name == "staircase",
         )
+    if name == "multi_step":
+        steps = {round(epoch * steps_per_epoch): decay_rate for epoch in milestones}
+        return optax.piecewise_constant_schedule(learning_rate, steps)
     known = [n for n in dir(optax.schedules) if n[0] != "_" and n.endswith(("_schedule", "_decay"))]
     if name not in known:
         raise UserError(
-            f"optim.schedule {name!r} is unknown; use staircase, exponential or one of Optax's: "
-            f"{', '.join(known)}"
+            f"optim.schedule {name!r} is unknown; use staircase, exponential, multi_step or one of "
+            f"Optax's: {', '.join(known)}"
         )
     try:
         return getattr(optax.schedules, name)(**(kwargs or {}))
@@ -52,14 +58,30 @@ def make_schedule(
 
 
 def make_optimizer(
-    schedule: optax.Schedule, *, momentum: float, weight_decay: float
+    schedule: optax.Schedule,
+    *,
+    momentum: float,
+    weight_decay: float,
+    frozen: Sequence[str] = (),
 ) -> optax.GradientTransformation:
     """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`).
 
     The decay is added to the gradient of every parameter, BatchNorm, biases and positions
-    included, before momentum, as the released GCA+IAL code does.
+    included, before momentum, as the released codes of GCA+IAL and ABAW 2021 do.
+
+    Args:
+        schedule: learning rate by step.
+        momentum: of the gradients, decay included.
+        weight_decay: factor on the parameters.
+        frozen: top-level names in the parameter tree that stay as they are, without decay.
     """
-    return optax.chain(
+    sgd = optax.chain(
         optax.add_decayed_weights(weight_decay),
         optax.sgd(schedule, momentum=momentum),
+    )
+    if not frozen:
+        return sgd
+    return optax.partition(
+        {"trained": sgd, "frozen": optax.set_to_zero()},
+        lambda params: {name: "frozen" if name in frozen else "trained" for name in params},
     )

@@ -40,7 +40,7 @@ def train(
     """
     first, init_from = None, config.train.init_from
     with processes.together():
-        if config.pretrain.epochs:
+        if config.task == "clips" and config.pretrain.epochs:
             init_from = os.path.join(workdir, "pretrain")
             if not checkpoint.any_in(workdir):
                 first = Trainer(pretraining(config), init_from, init_from=config.train.init_from)
@@ -78,9 +78,8 @@ def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def _check_alike(trainer: Trainer) -> None:
     """Refuses processes of one run that were started with unlike configs or see unlike data."""
-    sources = {"train": trainer.sources.train, **trainer.sources.evaluated}
     facts = {
-        "clips": {name: len(source) for name, source in sources.items()},
+        trainer.task.unit: trainer.task.sizes,
         "devices": len(trainer.parallel.devices),
         "eval batch": trainer.config.eval.batch_size,  # a rerun may change it, a process may not
         "log every": trainer.config.train.log_every_steps,

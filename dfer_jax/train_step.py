@@ -7,11 +7,15 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jaxtyping import Array, Int, PyTree, Shaped
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from dfer_jax import augment, losses
 from dfer_jax.parallel import Parallel
 from dfer_jax.train_state import TrainState
+
+Batch = Mapping[str, Array]
+Weigh = Callable[[TrainState, Array, Batch], tuple[Array, dict[str, Array]]]
+"""(state, a key for each row, a device's rows) -> (weight of each row in the loss, metrics)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,18 +38,19 @@ class Objective:
     def __call__(
         self,
         logits: Array,
-        aux_logits: Mapping[str, Array],
+        out: Mapping[str, PyTree],
         labels: Int[Array, " b"],
+        weights: Float[Array, " b"],
         step: Int[Array, ""],
     ) -> tuple[Array, dict[str, Array]]:
-        """Returns the mean loss over these clips and the mean of each part."""
+        """Returns the weighted loss over these clips, the mean of each part and `war`."""
         epoch = step // self.steps_per_epoch
         decay = losses.exponential_decay(
             epoch, amplitude=self.gap_decay_amplitude, rate=self.gap_decay_rate
         )
         total, parts = losses.clip_loss(
             logits,
-            aux_logits,
+            out["aux_logits"],
             labels,
             ial_weight=self.ial_weight,
             aux_weights=self.aux_weights,
@@ -54,7 +59,8 @@ class Objective:
             gap_eps=self.gap_eps,
             gap_log_base=self.gap_log_base,
         )
-        return total.mean(), {name: part.mean() for name, part in parts.items()}
+        parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
+        return (weights * total).mean(), {name: part.mean() for name, part in parts.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,21 +113,30 @@ def make_init(
     return init
 
 
+def equal_weights(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
+    """Lets every row count the same in the loss; a `Weigh`."""
+    del state, keys
+    return jnp.ones(batch["labels"].shape[0], jnp.float32), {}
+
+
 def make_train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     *,
-    objective: Objective,
-    augmentation: Augmentation,
+    objective: Callable[..., tuple[Array, dict[str, Array]]],
+    augmentation: Callable[[Array, Array], Array],
     seed: int,
     parallel: Parallel,
+    weigh: Weigh = equal_weights,
+    train: bool = True,
     accumulation_steps: int = 1,
 ) -> Callable:
     """Returns the compiled `step(state, batch) -> (state, metrics)`.
 
-    `batch` holds uint8 `clips` and int32 `labels`. A clip's augmentation depends on the seed, the
-    step and its row in the whole batch, hence not on the number of devices. Metrics are float32
-    scalars: `loss`, its parts, `war` over the batch, and `grad_norm`.
+    `batch` holds `clips` and int32 `labels`, of which each row is a clip. Its augmentation depends
+    on the seed, the step and its row in the whole batch, hence not on the number of devices; what
+    dropout drops does depend on it. Metrics are float32 scalars: `loss`, those of the objective
+    and of `weigh`, and `grad_norm`.
 
     With `accumulation_steps` above 1 the activations of only that part of the batch are in memory
     at a time; gradients are averaged, and there is one update. Micro-batch j holds the rows r of
@@ -133,24 +148,28 @@ def make_train_step(
     Args:
         model: the network.
         optimizer: its optimiser.
-        objective: what is minimised.
-        augmentation: how clips are varied.
-        seed: of the augmentation.
+        objective: (logits, the model's `out`, labels, weights, step) -> (loss, metrics), means over
+            the rows it is given; see `Objective`.
+        augmentation: (keys, clips) -> the model's input; see `Augmentation`.
+        seed: of the augmentation and of dropout.
         parallel: the devices.
+        weigh: how much each row counts, found before the gradients and without one.
+        train: whether BatchNorm uses, and records, the statistics of the batch, and dropout acts.
         accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
     """
-    gradients = _make_gradients(model, objective, augmentation)
+    gradients = _make_gradients(model, objective, augmentation, train=train)
     if accumulation_steps > 1:
         gradients = _accumulating(gradients, accumulation_steps)
 
-    def step(state: TrainState, batch: dict[str, Array]) -> tuple[TrainState, PyTree]:
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, PyTree]:
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         rows = parallel.clip_rows(batch["labels"].shape[0])
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
+        weights, weighed = weigh(state, keys, batch)
         grads, batch_stats, parts = gradients(
-            state, state.batch_stats, keys, batch["clips"], batch["labels"]
+            state, state.batch_stats, keys, batch["clips"], batch["labels"], weights
         )
-        grads, metrics = parallel.mean(grads), parallel.mean(parts)
+        grads, metrics = parallel.mean(grads), parallel.mean(parts | weighed)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         new_state = TrainState(
             step=state.step + 1,
@@ -164,23 +183,31 @@ def make_train_step(
 
 
 def _make_gradients(
-    model: nn.Module, objective: Objective, augmentation: Augmentation
+    model: nn.Module, objective: Callable, augmentation: Callable, *, train: bool
 ) -> Callable[..., tuple[PyTree, PyTree, dict[str, Array]]]:
-    """Returns (state, batch_stats, keys, clips, labels) -> (gradients, batch_stats, metrics)."""
+    """Returns (state, batch_stats, keys, clips, labels, weights) -> (gradients, same, metrics)."""
 
     def gradients(
-        state: TrainState, batch_stats: PyTree, keys: Array, clips: Array, labels: Array
+        state: TrainState,
+        batch_stats: PyTree,
+        keys: Array,
+        clips: Array,
+        labels: Array,
+        weights: Array,
     ) -> tuple[PyTree, PyTree, dict[str, Array]]:
         clips = augmentation(keys, clips)
+        dropout = jax.random.fold_in(keys[0], 1)  # augmentation splits the keys, never folds
 
         def loss_fn(params: PyTree) -> tuple[Array, tuple]:
-            variables = {"params": params, "batch_stats": batch_stats}
             (logits, out), updated = model.apply(
-                variables, clips, train=True, mutable=["batch_stats"]
+                {"params": params, "batch_stats": batch_stats},
+                clips,
+                train=train,
+                mutable=["batch_stats"],
+                rngs={"dropout": dropout},
             )
-            loss, parts = objective(logits, out["aux_logits"], labels, state.step)
-            correct = jnp.mean((logits.argmax(-1) == labels).astype(jnp.float32))
-            return loss, (updated["batch_stats"], {"loss": loss, **parts, "war": correct})
+            loss, parts = objective(logits, out, labels, weights, state.step)
+            return loss, (updated["batch_stats"], {"loss": loss, **parts})
 
         grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
         return grads, updated, parts

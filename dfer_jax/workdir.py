@@ -20,7 +20,8 @@ RUNTIME_FIELDS = frozenset(
     }
 )
 
-_ADDED = {"train.accumulation_steps": 1}  # fields that older work directories lack
+# Fields that older work directories lack.
+_ADDED = {"task": "clips", "train.accumulation_steps": 1, "optim.milestones": []}
 
 
 def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:

@@ -18,28 +18,35 @@ from dfer_jax.data import cached_source
 from dfer_jax.data.frame_cache import build as frame_build
 from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError
+from dfer_jax.frames import experiment as frames_experiment
+from dfer_jax.labels import CLASSES
 
 FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
 ONE = parallel.over(jax.devices()[:1])
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if p.stem != "base"], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [p for p in FILES if "base" not in p.stem], ids=lambda p: p.stem)
 def test_every_config_checks_and_builds_its_model(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     config = module.get_config()
     assert config.name == path.stem
-    experiment.check(config, ONE)
-    kwargs = experiment.model_kwargs(config)
+    of_clips = config.task == "clips"
+    kind = experiment if of_clips else frames_experiment
+    kind.check(config, ONE)
+    kwargs = kind.model_kwargs(config)
     model = experiment.create_model(config.model.name, kwargs, dtype="float32", parallel=ONE)
     size = config.model.image_size
-    clips = jax.ShapeDtypeStruct((2, experiment.num_frames(config), size, size, 3), jnp.float32)
+    length = experiment.num_frames(config) if of_clips else config.data.window
+    clips = jax.ShapeDtypeStruct((2, length, size, size, 3), jnp.float32)
 
     def forward(clips):
         return model.init_with_output(jax.random.key(0), clips, train=False)[0][0]
 
-    assert jax.eval_shape(forward, clips).shape == (2, 7)
+    classes = len(CLASSES) if of_clips else len(frames_experiment.class_names(config))
+    expected = (2, classes) if of_clips else (2, length, classes)
+    assert jax.eval_shape(forward, clips).shape == expected
 
 
 def test_training_splits_are_the_other_folds():

@@ -83,7 +83,7 @@ def test_the_first_phase_is_balanced_and_may_leave_the_gap_loss_out(config):
     assert (first.data.clips_per_class, first.train.epochs, first.loss.gap_weight) == (1, 2, 0.7)
     config.pretrain.gap_loss = False
     assert phases.pretraining(config).loss.gap_weight == 0
-    sources = train.Trainer(first, "unused").sources
+    sources = train.Trainer(first, "unused").task.sources
     assert sorted(example["label"] for example in sources.train) == list(range(7))
 
 

@@ -107,9 +107,10 @@ def test_the_validation_split_chooses_the_best_epoch(data_dir, tmp_path, one_dev
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     trainer = train.Trainer(config, str(tmp_path))
-    assert trainer.metadata["selection"] == "best on validation"
-    assert list(trainer.sources.evaluated) == ["validation", "test"]
-    assert len(trainer.sources.train) + len(trainer.sources.validation) == len(clip_dataset.LENGTHS)
+    assert trainer.task.metadata["selection"] == "best on validation"
+    assert list(trainer.task.sources.evaluated) == ["validation", "test"]
+    sizes = trainer.task.sizes
+    assert sizes["train"] + sizes["validation"] == len(clip_dataset.LENGTHS)
 
 
 def test_checkpoint_of_another_model_is_refused(data_dir, tmp_path, one_device):
@@ -152,7 +153,7 @@ def test_speed_counts_the_time_of_the_steps_themselves():
 
     slow.lower(jax.numpy.ones((600, 600))).compile()
     window.metrics.append({"loss": slow(jax.numpy.ones((600, 600)))})
-    summary = window.summary(batch_size=1)
+    summary = window.summary(batch_size=1, unit="clips")
     assert window.metrics[0]["loss"].is_ready()
     assert summary["train/clips_per_s"] < 1 / 0.01  # 60 products of 600 x 600 take longer
     assert 0 <= summary["train/data_wait"] <= 1

@@ -97,7 +97,7 @@ class _Stack:
         return batch
 
 
-class _OwnRows(grain.MapDataset):
+class OwnRows(grain.MapDataset):
     """The clips at some rows of every batch; those at other rows are not even read."""
 
     def __init__(self, clips: grain.MapDataset, *, batch_size: int, rows: range) -> None:
@@ -181,11 +181,11 @@ def training_batches(
     choose = _ChooseFrames(segments, frames_per_segment, policy)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
     if rows is not None:
-        clips = _OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)
+        clips = OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)
     own = batch_size if rows is None else len(rows)
     stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=False)
     batches = clips.batch(own, drop_remainder=True, batch_fn=stack).repeat()
-    return _iterate(batches[start_step:num_steps], num_workers)
+    return iterate(batches[start_step:num_steps], num_workers)
 
 
 def evaluation_batches(
@@ -217,10 +217,10 @@ def evaluation_batches(
     stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=True)
     clips = grain.MapDataset.source(source).map(choose)
     if rows is not None:
-        clips = _OwnRows(clips, batch_size=batch_size, rows=rows)
+        clips = OwnRows(clips, batch_size=batch_size, rows=rows)
     batches = clips.batch(own, batch_fn=stack)
     ends_early = len(batches) * batch_size < len(source)
-    return _iterate(batches, num_workers, then=[stack([])] if ends_early else [])
+    return iterate(batches, num_workers, then=[stack([])] if ends_early else [])
 
 
 def prefetch_to_device(
@@ -252,7 +252,7 @@ def _check_size(source: Source, decode_size: int) -> None:
         )
 
 
-def _iterate(
+def iterate(
     batches: grain.MapDataset, num_workers: int, *, then: Sequence[Batch] = ()
 ) -> Iterator[Batch]:
     """Runs a pipeline; an exception raised in a worker arrives here as the one it was."""

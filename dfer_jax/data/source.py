@@ -64,7 +64,7 @@ class ClipSource:
         example = dict(self._records[self._position(index)])
         example["frames"] = list(example["frames"])
         example["num_frames"] = len(example["frames"])
-        example["clip_id"] = _as_str(example["clip_id"])
+        example["clip_id"] = as_str(example["clip_id"])
         example["label"] = self._canonical_label(example)
         if not example["frames"]:
             raise UserError(f"{self._place(example)} has no frame; build the dataset again")
@@ -89,7 +89,7 @@ class ClipSource:
     @functools.cached_property
     def _records(self) -> Sequence[dict[str, Any]]:
         _keep_freed_memory()
-        return self.builder.as_data_source(self.split, decoders={"frames": _StillEncoded()})
+        return open_records(self.builder, self.split)
 
     @functools.cached_property
     def _to_canonical(self) -> list[int]:
@@ -106,7 +106,12 @@ class ClipSource:
         return self._to_canonical[int(example["label"])]
 
     def _place(self, example: dict[str, Any]) -> str:
-        return f"clip {_as_str(example['clip_id'])} in {self.directory} ({self.split})"
+        return f"clip {as_str(example['clip_id'])} in {self.directory} ({self.split})"
+
+
+def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[dict[str, Any]]:
+    """Returns the examples of a split by position, decoded but for their `frames`."""
+    return builder.as_data_source(split, decoders={"frames": _StillEncoded()})
 
 
 def _keep_freed_memory() -> None:
@@ -174,7 +179,7 @@ def clip_index(source: ClipSource) -> ClipIndex:
         return np.array([row[name] for row in rows], dtype) if name in names else None
 
     def texts(name: str) -> np.ndarray | None:
-        return np.array([_as_str(row[name]) for row in rows], str) if name in names else None
+        return np.array([as_str(row[name]) for row in rows], str) if name in names else None
 
     return ClipIndex(
         clip_ids=texts("clip_id"),
@@ -193,7 +198,8 @@ def fingerprint(builder: tfds.core.DatasetBuilder) -> str:
     an ArrayRecord file lists the sizes of its records. A copy on another machine has the same.
     """
     info = builder.info
-    facts = [info.full_name, info.features["label"].names]
+    labelled = "label" in info.features  # videos labelled frame by frame have none for the whole
+    facts = [info.full_name, info.features["label"].names if labelled else []]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, split in info.splits.items():
         for shard in split.file_instructions:
@@ -253,5 +259,6 @@ def newest_version(dataset: str, data_dir: str) -> Path:
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 
 
-def _as_str(text: bytes | str) -> str:
+def as_str(text: bytes | str) -> str:
+    """Returns a text of an example, which TFDS gives as bytes."""
     return text.decode() if isinstance(text, bytes) else str(text)

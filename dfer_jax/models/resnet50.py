@@ -201,13 +201,14 @@ class ResNet50(FrameModel):
 
         Returns:
             Logits [b, t, k], float32, and `out`: `features` [b, t, d], what the classifier and the
-            temporal models see; `aux_logits`, empty.
+            temporal models see, as `frame_features` too; `aux_logits`, empty.
 
         Raises:
             UserError: if the shape of `x` or an attribute does not fit.
         """
         features = self._features(x, train=train)
-        return self._classify(features), {"features": features, "aux_logits": {}}
+        out = {"frame_features": features, "features": features, "aux_logits": {}}
+        return self._classify(features), out
 
 
 def with_backbone(

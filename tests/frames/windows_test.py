@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from dfer_jax.data.windows import centred_windows, training_windows
 from dfer_jax.errors import UserError
+from dfer_jax.frames.windows import centred_windows, training_windows
 
 
 def contiguous(n):

@@ -1,0 +1,224 @@
+"""The frames of a built data set, still encoded, in one file, each to be had at once.
+
+A record of the data set holds a whole video, hundreds of MB at worst, and has to be read whole; a
+training step wants single frames of a hundred videos. So the first run copies the pictures, byte by
+byte, into a file that is mapped into memory:
+
+    <dataset>/<version>/packed_frames/
+        <split>.jpegs      the pictures, one after the other
+        <split>.npz        where each begins, and `FrameIndex`
+"""
+
+import dataclasses
+import functools
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from jaxtyping import Int64, UInt8
+from tqdm import tqdm
+
+from dfer_jax import processes
+from dfer_jax.data.decode import decode_frames
+from dfer_jax.data.source import as_str, fingerprint, newest_version, open_records
+from dfer_jax.errors import UserError
+from dfer_jax.frames.index import FrameIndex
+from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
+
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedFrames:
+    """The frames of one split by row; holds names only until the first access.
+
+    Attributes:
+        path: of the `.npz` file.
+    """
+
+    path: str
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @functools.cached_property
+    def index(self) -> FrameIndex:
+        """What is known of every frame."""
+        with np.load(self.path, allow_pickle=False) as file:
+            fields = {field.name for field in dataclasses.fields(FrameIndex)}
+            return FrameIndex(**{name: file[name] for name in file.files if name in fields})
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Of the build of the data set that was packed."""
+        with np.load(self.path, allow_pickle=False) as file:
+            return str(file["fingerprint"])
+
+    def read(
+        self, rows: Int64[np.ndarray, " t"], out: UInt8[np.ndarray, "t s s 3"]
+    ) -> UInt8[np.ndarray, "t s s 3"]:
+        """Decodes frames of one video into `out`, RGB in 0..255; see `decode.decode_frames`.
+
+        Raises:
+            UserError: if a picture is damaged, naming the video and the place of the frame in it.
+        """
+        video = int(np.searchsorted(self.index.starts, rows[0], side="right")) - 1
+        first = int(self.index.starts[video])
+        offsets, pictures = self._offsets, self._pictures
+        frames = {
+            row - first: pictures[offsets[row] : offsets[row + 1]].tobytes()
+            for row in dict.fromkeys(rows.tolist())
+        }
+        name = str(self.index.clip_ids[video])
+        return decode_frames(frames, rows - first, size=out.shape[1], clip=name, out=out)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @functools.cached_property
+    def _offsets(self) -> np.ndarray:
+        with np.load(self.path, allow_pickle=False) as file:
+            return file["offsets"]
+
+    @functools.cached_property
+    def _pictures(self) -> np.ndarray:
+        return np.asarray(np.memmap(_pictures_of(Path(self.path)), np.uint8, mode="r"))
+
+
+def open_packed(*, dataset: str, split: str, data_dir: str, cache_dir: str = "") -> PackedFrames:
+    """Opens the packed frames of a split, which the first process packs if they are not there.
+
+    Args:
+        dataset: name and configuration, such as "aff_wild2/expr".
+        split: TFDS split expression.
+        data_dir: folder the datasets were built into.
+        cache_dir: folder for packed frames; "" for beside the dataset.
+
+    Raises:
+        UserError: if the dataset is not built, has no such split or no label for each frame, or
+            there is no room for the copy.
+    """
+    built = newest_version(dataset, data_dir)
+    builder = tfds.builder_from_directory(built)
+    folder = Path(cache_dir).expanduser() / dataset / built.name if cache_dir else built
+    path = folder / "packed_frames" / f"{_file_name(split)}.npz"
+    with processes.together():
+        _check(builder, dataset, split)
+        if processes.is_first() and not _is_whole(path, fingerprint(builder)):
+            _pack(builder, split, path)
+    return PackedFrames(str(path))
+
+
+def _file_name(split: str) -> str:
+    return re.sub(r"[^\w%:]+", "+", split).strip("+").replace(":", "-")
+
+
+def _pictures_of(path: Path) -> Path:
+    return path.with_suffix(".jpegs")
+
+
+def _check(builder: tfds.core.DatasetBuilder, dataset: str, split: str) -> None:
+    """Refuses a data set that is not labelled frame by frame, and a split that is not there."""
+    features, known = builder.info.features, list(builder.info.splits)
+    if "frame_numbers" not in features:
+        raise UserError(
+            f"{dataset} has no label for each frame; use one that has, such as aff_wild2/expr"
+        )
+    for name in (part.split("[")[0].strip() for part in split.split("+")):
+        if name not in known:
+            raise UserError(
+                f"{dataset} has no split {name!r}; its splits are {', '.join(known)}, joined by '+'"
+            )
+
+
+def _is_whole(path: Path, expected: str) -> bool:
+    """Whether the packed frames are there, all of them, and of this build of the data set."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            of_this_build = str(file["fingerprint"]) == expected and int(file["format"]) == _FORMAT
+            return of_this_build and _pictures_of(path).stat().st_size == int(file["offsets"][-1])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
+
+
+def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path) -> None:
+    """Writes both files; the `.npz`, which comes last, says that they are whole."""
+    records = open_records(builder, split)
+    needed = sum(builder.info.splits[n].num_bytes for n in set(re.findall(r"[a-z_]\w*", split)))
+    print(f"packing the frames of {builder.info.full_name} {split} into {path.parent} (once)")
+    new = path.with_suffix(f".{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        if free < needed:
+            raise UserError(
+                f"{path.parent} has {free / 2**30:.1f} GiB free, the frames of {split} take about "
+                f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
+            )
+        with open(new, "wb") as file:
+            columns = _columns(_write_pictures(records, file), builder)
+        os.replace(new, _pictures_of(path))
+        with open(new, "wb") as file:
+            np.savez(file, fingerprint=fingerprint(builder), format=_FORMAT, **columns)
+        os.replace(new, path)
+    except OSError as error:
+        raise UserError(
+            f"the frames cannot be packed into {path.parent} ({error.strerror}); name another "
+            "folder by --config.data.cache_dir"
+        ) from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _write_pictures(records: Any, file: Any) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    """Yields each example and the sizes of its pictures, once they are written."""
+    for position in tqdm(range(len(records)), "pack", unit=" videos"):
+        example = records[position]
+        pictures = list(example["frames"])
+        file.writelines(pictures)
+        yield example, [len(picture) for picture in pictures]
+
+
+def _columns(
+    written: Iterator[tuple[dict[str, Any], list[int]]], builder: tfds.core.DatasetBuilder
+) -> dict[str, np.ndarray]:
+    """Returns the columns of the index and `offsets`, int64 `[n + 1]`."""
+    features = builder.info.features
+    kinds = [kind for kind in ("expressions", "action_units") if kind in features]
+    ids, groups, counts, sizes = [], [], [], []
+    frames: dict[str, list[np.ndarray]] = {name: [] for name in ("numbers", "valid", *kinds)}
+    for example, lengths in written:
+        ids.append(as_str(example["clip_id"]))
+        groups.append(as_str(example["group"]))
+        counts.append(len(lengths))
+        sizes += lengths
+        frames["numbers"].append(np.asarray(example["frame_numbers"], np.int32))
+        frames["valid"].append(np.asarray(example["valid"], bool))
+        if "expressions" in kinds:
+            names = features["expressions"].feature.names
+            frames["expressions"].append(_canonical(example["expressions"], names))
+        if "action_units" in kinds:
+            units = np.asarray(example["action_units"], np.int8)
+            frames["action_units"].append(units.reshape(len(lengths), len(ACTION_UNITS)))
+    return {
+        "clip_ids": np.array(ids, str),
+        "groups": np.array(groups, str),
+        "starts": np.cumsum([0, *counts]),
+        "offsets": np.cumsum([0, *sizes]),
+        **{name: np.concatenate(parts) for name, parts in frames.items()},
+    }
+
+
+def _canonical(labels: Any, names: list[str]) -> np.ndarray:
+    """Places in `EXPRESSIONS` of labels that are places in `names`; -1 stays."""
+    places = np.array([EXPRESSIONS.index(name) for name in names] + [-1], np.int8)
+    return places[np.asarray(labels, np.int64)]
