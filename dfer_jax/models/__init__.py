@@ -6,6 +6,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.models.cnn_gru import CNNGRU
 from dfer_jax.models.cnn_transformer import CNNTransformer
 from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.models.rdfer import RDFER
 from dfer_jax.models.resnet50 import ResNet50
 
 MODELS = {
@@ -13,6 +14,7 @@ MODELS = {
     "resnet50": ResNet50,
     "cnn_gru": CNNGRU,
     "cnn_transformer": CNNTransformer,
+    "rdfer": RDFER,
 }
 
 

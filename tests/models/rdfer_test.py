@@ -1,0 +1,217 @@
+"""Size, structure and invariances of RDFER's networks."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dfer_jax import instance_losses
+from dfer_jax.agreement import Agreement
+from dfer_jax.errors import UserError
+from dfer_jax.models import create_model
+from dfer_jax.models.rdfer import RDFER
+
+SMALL = {
+    "num_frames": 20,
+    "image_size": 16,
+    "width": 8,
+    "hidden": 8,
+    "detail_depth": 18,
+}
+LABELS = jnp.array([0, 4, 6, 1])
+LSTM = 2 * 4 * 512 * (512 + 512 + 2) + 2 * 4 * 512 * (1024 + 512 + 2)
+HEAD = LSTM + 1024 * 3072 + 2 * 1024 + 1024 * 7 + 7  # with the gate and the classifier
+RESNET_18 = 11_176_512 + 512 * 512 + 512
+RESNET_50 = 23_508_032 + 2048 * 512 + 512
+CONTEXT = 1024 * 1024 + 1024
+MIX = (16 * 3 + 1) + (4 * 3 + 1)
+# Of the 77,487,316 of the public code: two heads for learned centres and strides, not built, and
+# 1,024 parameters of its detail network that its known layers do not account for.
+PUBLIC, LEARNED_POSITIONS, UNKNOWN = 77_487_316, 2 * (1024 * 4 + 4), 1024
+
+
+def _shapes(shape=None, **options):
+    model = create_model("rdfer", **options)
+    shape = shape or (2, model.num_frames, model.image_size, model.image_size, 3)
+    init = functools.partial(model.init_with_output, train=False)
+    return jax.eval_shape(init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32))
+
+
+def _clips(seed=1, *, num_frames=20):
+    """Pictures that differ from frame to frame and from clip to clip."""
+    level, noise = jax.random.split(jax.random.key(seed))
+    level = jax.random.uniform(level, (4, num_frames, 1, 1, 3))
+    noise = jax.random.uniform(noise, (4, num_frames, 16, 16, 3))
+    return (jnp.broadcast_to(level, noise.shape) + noise) / 2
+
+
+@functools.cache
+def _small(**options):
+    """Returns a small network, its random weights and a jitted evaluation."""
+    model = RDFER(**{**SMALL, **options})
+    init = jax.jit(functools.partial(model.init, train=False))
+    variables = init(jax.random.key(0), _clips(num_frames=model.num_frames))
+    return model, variables, jax.jit(functools.partial(model.apply, train=False))
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, RESNET_18 + RESNET_50),
+        ({"synopsis_depth": 50}, 2 * RESNET_50),
+        ({"detail_depth": 18}, 2 * RESNET_18),
+    ],
+)
+def test_parameter_count(options, count):
+    _, variables = _shapes(**options)
+    assert set(variables) == {"params", "batch_stats"}
+    found = sum(x.size for x in jax.tree.leaves(variables["params"]))
+    assert found == count + 2 * HEAD + CONTEXT + MIX
+    if options.get("synopsis_depth") == 50:
+        assert found == PUBLIC - LEARNED_POSITIONS - UNKNOWN
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(variables))
+
+
+@pytest.mark.parametrize("options", [{}, {"key_count": 1}, {"num_frames": 16, "num_classes": 8}])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_shapes_of_the_outputs(options, dtype):
+    (logits, out), _ = _shapes(**options, dtype=dtype)
+    k, m = options.get("num_classes", 7), options.get("key_count", 4)
+    assert jax.tree.map(lambda x: x.shape, out) == {
+        "features": (2, 1024),
+        "aux_logits": {"synopsis": (2, k)},
+        "instance_logits": {"synopsis": (2, 16, k), "detail": (2, m, k)},
+        "key_instants": (2, m),
+    }
+    assert logits.shape == (2, k) and out["key_instants"].dtype == jnp.int32
+    floats = [logits, *jax.tree.leaves({**out, "key_instants": logits})]
+    assert all(x.dtype == jnp.float32 for x in floats)
+
+
+def _train(model, variables, clips, key):
+    """Returns the mean loss with weights by the agreement of the details, and its gradients."""
+    agreement = Agreement(warmup_epochs=0, ramp_epochs=0)
+
+    def loss(params):
+        (logits, out), updated = model.apply(
+            {**variables, "params": params},
+            clips,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": key},
+        )
+        each, _ = instance_losses.clip_loss(
+            logits,
+            out["aux_logits"],
+            out["instance_logits"],
+            LABELS,
+            aux_weights=instance_losses.AUX_WEIGHTS,
+            instance_weights=instance_losses.INSTANCE_WEIGHTS,
+        )
+        views = jax.nn.softmax(out["instance_logits"]["detail"])
+        weights, _ = agreement(each, views, LABELS, epoch=1.0)
+        return (weights * each).mean(), (logits, out["key_instants"], updated["batch_stats"])
+
+    return jax.value_and_grad(loss, has_aux=True)(variables["params"])
+
+
+@functools.cache
+def _trained(seed):
+    _, variables, _ = _small()
+    return _jitted_training()(variables, _clips(), jax.random.key(seed))
+
+
+@functools.cache
+def _jitted_training():
+    return jax.jit(functools.partial(_train, _small()[0]))
+
+
+def test_every_parameter_receives_gradient():
+    (_, (_, _, statistics)), gradients = _trained(0)
+    for path, g in jax.tree_util.tree_leaves_with_path(gradients):
+        assert np.isfinite(g).all() and float(jnp.abs(g).max()) > 0, jax.tree_util.keystr(path)
+    old = _small()[1]["batch_stats"]
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), statistics, old)
+    assert all(jax.tree.leaves(moved))
+
+
+def test_training_varies_with_its_key_alone():
+    (first, aux), _ = _trained(0)
+    (again, same), _ = _jitted_training()(_small()[1], _clips(), jax.random.key(0))
+    (other, _), _ = _trained(1)
+    assert float(first) == float(again) and float(first) != float(other)
+    jax.tree.map(np.testing.assert_array_equal, aux, same)
+
+
+def test_evaluation_is_repeatable_bit_for_bit():
+    _, variables, apply = _small()
+    first, again = apply(variables, _clips()), apply(variables, _clips())
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    model = RDFER(**SMALL)
+    fresh = jax.jit(
+        functools.partial(model.apply, train=False, rngs={"dropout": jax.random.key(7)})
+    )
+    jax.tree.map(np.testing.assert_array_equal, first, fresh(variables, _clips()))
+
+
+def test_a_video_does_not_depend_on_its_place_in_the_batch():
+    _, variables, apply = _small()
+    whole, turned = apply(variables, _clips()), apply(variables, _clips()[::-1])
+    compare = functools.partial(np.testing.assert_allclose, atol=1e-5)
+    jax.tree.map(lambda a, b: compare(a, b[::-1]), whole, turned)
+
+
+def test_key_instants_are_peaks_of_the_predicted_class():
+    _, variables, apply = _small()
+    _, out = apply(variables, _clips())
+    shown = np.arange(16) * 19 // 15
+    for i in range(4):
+        predicted = int(out["aux_logits"]["synopsis"][i].argmax())
+        q = np.asarray(jax.nn.softmax(out["instance_logits"]["synopsis"][i]))[:, predicted]
+        assert out["key_instants"][i, 0] == shown[q.argmax()]
+        assert len(set(out["key_instants"][i].tolist())) == 4
+    assert len({tuple(row) for row in out["key_instants"].tolist()}) > 1
+
+
+def test_only_synopsis_and_details_are_looked_at():
+    """A frame that neither shows changes nothing; one that either shows changes the features."""
+    _, variables, apply = _small(num_frames=64)
+    clips = _clips(num_frames=64)
+    before = apply(variables, clips)
+    instants = np.sort(np.searchsorted(np.arange(16) * 63 // 15, before[1]["key_instants"][0]))
+    positions = instants[:, None] * 63 / 15 + 2 * (np.arange(4) - 1.5)
+    details = set(np.clip(np.ceil(np.round(positions, 6)), 0, 63).astype(int).ravel().tolist())
+    synopsis = set((np.arange(16) * 63 // 15).tolist())
+    unseen = sorted(set(range(64)) - details - synopsis)
+    after = apply(variables, clips.at[0, jnp.array(unseen)].set(0.5))
+    jax.tree.map(np.testing.assert_array_equal, before, after)
+    detail = min(details - synopsis)
+    after = apply(variables, clips.at[0, detail].set(0.5))
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), before[1], after[1])
+    assert not same["features"] and same["aux_logits"]["synopsis"]
+
+
+def test_without_resampling_the_details_are_evenly_spaced():
+    _, variables, _ = _small()
+    model = RDFER(**SMALL, resample=False)
+    _, out = jax.jit(functools.partial(model.apply, train=False))(variables, _clips())
+    assert out["key_instants"].tolist() == [[2, 7, 12, 17]] * 4  # 2, 6, 10, 14 of the synopsis
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shape": (1, 16, 112, 112, 3)}, "clips of 64 frames of 112x112x3"),
+        ({"image_size": 40}, "image_size is 40; it must be a multiple of 16"),
+        ({"width": 12}, "width is 12; it must be a multiple of 8"),
+        ({"hidden": 6}, "hidden is 6; it must be a multiple of 4"),
+        ({"key_count": 17}, "key_count is 17"),
+        ({"detail_stride": 0}, "detail_stride is 0"),
+        ({"detail_depth": 101}, "no ResNet of depth 101"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(UserError, match=message):
+        _shapes(**options)
