@@ -8,6 +8,12 @@ paper's grid, beta = 0, .05, ... 1. The test clips choose the weights only if yo
     python -m dfer_jax.ensemble runs/ce_fold1 runs/star_fold1 --out runs/f_fold1
     python -m dfer_jax.ensemble runs/a_fold1/eval/fd1.best.json runs/b_fold1 --weights=.3,.7 \
         --out runs/ab_fold1
+
+Runs on videos labelled frame by frame (ABAW 2021) are combined frame by frame; fitted are then the
+weights in steps of .05 with the highest challenge score. The paper says neither its weights nor
+whether it sums probabilities or logits (--space=logit).
+
+    python -m dfer_jax.ensemble runs/cnn runs/gru runs/transformer --weights=.6,.2,.2 --out runs/all
 """
 
 import os
@@ -18,14 +24,14 @@ from absl import app, flags
 from jaxtyping import Float64
 
 from dfer_jax import errors, metrics, predictions, report
-from dfer_jax.ensemble_weights import fit_weights, mean_log_loss
+from dfer_jax.ensemble_weights import check_free, fit_weights, given_weights, mean_log_loss
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.evaluate import Evaluation, table, write_evaluation
+from dfer_jax.frames import ensemble as frames
 from dfer_jax.labels import CLASSES
 from dfer_jax.predictions import Predictions
 
 GIVEN, ON_VALIDATION, ON_TEST = "given", "fitted on validation", "chosen on test"
-_OWN = {"eval", "report", "report.html"}  # what an earlier ensemble leaves behind
 
 _OUT = flags.DEFINE_string("out", None, "New work directory for the combined evaluation")
 _WEIGHTS = flags.DEFINE_list("weights", None, "One weight per member, summing to 1: .3,.7")
@@ -34,6 +40,10 @@ _FIT_ON = flags.DEFINE_list(
 )
 _SELECT_ON_TEST = flags.DEFINE_bool(
     "select_on_test", False, "Choose the weights on the test clips, as the paper does: optimistic"
+)
+_SPACE = flags.DEFINE_enum("space", "prob", ["prob", "logit"], "What is summed, of frames")
+_EDITION = flags.DEFINE_enum(
+    "edition", "abaw2", ["abaw2", "abaw3"], "Whose score counts, of frames (abaw3: 2022 and later)"
 )
 
 
@@ -75,25 +85,6 @@ def combine(members: Sequence[Predictions], weights: Float64[np.ndarray, " m"]) 
     return Evaluation(counts, mean_log_loss(mixed, first.labels), rows)
 
 
-def given_weights(values: Sequence[str], *, members: int) -> Float64[np.ndarray, " m"]:
-    """Returns weights typed by a user.
-
-    Raises:
-        UserError: if they are not one number per member, not negative, summing to 1.
-    """
-    text = ",".join(values)
-    try:
-        weights = np.array([float(value) for value in values])
-    except ValueError as error:
-        raise UserError(f"--weights={text} must be numbers; write them as .3,.7") from error
-    if len(weights) != members or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
-        raise UserError(
-            f"--weights={text} must be {members} numbers, one per member, none negative, that sum "
-            "to 1"
-        )
-    return weights
-
-
 def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> list[Predictions]:
     """Returns the members' predictions on held-out clips, joined.
 
@@ -104,15 +95,7 @@ def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> lis
     Raises:
         UserError: if one does not exist, or its clips are test clips.
     """
-    if files is not None and len(files) != len(members):
-        raise UserError(f"--fit_on names {len(files)} files for {len(members)} members; one each")
-    paths = files or [predictions.validation_file(m.path) for m in members]
-    if absent := [path for path in paths if not os.path.isfile(path)]:
-        raise UserError(
-            "no held-out predictions to fit the weights on; train the members with "
-            "--config.data.validation_fraction=0.1, or give --weights, or --select_on_test to "
-            f"choose on test as the paper does. Missing:\n{list_some(absent)}"
-        )
+    paths = held_out_files([m.path for m in members], files)
     found = predictions.join([predictions.read(path) for path in paths])
     if both := sorted(set(found[0].clip_ids) & set(members[0].clip_ids)):
         raise UserError(
@@ -122,16 +105,30 @@ def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> lis
     return found
 
 
+def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[str]:
+    """Returns the evaluation files of held-out clips or videos: those given, or beside the members.
+
+    Raises:
+        UserError: if one does not exist, or their number is another.
+    """
+    if files is not None and len(files) != len(members):
+        raise UserError(f"--fit_on names {len(files)} files for {len(members)} members; one each")
+    paths = list(files or map(predictions.validation_file, members))
+    if absent := [path for path in paths if not os.path.isfile(path)]:
+        raise UserError(
+            "no held-out predictions to fit the weights on; train the members with "
+            "--config.data.validation_fraction=0.1, or give --weights, or --select_on_test to "
+            f"choose on test as the paper does. Missing:\n{list_some(absent)}"
+        )
+    return paths
+
+
 def choose_weights(members: Sequence[Predictions]) -> tuple[Float64[np.ndarray, " m"], str]:
     """Returns the weights the flags ask for, and how they came about.
 
     Raises:
         UserError: if they cannot be had.
-        app.UsageError: if the flags ask for more than one thing.
     """
-    asked = [f"--{f.name}" for f in (_WEIGHTS, _FIT_ON, _SELECT_ON_TEST) if f.value]
-    if len(asked) > 1:
-        raise app.UsageError(f"{' and '.join(asked)} exclude each other")
     if _WEIGHTS.value:
         return given_weights(_WEIGHTS.value, members=len(members)), GIVEN
     fit_on = list(members) if _SELECT_ON_TEST.value else held_out(members, _FIT_ON.value)
@@ -185,9 +182,15 @@ def main(argv: list[str]) -> None:
     """Combines the evaluations named on the command line and writes the report of the result."""
     if len(argv) < 3:
         raise app.UsageError("give two or more work directories or eval/<split>.json files")
-    if os.path.isdir(_OUT.value) and set(os.listdir(_OUT.value)) - _OWN:
-        raise UserError(f"{_OUT.value} holds something else; choose a new directory for --out")
-    members = predictions.join([predictions.read(predictions.evaluation_file(p)) for p in argv[1:]])
+    asked = [f"--{f.name}" for f in (_WEIGHTS, _FIT_ON, _SELECT_ON_TEST) if f.value]
+    if len(asked) > 1:
+        raise app.UsageError(f"{' and '.join(asked)} exclude each other")
+    check_free(_OUT.value)
+    paths = [predictions.evaluation_file(path) for path in argv[1:]]
+    if predictions.is_of_frames(paths[0]):
+        _combine_frames(paths)
+        return
+    members = predictions.join([predictions.read(path) for path in paths])
     weights, how = choose_weights(members)
     result = combine(members, weights)
     print(summary(members, weights, how, result.scores.war))
@@ -196,6 +199,24 @@ def main(argv: list[str]) -> None:
     title = f"{facts['dataset']} {facts['split']}, {facts['selection']}"
     print(f"\n{table(result, title)}")
     print(f"wrote {path}\nwrote {report.write_report(_OUT.value)}")
+
+
+def _combine_frames(paths: Sequence[str]) -> None:
+    weights, fit_on = None, ()
+    if _WEIGHTS.value:
+        weights = given_weights(_WEIGHTS.value, members=len(paths))
+    elif _SELECT_ON_TEST.value:
+        raise app.UsageError("--select_on_test is for clips; fit on held-out videos, of frames")
+    else:
+        fit_on = held_out_files(paths, _FIT_ON.value)
+    frames.combine_runs(
+        paths,
+        weights=weights,
+        held_out=fit_on,
+        space=_SPACE.value,
+        edition=_EDITION.value,
+        out=_OUT.value,
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,46 @@
-"""Weights of an ensemble from predictions on held-out clips."""
+"""Weights of an ensemble: typed by a user, or found on predictions for held-out clips."""
+
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from dfer_jax.errors import UserError
+
 _GRID = np.arange(21) / 20  # beta of Optimized IAL, section III-E
 _SMALLEST = 1e-6  # the digits probabilities are stored with
 _ROUNDS, _TOLERANCE = 1000, 1e-7
+_OWN = {"eval", "report", "report.html"}  # what an earlier ensemble leaves behind
+
+
+def given_weights(values: Sequence[str], *, members: int) -> Float64[np.ndarray, " m"]:
+    """Returns weights typed by a user.
+
+    Raises:
+        UserError: if they are not one number per member, not negative, summing to 1.
+    """
+    text = ",".join(values)
+    try:
+        weights = np.array([float(value) for value in values])
+    except ValueError as error:
+        raise UserError(f"--weights={text} must be numbers; write them as .3,.7") from error
+    if len(weights) != members or not (weights >= 0).all() or abs(weights.sum() - 1) > 1e-6:
+        raise UserError(
+            f"--weights={text} must be {members} numbers, one per member, none negative, that sum "
+            "to 1"
+        )
+    return weights
+
+
+def check_free(directory: str) -> None:
+    """Refuses a directory to write to that holds anything but an earlier ensemble.
+
+    Raises:
+        UserError: if it does.
+    """
+    if os.path.isdir(directory) and set(os.listdir(directory)) - _OWN:
+        raise UserError(f"{directory} holds something else; choose a new directory for --out")
 
 
 def fit_weights(

@@ -14,7 +14,7 @@ def make_schedule(
     steps_per_epoch: int,
     decay_rate: float,
     decay_epochs: float,
-    milestones: Sequence[float] = (),
+    milestones: Sequence[int | float] = (),
     kwargs: Mapping[str, object] | None = None,
 ) -> optax.Schedule:
     """Returns the learning rate as a function of the step.
@@ -43,8 +43,9 @@ def make_schedule(
             staircase=name == "staircase",
         )
     if name == "multi_step":
-        steps = {round(epoch * steps_per_epoch): decay_rate for epoch in milestones}
-        return optax.piecewise_constant_schedule(learning_rate, steps)
+        rates = [learning_rate * decay_rate**passed for passed in range(len(milestones) + 1)]
+        boundaries = [round(epoch * steps_per_epoch) for epoch in milestones]
+        return optax.join_schedules([optax.constant_schedule(r) for r in rates], boundaries)
     known = [n for n in dir(optax.schedules) if n[0] != "_" and n.endswith(("_schedule", "_decay"))]
     if name not in known:
         raise UserError(

@@ -94,6 +94,15 @@ def read(path: str) -> Predictions:
     return found
 
 
+def is_of_frames(path: str) -> bool:
+    """Whether an evaluation file is of videos labelled frame by frame.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return _read_object(path).get("task") == "frames"
+
+
 def evaluation_file(run_or_file: str) -> str:
     """Returns the evaluation file meant: a file itself, or a run's last epoch on its test split.
 

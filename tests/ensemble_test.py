@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dfer_jax import ensemble, predictions
-from dfer_jax.ensemble_weights import fit_weights, mean_log_loss
+from dfer_jax.ensemble_weights import fit_weights, given_weights, mean_log_loss
 from dfer_jax.errors import UserError
 from dfer_jax.report import inputs
 
@@ -88,7 +88,7 @@ def test_many_members_get_the_most_likely_weights_on_the_simplex():
 @pytest.mark.parametrize("text", [".5", ".5,.6", "-.5,1.5", "a,b", ".2,.3,.5", "nan,1"])
 def test_weights_that_are_none_are_refused(text):
     with pytest.raises(UserError, match="--weights="):
-        ensemble.given_weights(text.split(","), members=2)
+        given_weights(text.split(","), members=2)
 
 
 def test_held_out_clips_may_not_be_test_clips(tmp_path):

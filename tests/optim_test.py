@@ -30,6 +30,23 @@ def test_any_optax_schedule_by_name():
     np.testing.assert_allclose([ours(s) for s in range(60)], [theirs(s) for s in range(60)])
 
 
+def test_multi_step_decays_at_each_milestone():
+    recipe = RECIPE | {"learning_rate": 5e-4, "steps_per_epoch": 7, "decay_rate": 0.1}
+    schedule = optim.make_schedule("multi_step", **recipe, milestones=(2, 4, 8))
+    factors = [1, 1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01, 0.001, 0.001]  # of ABAW 2021, ten epochs
+    for step_of_epoch in (0, 6):
+        found = [float(schedule(jnp.int32(7 * epoch + step_of_epoch))) for epoch in range(10)]
+        np.testing.assert_allclose(found, 5e-4 * np.array(factors), rtol=1e-6)
+
+
+def test_frozen_parameters_stay_without_decay():
+    schedule = optax.constant_schedule(0.1)
+    optimizer = optim.make_optimizer(schedule, momentum=0.9, weight_decay=0.5, frozen=("still",))
+    params = {"still": {"w": jnp.float32(2.0)}, "moving": {"w": jnp.float32(2.0)}}
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    assert updates["still"]["w"] == 0 and updates["moving"]["w"] == pytest.approx(-0.3)
+
+
 def test_unknown_schedule_and_wrong_arguments_are_explained():
     with pytest.raises(UserError, match="staircase, exponential, multi_step or one of"):
         optim.make_schedule("stepwise", **RECIPE)

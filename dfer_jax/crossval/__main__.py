@@ -42,6 +42,11 @@ def main(argv: list[str]) -> None:
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
     config, overrides = _load_config()
+    if config.task == "frames":
+        raise UserError(
+            f"{config.name} is trained on videos that have no folds; run dfer_jax.main, with "
+            "--config.seed for other seeds"
+        )
     directory = _WORKDIR.value or os.path.join("runs", "crossval", config.name)
     planned = runs.plan(
         config,

@@ -108,7 +108,7 @@ class OwnRows(grain.MapDataset):
         whole, rest = divmod(len(self._clips), self._batch_size)
         return whole * len(self._rows) + len(range(rest)[self._rows.start : self._rows.stop])
 
-    def __getitem__(self, index: int) -> _Row:
+    def __getitem__(self, index: int) -> Any:
         epoch, place = divmod(index, len(self))
         batch, row = divmod(place, len(self._rows))
         first = epoch * len(self._clips) + batch * self._batch_size

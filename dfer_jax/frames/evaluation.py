@@ -1,9 +1,12 @@
 """What a network says of every frame, the challenges' scores of it, and the files of both."""
 
 import dataclasses
+import json
 import os
+import zipfile
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from dfer_jax import metrics
@@ -18,6 +21,7 @@ from dfer_jax.frames.metrics import (
 )
 from dfer_jax.workdir import write_json
 
+_ARRAYS = ("videos", "numbers", "labels", "mask", "logits")
 _AT_ONCE = 4096  # frames whose scores are counted together
 
 
@@ -61,7 +65,8 @@ class FrameEvaluation:
             raise UserError("no frame to evaluate has a label; choose another split")
         if self.kind == "expressions":
             return expression_scores(self.confusion)
-        counts = action_unit_counts(self.logits >= 0, self.labels.astype(np.int32), self.mask)
+        labels = jnp.asarray(self.labels, jnp.int32)
+        counts = action_unit_counts(jnp.asarray(self.logits >= 0), labels, jnp.asarray(self.mask))
         return action_unit_scores(counts)
 
     @property
@@ -71,8 +76,9 @@ class FrameEvaluation:
         total = 0.0
         for first in range(0, len(self.mask), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            labels = self.labels[part].astype(np.int32)
-            total += float(loss(self.logits[part], labels, self.mask[part]).sum())
+            labels = jnp.asarray(self.labels[part], jnp.int32)
+            logits, mask = jnp.asarray(self.logits[part], jnp.float32), jnp.asarray(self.mask[part])
+            total += float(loss(logits, labels, mask).sum())
         return total / max(1, int(self.mask.sum()))
 
 
@@ -126,14 +132,7 @@ def write_evaluation(
     os.makedirs(os.path.dirname(path), exist_ok=True)
     arrays = frames_file(path)
     with open(arrays + ".new", "wb") as file:
-        np.savez_compressed(
-            file,
-            videos=result.videos,
-            numbers=result.numbers,
-            labels=result.labels,
-            mask=result.mask,
-            logits=result.logits,
-        )
+        np.savez_compressed(file, **{name: getattr(result, name) for name in _ARRAYS})
     os.replace(arrays + ".new", arrays)
     write_json(path, about | summary(result))
     return path
@@ -161,3 +160,34 @@ def table(result: FrameEvaluation, title: str) -> str:
     for name, f1, count in zip(result.classes, found.f1, counts.tolist(), strict=True):
         lines.append(f"{name:>11} {f1:7.4f} {count:8,d}")
     return "\n".join(lines)
+
+
+def read_evaluation(path: str) -> tuple[FrameEvaluation, dict[str, Any]]:
+    """Reads what `write_evaluation` wrote: the arrays, and the fields of the JSON file.
+
+    Raises:
+        UserError: if a file is missing, damaged, or does not agree with the other.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            about = json.load(file)
+        if not isinstance(about, dict) or about.get("task") != "frames":
+            raise UserError(f"{path} is not an evaluation of frames; give one of eval/<split>.json")
+        with np.load(frames_file(path), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+        result = FrameEvaluation(about["kind"], tuple(about["classes"]), **arrays)
+        if result.logits.shape != (len(result.numbers), len(result.classes)):
+            raise ValueError("its logits have another shape than its frames and classes")
+        if not np.isfinite(result.logits).all():
+            raise ValueError("a logit is not finite")
+        if int(result.mask.sum()) != about["num_frames"]:
+            raise ValueError("the two files are of different evaluations")
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or path} cannot be read ({error.strerror}); give a work directory "
+            "that was evaluated, or one of its eval/<split>.json"
+        ) from error
+    except (KeyError, TypeError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(f"{path} is damaged ({reason}); evaluate again with --mode eval") from error
+    return result, about

@@ -8,6 +8,7 @@ from flax import linen as nn
 from jaxtyping import PyTree
 
 from dfer_jax import experiment, processes
+from dfer_jax.errors import UserError
 from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.frames import features
 from dfer_jax.frames.batches import FeatureReader, PictureReader, frames_in_order
@@ -68,6 +69,11 @@ class Scorer:
             head=self._network.head(variables),
             batch_size=batch_size,
         )
+        if not np.isfinite(logits).all():
+            raise UserError(
+                "the network's outputs for some frames are not finite; lower optim.learning_rate "
+                "and train again in a new --workdir"
+            )
         labels, known = index.labels(data.labels, with_other=data.other)
         ids = np.repeat(index.clip_ids, np.diff(index.starts))
         return FrameEvaluation(

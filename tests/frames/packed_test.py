@@ -1,0 +1,90 @@
+"""Packed frames: every picture as it was stored, every label by name, nothing packed twice."""
+
+import frame_dataset
+import numpy as np
+import pytest
+
+from dfer_jax.errors import UserError
+from dfer_jax.frames import packed
+from dfer_jax.labels import EXPRESSIONS
+
+LENGTHS = frame_dataset.LENGTHS
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    for config in ("both", "expr", "broken"):
+        frame_dataset.build(str(path), config)
+    return str(path)
+
+
+def opened(data_dir, split="train", *, config="both", **options):
+    return packed.open_packed(
+        dataset=f"frame_dataset/{config}", split=split, data_dir=data_dir, **options
+    )
+
+
+def test_index_holds_every_frame_with_its_number_and_labels(data_dir):
+    index = opened(data_dir).index
+    assert len(index) == sum(LENGTHS)
+    assert sorted(index.clip_ids.tolist()) == [f"video{i}" for i in range(len(LENGTHS))]
+    for name, rows in index.videos:
+        video = int(name.removeprefix("video"))
+        length = LENGTHS[video]
+        assert rows.stop - rows.start == length
+        labels = frame_dataset.stored_labels(video, length)
+        np.testing.assert_array_equal(
+            index.numbers[rows], frame_dataset.frame_numbers(video, length)
+        )
+        np.testing.assert_array_equal(index.expressions[rows], frame_dataset.canonical(labels))
+        np.testing.assert_array_equal(index.action_units[rows], frame_dataset.action_units(labels))
+
+
+def test_other_counts_only_where_it_is_a_class(data_dir):
+    index = opened(data_dir).index
+    labels, without = index.labels("expressions", with_other=False)
+    with_other = index.labels("expressions", with_other=True)[1]
+    assert (with_other & ~without).sum() == (labels == EXPRESSIONS.index("other")).sum() > 0
+    np.testing.assert_array_equal(with_other, labels >= 0)
+    with pytest.raises(UserError, match="has no labels of action_units"):
+        opened(data_dir, config="expr").index.labels("action_units", with_other=False)
+
+
+def test_pictures_are_those_of_the_data_set_in_any_order(data_dir):
+    frames = opened(data_dir, "train+test")
+    start = dict(frames.index.videos)["video4"].start
+    rows = np.array([start + 5, start, start, start + 25])
+    found = frames.read(rows, np.empty((4, frame_dataset.SIZE, frame_dataset.SIZE, 3), np.uint8))
+    bars = found[..., 2].astype(int).mean(axis=2).argmax(axis=1)  # the frame's blue bar
+    assert np.abs(bars - np.array([5, 0, 0, 25])).max() <= 1
+    np.testing.assert_array_equal(found[1], found[2])
+
+
+def test_packed_once_and_again_for_another_build(data_dir, tmp_path, capsys):
+    cache = str(tmp_path)
+    first = opened(data_dir, cache_dir=cache)
+    assert "packing the frames" in capsys.readouterr().out
+    again = opened(data_dir, cache_dir=cache)
+    assert again == first and not capsys.readouterr().out
+    with open(first.path.replace(".npz", ".jpegs"), "r+b") as file:
+        file.truncate(100)  # cut short, as by a full disk
+    opened(data_dir, cache_dir=cache)
+    assert "packing the frames" in capsys.readouterr().out
+
+
+def test_what_is_not_there_is_said(data_dir):
+    with pytest.raises(UserError, match="has no split 'validation'; its splits are train, test"):
+        opened(data_dir, "validation")
+    frames = opened(data_dir, config="broken")
+    row = dict(frames.index.videos)["video2"].start + 3
+    with pytest.raises(UserError, match=r"frame 3 \(counted from 0\) of clip video2"):
+        frames.read(np.array([row]), np.empty((1, 32, 32, 3), np.uint8))
+
+
+def test_a_data_set_of_clips_is_refused(tmp_path):
+    import clip_dataset
+
+    name = clip_dataset.build(str(tmp_path), "plain")
+    with pytest.raises(UserError, match="has no label for each frame"):
+        packed.open_packed(dataset=name, split="train", data_dir=str(tmp_path))
