@@ -6,11 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_variables import random_variables
 
 from dfer_jax import instance_losses
 from dfer_jax.agreement import Agreement
 from dfer_jax.errors import UserError
 from dfer_jax.models import create_model
+from dfer_jax.models.instance_bag import InstanceBag
 from dfer_jax.models.rdfer import RDFER
 
 SMALL = {
@@ -49,11 +51,16 @@ def _clips(seed=1, *, num_frames=20):
 
 @functools.cache
 def _small(**options):
-    """Returns a small network, its random weights and a jitted evaluation."""
+    """Returns a small network, its random weights and a jitted evaluation, which takes a key."""
     model = RDFER(**{**SMALL, **options})
-    init = jax.jit(functools.partial(model.init, train=False))
-    variables = init(jax.random.key(0), _clips(num_frames=model.num_frames))
-    return model, variables, jax.jit(functools.partial(model.apply, train=False))
+    variables = random_variables(model, _clips(num_frames=model.num_frames))
+
+    @jax.jit
+    def apply(variables, clips, seed=0):
+        rngs = {"dropout": jax.random.key(seed)}
+        return model.apply(variables, clips, train=False, rngs=rngs)
+
+    return model, variables, apply
 
 
 @pytest.mark.parametrize(
@@ -88,6 +95,15 @@ def test_shapes_of_the_outputs(options, dtype):
     assert logits.shape == (2, k) and out["key_instants"].dtype == jnp.int32
     floats = [logits, *jax.tree.leaves({**out, "key_instants": logits})]
     assert all(x.dtype == jnp.float32 for x in floats)
+
+
+def test_initial_values_of_the_head_are_those_of_pytorch():
+    x = jnp.zeros((1, 16, 64))
+    params = InstanceBag(7, 64).init(jax.random.key(0), x)["params"]
+    bounds = {"lstm0": 64**-0.5, "lstm1": 64**-0.5, "mix": 48**-0.5, "classifier": 128**-0.5}
+    for name, bound in bounds.items():
+        largest = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(params[name]))
+        assert 0.8 * bound < largest <= bound, name
 
 
 def _train(model, variables, clips, key):
@@ -145,15 +161,11 @@ def test_training_varies_with_its_key_alone():
     jax.tree.map(np.testing.assert_array_equal, aux, same)
 
 
-def test_evaluation_is_repeatable_bit_for_bit():
+def test_evaluation_is_repeatable_bit_for_bit_whatever_the_key():
     _, variables, apply = _small()
-    first, again = apply(variables, _clips()), apply(variables, _clips())
-    jax.tree.map(np.testing.assert_array_equal, first, again)
-    model = RDFER(**SMALL)
-    fresh = jax.jit(
-        functools.partial(model.apply, train=False, rngs={"dropout": jax.random.key(7)})
-    )
-    jax.tree.map(np.testing.assert_array_equal, first, fresh(variables, _clips()))
+    first = apply(variables, _clips())
+    for seed in (0, 7):
+        jax.tree.map(np.testing.assert_array_equal, first, apply(variables, _clips(), seed))
 
 
 def test_a_video_does_not_depend_on_its_place_in_the_batch():
@@ -194,9 +206,8 @@ def test_only_synopsis_and_details_are_looked_at():
 
 
 def test_without_resampling_the_details_are_evenly_spaced():
-    _, variables, _ = _small()
-    model = RDFER(**SMALL, resample=False)
-    _, out = jax.jit(functools.partial(model.apply, train=False))(variables, _clips())
+    _, variables, apply = _small(resample=False)
+    _, out = apply(variables, _clips())
     assert out["key_instants"].tolist() == [[2, 7, 12, 17]] * 4  # 2, 6, 10, 14 of the synopsis
 
 

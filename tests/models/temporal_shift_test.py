@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_variables import random_variables
 
 from dfer_jax.errors import UserError
 from dfer_jax.models.temporal_shift import ShiftedResNet, temporal_shift
@@ -52,7 +53,7 @@ def test_sizes_are_those_of_the_imagenet_networks(depth, count, factor):
 def test_frames_of_another_group_are_not_seen():
     model = ShiftedResNet(depth=18, width=8)
     frames = jax.random.uniform(jax.random.key(0), (8, 16, 16, 3))
-    variables = jax.jit(functools.partial(model.init, train=False))(jax.random.key(1), frames)
+    variables = random_variables(model, frames)
     apply = jax.jit(functools.partial(model.apply, train=False))
     expected = np.asarray(apply(variables, frames))
     found = np.asarray(apply(variables, frames.at[3].set(0.5)))
