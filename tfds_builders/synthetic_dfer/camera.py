@@ -116,7 +116,7 @@ def _occluder(rng: np.random.Generator, frames: int) -> Occluder:
     outward = np.array([np.cos(angle), np.sin(angle)])
     center = np.array([0.5, 0.55]) * SIZE
     tip = center + outward * rng.uniform(0.22, 0.45) * SIZE
-    length = int(rng.integers(max(2, frames // 3), frames + 1))
+    length = int(rng.integers(min(frames, max(2, frames // 3)), frames + 1))
     first = int(rng.integers(0, frames - length + 1))
     skin_like = rng.random() < 0.5
     color = rng.uniform(0.3, 0.8) * np.array([1, 0.75, 0.62]) if skin_like else rng.uniform(0, 1, 3)

@@ -11,7 +11,8 @@ import functools
 import hashlib
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ class ClipPlan:
     nuisance: float
 
 
-def _generator(*names: object) -> np.random.Generator:
+def generator(*names: object) -> np.random.Generator:
     """Returns a generator seeded by the given names, the same on every machine."""
     digest = hashlib.blake2b("/".join(map(str, names)).encode(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))
@@ -78,17 +79,17 @@ def class_counts(clips: int, shares: Sequence[float]) -> list[int]:
 
 def plan_clips(split: SplitPlan) -> list[ClipPlan]:
     """Returns the plans of a split's clips, in the order of their ids."""
-    rng = _generator(split.seed_name, split.split, "labels")
+    rng = generator(split.seed_name, split.split, "labels")
     clean = np.repeat(np.arange(len(CLASSES)), class_counts(split.clips, split.shares))
     rng.shuffle(clean)
     wrong = set(rng.permutation(split.clips)[: round(split.label_noise * split.clips)].tolist())
     plans = []
     for i, truth in enumerate(clean.tolist()):
         clip_id = f"{split.split}_{i:05d}"
-        draw = _generator(split.seed_name, clip_id, "plan")
+        draw = generator(split.seed_name, clip_id, "plan")
         identity = int(draw.choice(split.identities))
         frames = _draw_frames(draw, *split.frames)
-        peak = _draw_peak(draw, split.peaks) if CLASSES[truth] != "neutral" else 0.0
+        peak = motion.draw_peak(draw, split.peaks) if CLASSES[truth] != "neutral" else 0.0
         other = (truth + int(draw.integers(1, len(CLASSES)))) % len(CLASSES)
         label = other if i in wrong else truth
         plans.append(
@@ -117,16 +118,10 @@ def _draw_frames(rng: np.random.Generator, least: int, most: int) -> int:
     return 16 if kind < 0.4 else int(rng.integers(17, most + 1))
 
 
-def _draw_peak(rng: np.random.Generator, peaks) -> float:
-    """Returns a peak intensity from a mixture of uniform ranges."""
-    choice = rng.choice(len(peaks), p=[share for share, _ in peaks])
-    return float(rng.uniform(*peaks[choice][1]))
-
-
 @functools.lru_cache(maxsize=4)
 def make_person(seed_name: str, identity: int) -> render.Person:
     """Returns the person with a number."""
-    rng = _generator(seed_name, "identity", identity)
+    rng = generator(seed_name, "identity", identity)
     shape = face.sample_shape(rng)
     return render.build_person(shape, skin.sample_look(rng, shape))
 
@@ -134,14 +129,14 @@ def make_person(seed_name: str, identity: int) -> render.Person:
 def make_clip(plan: ClipPlan) -> dict[str, object]:
     """Returns the example of a planned clip: JPEG frames, labels and ground truth."""
     moved = motion.sample_motion(
-        _generator(plan.seed_name, plan.clip_id, "motion"),
+        generator(plan.seed_name, plan.clip_id, "motion"),
         name=CLASSES[plan.clean_label],
         frames=plan.frames,
         peak_gain=plan.peak_intensity * expression.CLEAR_GAIN,
         nuisance=plan.nuisance,
     )
     recorded = camera.sample_camera(
-        _generator(plan.seed_name, plan.clip_id, "camera"),
+        generator(plan.seed_name, plan.clip_id, "camera"),
         frames=plan.frames,
         nuisance=plan.nuisance,
     )
@@ -165,21 +160,35 @@ def _start_process() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _make_clips_of_one(plans: Sequence[ClipPlan]) -> list[dict[str, object]]:
-    return [make_clip(plan) for plan in plans]
-
-
 def make_clips(plans: Sequence[ClipPlan], *, processes: int) -> Iterator[dict[str, object]]:
+    """Yields the examples of `plans` in the way of `make_by_person`."""
+    return make_by_person(plans, make_clip, processes=processes)
+
+
+def _make_all(
+    plans: Sequence[Any], make: Callable[[Any], dict[str, object]]
+) -> list[dict[str, object]]:
+    return [make(plan) for plan in plans]
+
+
+def make_by_person(
+    plans: Sequence[Any], make: Callable[[Any], dict[str, object]], *, processes: int
+) -> Iterator[dict[str, object]]:
     """Yields the examples of `plans`, person by person, made by so many processes (1: in this one).
 
     At most the clips of a few people per process are held at a time.
+
+    Args:
+        plans: of clips or of videos; each has a `seed_name` and an `identity`.
+        make: a function of a module that turns a plan into an example.
+        processes: number of processes.
     """
     people = collections.defaultdict(list)
     for plan in plans:
         people[plan.seed_name, plan.identity].append(plan)
     if processes == 1:
         for group in people.values():
-            yield from map(make_clip, group)
+            yield from map(make, group)
         return
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
@@ -187,8 +196,21 @@ def make_clips(plans: Sequence[ClipPlan], *, processes: int) -> Iterator[dict[st
     ) as pool:
         pending = collections.deque()
         for group in people.values():
-            pending.append(pool.submit(_make_clips_of_one, group))
+            pending.append(pool.submit(_make_all, group, make))
             if len(pending) > 3 * processes:
                 yield from pending.popleft().result()
         while pending:
             yield from pending.popleft().result()
+
+
+def summary(split: str, examples: Sequence[Mapping[str, object]]) -> str:
+    """Returns a line that counts the clips of a split by label.
+
+    Args:
+        split: name of the split.
+        examples: as `make_clip` gives them; their `frames` are not needed.
+    """
+    counts = collections.Counter(example["label"] for example in examples)
+    per_class = ", ".join(f"{label} {counts[i]:,}" for i, label in enumerate(CLASSES))
+    frames = sum(example["num_frames"] for example in examples)
+    return f"{split}: {len(examples):,} clips, {frames:,} frames ({per_class})"

@@ -70,13 +70,13 @@ _LINE_UNITS: Mapping[str, Mapping[str, float]] = {
 @functools.cache
 def line_weights() -> np.ndarray:
     """Returns float32 [lines, u]: how much darker each line gets per unit weight."""
-    return np.stack([unit_weights(units) / _sides(units) for units in _LINE_UNITS.values()])
+    return np.stack([mean_weights(units) for units in _LINE_UNITS.values()])
 
 
-def _sides(units: Mapping[str, float]) -> np.ndarray:
-    """Two-sided units count half a side each."""
-    paired = {name: 2.0 for name in units if name.endswith("_")}
-    return np.maximum(unit_weights(paired), 1)
+def mean_weights(named: Mapping[str, float]) -> Float32[np.ndarray, " u"]:
+    """Returns float32 [u]: as `unit_weights`, but two-sided units count half a side each."""
+    paired = {name: 2.0 for name in named if name.endswith("_")}
+    return unit_weights(named) / np.maximum(unit_weights(paired), 1)
 
 
 LINES_TOP, LINES_LEFT = 56, 152

@@ -1,8 +1,10 @@
 """What the face and the head do during a clip: the expression, and all that distracts from it."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float32
 
 from tfds_builders.synthetic_dfer import expression, render
 
@@ -50,10 +52,39 @@ def sample_motion(
     recipe = expression.unit_weights(expression.RECIPES[name])
     recipe = recipe * rng.uniform(0.8, 1.2, len(recipe))  # nobody moves exactly alike
     expressed = gain[:, None] * recipe
+    coefficients, views = add_distraction(rng, expressed, nuisance=nuisance)
+    return Motion(gain, apex, coefficients, views)
+
+
+def add_distraction(
+    rng: np.random.Generator, expressed: np.ndarray, *, nuisance: float
+) -> tuple[Float32[np.ndarray, "n u"], list[render.View]]:
+    """Returns unit weights with all that is not expression added, and the head's poses.
+
+    Args:
+        rng: source of randomness.
+        expressed: [n, u], weights of the units that make the expression.
+        nuisance: strength of speech, gaze, brow flashes and of all motion of the head, 0 to 1.
+            Blinks do not depend on it.
+    """
+    frames = len(expressed)
     distracting = _speech(rng, frames) + _gaze(rng, frames) + _brow_flash(rng, frames)
     coefficients = np.clip(expressed + nuisance * distracting, 0, 3)
-    coefficients = _blink(rng, coefficients)
-    return Motion(gain, apex, coefficients.astype(np.float32), _views(rng, frames, nuisance))
+    coefficients = _blink(rng, coefficients).astype(np.float32)
+    return coefficients, _views(rng, frames, nuisance)
+
+
+def draw_peak(
+    rng: np.random.Generator, peaks: Sequence[tuple[float, tuple[float, float]]]
+) -> float:
+    """Returns a peak intensity from a mixture of uniform ranges.
+
+    Args:
+        rng: source of randomness.
+        peaks: pairs of (share, (least, largest)); shares sum to 1.
+    """
+    choice = rng.choice(len(peaks), p=[share for share, _ in peaks])
+    return float(rng.uniform(*peaks[choice][1]))
 
 
 def _gain_curve(rng: np.random.Generator, frames: int, peak: float) -> tuple[np.ndarray, int]:

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from dfer_jax.labels import CLASSES
-from tfds_builders.synthetic_dfer import clips, motion
-from tfds_builders.synthetic_dfer.synthetic_dfer_dataset_builder import Builder
+from tfds_builders.synthetic_dfer import clips, configs, motion
+
+CONFIGS = {c.name: c for c in configs.CONFIGS if isinstance(c, configs.SyntheticConfig)}
 
 
 def split_plan(**changes):
@@ -23,18 +24,17 @@ def split_plan(**changes):
 
 
 @pytest.fixture(scope="module")
-def config_plans(tmp_path_factory):
-    """The plans of every configuration: (configuration, split) -> list of clip plans."""
-    folder = tmp_path_factory.mktemp("data")
+def config_plans():
+    """The plans of every configuration of clips: (configuration, split) -> list of clip plans."""
     return {
-        (name, split): clips.plan_clips(Builder(config=name, data_dir=folder).split_plan(split))
-        for name in Builder.builder_configs
+        (name, split): clips.plan_clips(config.split_plan(split))
+        for name, config in CONFIGS.items()
         for split in ("train", "test")
     }
 
 
 def test_identities_are_disjoint_between_splits(config_plans):
-    for name in Builder.builder_configs:
+    for name in CONFIGS:
         train, test = ({p.identity for p in config_plans[name, s]} for s in ("train", "test"))
         assert train and test and not train & test
 

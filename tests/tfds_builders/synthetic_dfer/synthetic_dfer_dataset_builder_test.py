@@ -24,7 +24,10 @@ def builder(tmp_path_factory):
 def test_reads_back_what_was_rendered(builder):
     for split in ("train", "test"):
         source = builder.as_data_source(split=split)
-        plans = {plan.clip_id: plan for plan in clips.plan_clips(builder.split_plan(split))}
+        plans = {
+            plan.clip_id: plan
+            for plan in clips.plan_clips(builder.builder_config.split_plan(split))
+        }
         assert len(source) == len(plans) == 7
         for example in source:
             made = clips.make_clip(plans[example["clip_id"].decode()])
