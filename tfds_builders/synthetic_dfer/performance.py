@@ -26,12 +26,13 @@ _MOVEMENTS = (
     {"eyeSquint_": 1.2},
     {"mouthUpperUp_": 1.2},
     {"mouthRollLower": 1.0, "mouthRollUpper": 1.0},
-    {"mouthPress_": 1.3},
-    {"mouthPress_": 1.3, "browDown_": 0.9},
+    {"mouthPress_": 1.1},
+    {"mouthPress_": 1.1, "browDown_": 0.9},
     {"jawOpen": 0.6},
     {"mouthLowerDown_": 1.2},
 )
-_MOVEMENT_EVERY = 18  # frames from one single movement to the next, on average
+_MOVEMENT = (10, 28)  # least and largest number of frames of one of them
+_PAUSE = 6  # frames from one to the next, on average; no two at a time, lips cannot press and part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,10 +128,12 @@ def _single_movements(rng: np.random.Generator, intensity: np.ndarray) -> np.nda
     """Returns unit weights [n, u] of movements that come alone and give way to an expression."""
     frames = len(intensity)
     total = np.zeros((frames, len(expression.unit_weights({}))))
-    for _ in range(rng.poisson(frames / _MOVEMENT_EVERY)):
+    start = rng.uniform(-_MOVEMENT[1], _MOVEMENT[0])
+    while start < frames:
         units = expression.unit_weights(_MOVEMENTS[rng.integers(len(_MOVEMENTS))])
-        middle, half = rng.uniform(0, frames), rng.uniform(5, 14)
-        away = np.abs(np.arange(frames) - middle) / half
-        amount = rng.uniform(0.5, 1) * np.clip(2 - 2 * away, 0, 1)
+        length = rng.uniform(*_MOVEMENT)
+        off_middle = np.abs(np.arange(frames) - start - length / 2) / (length / 2)
+        amount = rng.uniform(0.5, 1) * np.clip(2 - 2 * off_middle, 0, 1)
         total += (amount * np.clip(1 - 2 * intensity, 0, 1))[:, None] * units
+        start += length + rng.exponential(_PAUSE)
     return total
