@@ -35,11 +35,11 @@ def _clip(winners, **options):
 
 
 def _random(seed=0, *, num_clips=64, views=4):
-    clip = jax.random.normal(jax.random.key(seed), (num_clips, 1, CLASSES))
-    view = jax.random.normal(jax.random.key(seed + 2), (num_clips, views, CLASSES))
-    logits = 3 * jnp.broadcast_to(clip, view.shape) + view
-    labels = jax.random.randint(jax.random.key(seed + 1), (num_clips,), 0, CLASSES)
-    return jax.nn.softmax(logits), labels
+    random = np.random.default_rng(seed)
+    clip, view = (random.normal(size=(num_clips, n, CLASSES)) for n in (1, views))
+    p = np.exp(3 * clip + view)
+    labels = random.integers(0, CLASSES, num_clips)
+    return jnp.asarray(p / p.sum(-1, keepdims=True), jnp.float32), jnp.asarray(labels, jnp.int32)
 
 
 @functools.cache
@@ -95,7 +95,7 @@ def test_a_lower_threshold_takes_disagreeing_clips_for_noisy():
 def test_weights_of_other_numbers_of_views(views):
     agreement = Agreement(warmup_epochs=0, views=views, gamma=0.5)
     winners = np.arange(views) % (CLASSES - 1)
-    found = agreement.judge(_clip(winners), jnp.array([LABEL]))
+    found = _judge(agreement)(_clip(winners), jnp.array([LABEL]))
     share = 2 / 8 if views == 8 else 1 / views
     expected = 1 + 0.5 * (1 - share) * views / (views - 1)
     np.testing.assert_allclose(found.weights, [expected], rtol=1e-6)
@@ -141,8 +141,10 @@ def test_no_gradient_passes_through_the_weights():
 
     weights = AGREEMENT(jnp.zeros(8), jax.nn.softmax(logits), labels, epoch=20.0)[0]
     assert len(np.unique(weights)) > 1
-    plain = jax.grad(functools.partial(loss, weighted=False))(logits)
-    weighted = jax.grad(functools.partial(loss, weighted=True))(logits)
+    plain, weighted = (
+        jax.jit(jax.grad(functools.partial(loss, weighted=weighted)))(logits)
+        for weighted in (False, True)
+    )
     np.testing.assert_allclose(weighted, weights[:, None, None] * plain, rtol=1e-5)
 
 
@@ -198,7 +200,7 @@ def test_tally_counts_verdicts_and_accuracy_by_level():
     last = _clip(clips[4])
     p = jnp.concatenate([p, jnp.asarray(sure)[None], last])
     labels = jnp.full((5,), LABEL)
-    found = tally(_judge()(p, labels), labels, views=4)
+    found = jax.jit(lambda: tally(_judge()(p, labels), labels, views=4))()
     found = {name: round(5 * float(value), 4) for name, value in found.items()}
     assert found == {
         "clean": 1,
@@ -218,9 +220,9 @@ def test_tally_counts_verdicts_and_accuracy_by_level():
 
 def test_means_of_tallies_are_those_of_all_clips():
     p, labels = _random(5, num_clips=64)
-    weigh = functools.partial(AGREEMENT, jnp.zeros(32), epoch=0.0)
-    halves = [weigh(p[i : i + 32], labels[i : i + 32])[1] for i in (0, 32)]
-    whole = AGREEMENT(jnp.zeros(64), p, labels, epoch=0.0)[1]
+    weigh = jax.jit(lambda p, labels: AGREEMENT(jnp.zeros(len(labels)), p, labels, epoch=0.0)[1])
+    halves = [weigh(p[i : i + 32], labels[i : i + 32]) for i in (0, 32)]
+    whole = weigh(p, labels)
     assert sum(float(whole[name]) for name in VERDICTS) == pytest.approx(1)
     for name, value in whole.items():
         assert float(halves[0][name] + halves[1][name]) / 2 == pytest.approx(float(value))

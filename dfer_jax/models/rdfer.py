@@ -40,8 +40,8 @@ class RDFER(nn.Module):
         image_size: side of the square frames in pixels, a multiple of 16.
         width: channels of both networks' stems, a multiple of 8; 64 are the ImageNet ResNets.
         hidden: width of an instance and of the LSTM's state in each direction, a multiple of 4.
-        synopsis_depth: of the synopsis network, 18 or 50.
-        detail_depth: of the detail network, 18 or 50.
+        synopsis_depth: of the synopsis network: 10, 18 or 50.
+        detail_depth: of the detail network: 10, 18 or 50.
         key_count: m, detail clips; 1 looks at the key expression alone.
         detail_stride: frames of the input from one frame of a detail clip to the next.
         resample: whether the detail clips lie at the key instants, not evenly spaced.

@@ -17,7 +17,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.models.layers import batch_norm, conv
 from dfer_jax.models.pooling import max_pool
 
-STAGE_SIZES = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
+STAGE_SIZES = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 """Depth of the network -> blocks of each stage."""
 
 _SHIFTED_PART = 8
@@ -87,7 +87,7 @@ class ShiftedResNet(nn.Module):
     """ResNet with temporal shift and without its classifier: one vector per frame.
 
     Attributes:
-        depth: 18 or 50.
+        depth: 10, 18 or 50.
         width: channels of the stem; 64 is the published network.
         segment: consecutive frames within which channels move.
         dtype: type of the computation.
@@ -102,7 +102,7 @@ class ShiftedResNet(nn.Module):
 
     @nn.compact
     def __call__(self, frames: Float[Array, "n h w 3"], *, train: bool) -> Float[Array, "n d"]:
-        """Returns the mean of the last map, float32 [n, d]: d is 512 (depth 18) or 2048.
+        """Returns the mean of the last map, float32 [n, d], d = 8 * width, at depth 50 32 * width.
 
         Args:
             frames: RGB in [0, 1], sides a multiple of 16, groups of `segment` after each other.

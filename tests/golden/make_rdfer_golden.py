@@ -75,7 +75,7 @@ def parts() -> dict[str, np.ndarray]:
 def main() -> None:
     """Writes the files beside this script."""
     goldens = {
-        "rdfer.npz": whole(synopsis_depth=18, detail_depth=50),
+        "rdfer.npz": whole(synopsis_depth=10, detail_depth=18),
         "rdfer_parts.npz": parts(),
     }
     for file, golden in goldens.items():

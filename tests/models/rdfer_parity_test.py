@@ -26,6 +26,8 @@ MODEL = RDFER(
     image_size=recipe.IMAGE_SIZE,
     width=recipe.WIDTH,
     hidden=recipe.HIDDEN,
+    synopsis_depth=10,
+    detail_depth=18,
     dropout=0.0,
 )
 LEAVES = {

@@ -51,7 +51,7 @@ def test_sizes_are_those_of_the_imagenet_networks(depth, count, factor):
 
 
 def test_frames_of_another_group_are_not_seen():
-    model = ShiftedResNet(depth=18, width=8)
+    model = ShiftedResNet(depth=10, width=8)
     frames = jax.random.uniform(jax.random.key(0), (8, 16, 16, 3))
     variables = random_variables(model, frames)
     apply = jax.jit(functools.partial(model.apply, train=False))
@@ -62,5 +62,21 @@ def test_frames_of_another_group_are_not_seen():
 
 
 def test_unknown_depth_is_refused():
-    with pytest.raises(UserError, match="no ResNet of depth 34 here; choose from 18, 50"):
+    with pytest.raises(UserError, match="no ResNet of depth 34 here; choose from 10, 18, 50"):
         _shapes(34)
+
+
+def test_statistics_are_those_of_all_devices():
+    frames = jax.random.uniform(jax.random.key(2), (8, 16, 16, 3))
+    whole = ShiftedResNet(depth=10, width=8)
+    variables = random_variables(whole, frames)
+    train = functools.partial(whole.apply, train=True, mutable=["batch_stats"])
+    expected = jax.jit(train)(variables, frames)
+    parted = whole.clone(axis_name="data")
+    train = functools.partial(parted.apply, train=True, mutable=["batch_stats"])
+    devices = jax.devices()[:2]
+    apply = jax.pmap(train, axis_name="data", in_axes=(None, 0), devices=devices)
+    found, statistics = apply(variables, frames.reshape(2, 4, 16, 16, 3))
+    np.testing.assert_allclose(found.reshape(8, -1), expected[0], atol=2e-4)
+    compare = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4)
+    jax.tree.map(lambda a, b: compare(a[0], b), statistics, expected[1])
