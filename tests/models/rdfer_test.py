@@ -226,3 +226,13 @@ def test_without_resampling_the_details_are_evenly_spaced():
 def test_arguments_that_do_not_fit_are_refused(options, message):
     with pytest.raises(UserError, match=message):
         _shapes(**options)
+
+
+def test_bfloat16_is_close_to_float32():
+    _, variables, apply = _small()
+    half = _small(dtype=jnp.bfloat16)[2]
+    # Of the synopsis: a key instant may move to one nearly as strong, and the details with it.
+    expected = apply(variables, _clips())[1]["instance_logits"]["synopsis"]
+    found = half(variables, _clips())[1]["instance_logits"]["synopsis"]
+    np.testing.assert_allclose(found, expected, atol=0.03)
+    assert float(jnp.abs(expected).max()) > 0.2
