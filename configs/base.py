@@ -61,6 +61,19 @@ def get_config() -> ml_collections.ConfigDict:
     loss.gap_decay_amplitude = 1.0  # A in A * exp(-lambda * epoch)
     loss.gap_decay_rate = 0.0  # lambda; 0: constant
 
+    loss.instance_weights = ()  # rdfer: of its (synopsis, detail) instances; (): of no instances
+
+    config.robust = robust = ml_collections.ConfigDict()  # against wrong labels
+    robust.method = "none"  # none, agreement (RDFER), small_loss (Co-teaching's selection)
+    robust.source = "resample"  # agreement of: resample, random views; instances, rdfer's own
+    robust.views = 4  # K
+    robust.a_noisy = 1.0  # noisy: at least this agreement ...
+    robust.m_noisy = 0.5  # ... and the label's mean probability this far below the largest
+    robust.gamma = 1.0  # how much more than 1 a hard clip counts at most
+    robust.warmup_epochs = 8.0  # every clip counts as 1 (a tenth of training)
+    robust.ramp_epochs = 5.0  # then weights move to what they should be (small_loss: from 0 on)
+    robust.noise_rate = 0.2  # small_loss: share of a batch that is left out
+
     config.optim = optim = ml_collections.ConfigDict()
     optim.learning_rate = 1e-3
     optim.momentum = 0.9

@@ -13,7 +13,7 @@ def get_config() -> ml_collections.ConfigDict:
     config = base.get_config()
     config.name = "frames_base"
     config.task = "frames"
-    del config.pretrain
+    del config.pretrain, config.robust
 
     config.data = data = ml_collections.ConfigDict()
     data.dataset = ""  # TFDS name with its config, e.g. aff_wild2/expr

@@ -5,13 +5,22 @@ from typing import Any
 
 import jax
 import ml_collections
+from flax import linen as nn
 
-from dfer_jax import checkpoint, evaluate, experiment, optim
+from dfer_jax import checkpoint, clip_data, evaluate, experiment, optim
 from dfer_jax.data import pipeline
 from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
+from dfer_jax.resampled_views import make_weigh_by_views
 from dfer_jax.train_state import TrainState
-from dfer_jax.train_step import Augmentation, Objective, make_init, make_train_step
+from dfer_jax.train_step import (
+    Augmentation,
+    Objective,
+    Weigh,
+    equal_weights,
+    make_init,
+    make_train_step,
+)
 
 
 class ClipTask:
@@ -38,7 +47,7 @@ class ClipTask:
         """
         experiment.check(config, devices)
         self._config, self._devices = config, devices
-        self.sources = experiment.open_sources(config)
+        self.sources = clip_data.open_sources(config)
         self.steps_per_epoch = pipeline.steps_per_epoch(
             len(self.sources.train), config.train.batch_size
         )
@@ -67,6 +76,7 @@ class ClipTask:
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self._devices,
+            weigh=_weigh(config, model, self.steps_per_epoch),
             accumulation_steps=config.train.accumulation_steps,
         )
         self._eval_step = evaluate.make_eval_step(model, image_size=size, parallel=self._devices)
@@ -103,7 +113,7 @@ class ClipTask:
     ) -> Iterator[pipeline.Batch]:
         """Returns this process's rows of the batches of `start_step` to `num_steps` - 1."""
         del state  # clips are the same whatever the weights are
-        return experiment.training_batches(
+        return clip_data.training_batches(
             self._config, self.sources.train, start_step=start_step, num_steps=num_steps
         )
 
@@ -111,7 +121,7 @@ class ClipTask:
         """Returns scores by split; those of the first one choose the best epoch."""
         found = {}
         for name, source in self.sources.evaluated.items():
-            batches = experiment.evaluation_batches(self._config, source)
+            batches = clip_data.evaluation_batches(self._config, source)
             result = evaluate.evaluate(self._eval_step, state.variables, batches, self._devices)
             scores = result.scores
             found[name] = {"war": scores.war, "uar": scores.uar, "loss": result.loss}
@@ -122,10 +132,28 @@ def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objec
     """The loss of the config, tried on shapes so that a wrong field is refused at once."""
     fields = config.loss.to_dict()
     fields["aux_weights"] = experiment.aux_weights(config)
-    objective = Objective(**fields, steps_per_epoch=steps_per_epoch)
+    fields["instance_weights"] = experiment.instance_weights(config)
+    reweigh = None if experiment.num_views(config) else experiment.reweighing(config)
+    objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweigh=reweigh)
     logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
-    out = {"aux_logits": dict.fromkeys(objective.aux_weights, logits)}
+    instances = jax.ShapeDtypeStruct((1, config.robust.views, len(CLASSES)), jax.numpy.float32)
+    out = {
+        "aux_logits": dict.fromkeys(objective.aux_weights, logits),
+        "instance_logits": dict.fromkeys(objective.instance_weights, instances),
+    }
     label, step = (jax.ShapeDtypeStruct(shape, jax.numpy.int32) for shape in ((1,), ()))
     weight = jax.ShapeDtypeStruct((1,), jax.numpy.float32)
     jax.eval_shape(objective, logits, out, label, weight, step)
     return objective
+
+
+def _weigh(config: ml_collections.ConfigDict, model: nn.Module, steps_per_epoch: int) -> Weigh:
+    """How much each clip counts, as far as the clip's loss does not decide that."""
+    if not experiment.num_views(config):
+        return equal_weights
+    return make_weigh_by_views(
+        model,
+        experiment.reweighing(config),
+        image_size=config.model.image_size,
+        steps_per_epoch=steps_per_epoch,
+    )

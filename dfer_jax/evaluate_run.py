@@ -7,7 +7,7 @@ import jax
 import ml_collections
 from absl import logging
 
-from dfer_jax import checkpoint, evaluate, experiment, parallel, processes, report
+from dfer_jax import checkpoint, clip_data, evaluate, experiment, parallel, processes, report
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
@@ -35,20 +35,20 @@ def evaluate_checkpoints(
     experiment.check(config, devices)
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
     name = experiment.splits(config).test_name
-    sources: experiment.Sources | None = None
+    sources: clip_data.Sources | None = None
     eval_step: Callable | None = None
     results: dict[tuple[str, int], evaluate.Evaluation] = {}
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         _check_same_model(config, metadata)
         config = _as_trained(config, metadata["preprocess"], overrides)
-        sources = sources or experiment.open_sources(config)  # a cache has the checkpoint's size
+        sources = sources or clip_data.open_sources(config)  # a cache has the checkpoint's size
         eval_step = eval_step or _make_step(config, devices)  # compiled once for all that follows
         selection = metadata["selection"] if which == "best" else last_is(metadata)
         validation = {} if sources.validation is None else {"validation": sources.validation}
         for split, source in {**validation, name: sources.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
-                batches = experiment.evaluation_batches(config, source)
+                batches = clip_data.evaluation_batches(config, source)
                 results[split, step] = evaluate.evaluate(eval_step, variables, batches, devices)
             result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)

@@ -1,25 +1,20 @@
 """From a config to checked, explicit pieces: the model, its preprocessing, its splits."""
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
-import numpy as np
 import optax
-from absl import logging
 from flax import linen as nn
 
-from dfer_jax import models, optim, processes
-from dfer_jax.data import pipeline
-from dfer_jax.data.cached_source import Source, index_of, open_cached_split
-from dfer_jax.data.clip_index import carve_validation, draw_balanced
+from dfer_jax import models, optim
+from dfer_jax.agreement import Agreement
 from dfer_jax.data.sampling import POLICIES
-from dfer_jax.data.source import known_splits, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
+from dfer_jax.small_loss import SmallLoss
 
 _DTYPES = ("auto", "float32", "bfloat16")
 
@@ -110,7 +105,9 @@ def aux_weights(config: ml_collections.ConfigDict) -> dict[str, float]:
     Raises:
         UserError: if stages and weights do not pair up.
     """
-    stages, weights = tuple(config.model.aux_stages), tuple(config.loss.aux_weights)
+    own = getattr(models.MODELS.get(config.model.name), "aux_stages", ())
+    stages = tuple(config.model.get("aux_stages", own))
+    weights = tuple(config.loss.aux_weights)
     if len(stages) != len(weights):
         raise UserError(
             f"loss.aux_weights={weights} must hold one weight for each of model.aux_stages={stages}"
@@ -131,6 +128,61 @@ def schedule(config: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.S
     )
 
 
+def instance_weights(config: ml_collections.ConfigDict) -> dict[str, float]:
+    """Returns the loss weight of each kind of instances of a model that has them.
+
+    Raises:
+        UserError: if weights and kinds of instances do not pair up.
+    """
+    weights = tuple(config.loss.instance_weights)
+    kinds = getattr(models.MODELS.get(config.model.name), "instances", ())
+    if len(weights) != len(kinds):
+        wanted = f"one weight for each of {', '.join(kinds)}" if kinds else "(), nothing"
+        raise UserError(
+            f"loss.instance_weights={weights} must be {wanted} with model.name="
+            f"{config.model.name!r}"
+        )
+    return dict(zip(kinds, map(float, weights), strict=True))
+
+
+def reweighing(config: ml_collections.ConfigDict) -> Agreement | SmallLoss | None:
+    """Returns what decides how much each training clip counts; None where all count the same.
+
+    Raises:
+        UserError: if the method, its source or a setting is unknown or makes no sense.
+    """
+    robust = config.robust
+    if robust.method == "none":
+        return None
+    if robust.method == "small_loss":
+        return SmallLoss(robust.noise_rate, robust.ramp_epochs)
+    if robust.method != "agreement":
+        raise UserError(
+            f"robust.method={robust.method!r} is unknown; choose none, agreement or small_loss"
+        )
+    if robust.source not in ("resample", "instances"):
+        raise UserError(f"robust.source={robust.source!r} is unknown; choose resample or instances")
+    if robust.source == "instances" and not instance_weights(config):
+        raise UserError(
+            f"robust.source='instances' needs a model that judges single instances; "
+            f"{config.model.name} does not: use resample"
+        )
+    return Agreement(
+        robust.warmup_epochs,
+        robust.ramp_epochs,
+        robust.views,
+        robust.a_noisy,
+        robust.m_noisy,
+        robust.gamma,
+    )
+
+
+def num_views(config: ml_collections.ConfigDict) -> int:
+    """Returns how many random views of each training clip are needed beside it."""
+    resampled = config.robust.method == "agreement" and config.robust.source == "resample"
+    return config.robust.views if resampled else 0
+
+
 def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
     """Checks what can be checked before any data is read.
 
@@ -141,6 +193,8 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
         raise UserError("data.dataset is empty; use one of the files in configs/ or set it")
     splits(config)
     aux_weights(config)
+    instance_weights(config)
+    reweighing(config)
     compute_dtype(config.model.dtype)
     if config.data.sampling not in POLICIES:
         known = ", ".join(POLICIES)
@@ -161,130 +215,3 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
         raise UserError(
             f"data.validation_fraction={config.data.validation_fraction} must be in [0, 1)"
         )
-
-
-@dataclasses.dataclass(frozen=True)
-class Sources:
-    """The clips of one experiment.
-
-    Attributes:
-        train: clips trained on.
-        validation: clips that choose the best epoch, of a split of their own or held out of
-            training; None for none.
-        test: clips of the test split.
-    """
-
-    train: Source
-    validation: Source | None
-    test: Source
-
-    @property
-    def selection(self) -> str:
-        """How the best epoch is chosen, in words."""
-        return "best on test" if self.validation is None else "best on validation"
-
-    @property
-    def evaluated(self) -> dict[str, Source]:
-        """What is measured after an epoch; the first entry chooses the best one."""
-        validation = {} if self.validation is None else {"validation": self.validation}
-        return {**validation, "test": self.test}
-
-
-def open_sources(config: ml_collections.ConfigDict) -> Sources:
-    """Opens the built data set, drops clips below `data.min_frames`, finds validation clips.
-
-    They are those of `data.validation_split`, if the data set has it, or carved out of training.
-    What is dropped is logged with its count. With `data.clips_per_class` only so many clips of each
-    class are trained on, drawn from what is left after the validation clips. With `data.cache`
-    frames come from the frame cache of size `data.decode_size`; clips and order are the same.
-
-    Raises:
-        UserError: if the data set or its frame cache is not built, a split is unknown, no clip is
-            left, or validation clips are asked for in both ways.
-    """
-    names = splits(config)
-    train, test = (
-        _long_enough(config, _open(config, split)) for split in (names.train, names.test)
-    )
-    validation, split = None, config.data.validation_split
-    if split and split in known_splits(config.data.dataset, config.data.data_dir):
-        if config.data.validation_fraction:
-            raise UserError(
-                f"{config.data.dataset} has the split {split!r} to choose the best epoch; set "
-                "data.validation_fraction=0 to use it, or data.validation_split='' not to"
-            )
-        validation = _long_enough(config, _open(config, split))
-    if config.data.validation_fraction:
-        kept, held_out = carve_validation(index_of(train), fraction=config.data.validation_fraction)
-        train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())
-    if config.data.clips_per_class:
-        drawn = draw_balanced(
-            index_of(train), per_class=config.data.clips_per_class, seed=config.seed
-        )
-        train = train.subset(drawn.tolist())
-    return Sources(train, validation, test)
-
-
-def training_batches(
-    config: ml_collections.ConfigDict, source: Source, *, start_step: int, num_steps: int
-) -> Iterator[pipeline.Batch]:
-    """Returns this process's rows of the training batches of `start_step` to `num_steps` - 1."""
-    return pipeline.training_batches(
-        source,
-        **_sampling(config),
-        batch_size=config.train.batch_size,
-        rows=processes.own_rows(config.train.batch_size),
-        seed=config.seed,
-        start_step=start_step,
-        num_steps=num_steps,
-        num_workers=config.data.num_workers,
-    )
-
-
-def evaluation_batches(
-    config: ml_collections.ConfigDict, source: Source
-) -> Iterator[pipeline.Batch]:
-    """Returns this process's rows of the batches of one evaluation."""
-    return pipeline.evaluation_batches(
-        source,
-        **_sampling(config),
-        batch_size=config.eval.batch_size,
-        rows=processes.own_rows(config.eval.batch_size),
-        num_workers=config.data.num_workers,
-    )
-
-
-def _sampling(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    return {
-        "segments": config.data.segments,
-        "frames_per_segment": config.data.frames_per_segment,
-        "policy": config.data.sampling,
-        "decode_size": config.data.decode_size,
-    }
-
-
-def _open(config: ml_collections.ConfigDict, split: str) -> Source:
-    data = config.data
-    names = {"dataset": data.dataset, "split": split, "data_dir": data.data_dir}
-    if not data.cache:
-        return open_split(**names)
-    return open_cached_split(**names, size=data.decode_size, cache_dir=data.cache_dir)
-
-
-def _long_enough(config: ml_collections.ConfigDict, source: Source) -> Source:
-    if config.data.min_frames <= 1:
-        return source
-    index = index_of(source)
-    kept = np.flatnonzero(index.num_frames >= config.data.min_frames)
-    dropped = np.setdiff1d(np.arange(len(source)), kept)
-    logging.warning(  # whatever the verbosity: no clip is dropped in silence
-        "data.min_frames=%d drops %d of %d clips of %s: %s",
-        config.data.min_frames,
-        len(dropped),
-        len(source),
-        source.split,
-        ", ".join(index.clip_ids[dropped]),
-    )
-    if not len(kept):
-        raise UserError(f"data.min_frames={config.data.min_frames} leaves no clip; lower it")
-    return source.subset(kept.tolist())

@@ -10,7 +10,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from dfer_jax import augment, losses
+from dfer_jax.agreement import Agreement, unless_all_left_out
+from dfer_jax.instance_losses import instance_cross_entropy
 from dfer_jax.parallel import Parallel
+from dfer_jax.small_loss import SmallLoss
 from dfer_jax.train_state import TrainState
 
 Batch = Mapping[str, Array]
@@ -23,6 +26,10 @@ class Objective:
     """Which losses are added up; see `losses.clip_loss` for each field's meaning and source.
 
     `gap_weight` is multiplied by `losses.exponential_decay` at the epoch of the step.
+
+    Attributes:
+        instance_weights: stage -> weight of the mean cross-entropy over the instances of a clip.
+        reweigh: decides from losses and instances how much each clip counts; None leaves that be.
     """
 
     ial_weight: float
@@ -34,6 +41,8 @@ class Objective:
     gap_decay_amplitude: float
     gap_decay_rate: float
     steps_per_epoch: int
+    instance_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    reweigh: Agreement | SmallLoss | None = None
 
     def __call__(
         self,
@@ -59,8 +68,25 @@ class Objective:
             gap_eps=self.gap_eps,
             gap_log_base=self.gap_log_base,
         )
+        for stage, weight in self.instance_weights.items():
+            part = instance_cross_entropy(out["instance_logits"][stage], labels)
+            parts[f"instances_{stage}"] = part
+            total = total + weight * part
         parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
-        return (weights * total).mean(), {name: part.mean() for name, part in parts.items()}
+        metrics = {name: part.mean() for name, part in parts.items()}
+        if self.reweigh:
+            own, tally = self.reweigh(
+                total, _instances(out), labels, epoch=step / self.steps_per_epoch
+            )
+            weights = weights * own
+            metrics |= {"weight": own.mean(), **tally}
+        return (weights * total).mean(), metrics
+
+
+def _instances(out: Mapping[str, PyTree]) -> Float[Array, "b v k"] | None:
+    """Probabilities of the model's predictions for the single clips it looked at, if it has any."""
+    found = out.get("instance_logits", {}).get("detail")
+    return None if found is None else jax.nn.softmax(found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +162,8 @@ def make_train_step(
     `batch` holds `clips` and int32 `labels`, of which each row is a clip. Its augmentation depends
     on the seed, the step and its row in the whole batch, hence not on the number of devices; what
     dropout drops does depend on it. Metrics are float32 scalars: `loss`, those of the objective
-    and of `weigh`, and `grad_norm`.
+    and of `weigh`, and `grad_norm`. Where one of them is `weight`, the mean weight, and it is zero,
+    the step changes nothing: decay and momentum too wait for a clip that counts.
 
     With `accumulation_steps` above 1 the activations of only that part of the batch are in memory
     at a time; gradients are averaged, and there is one update. Micro-batch j holds the rows r of
@@ -172,11 +199,14 @@ def make_train_step(
         grads, metrics = parallel.mean(grads), parallel.mean(parts | weighed)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         new_state = TrainState(
-            step=state.step + 1,
+            step=state.step,
             params=optax.apply_updates(state.params, updates),
             batch_stats=batch_stats,
             opt_state=opt_state,
         )
+        if "weight" in metrics:
+            new_state = unless_all_left_out(metrics["weight"], updated=new_state, unchanged=state)
+        new_state = new_state.replace(step=state.step + 1)
         return new_state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     return parallel.compile_train(step)

@@ -21,7 +21,21 @@ RUNTIME_FIELDS = frozenset(
 )
 
 # Fields that older work directories lack.
-_ADDED = {"task": "clips", "train.accumulation_steps": 1, "optim.milestones": []}
+_ADDED = {
+    "task": "clips",
+    "train.accumulation_steps": 1,
+    "optim.milestones": [],
+    "loss.instance_weights": [],
+    "robust.method": "none",
+    "robust.source": "resample",
+    "robust.views": 4,
+    "robust.a_noisy": 1.0,
+    "robust.m_noisy": 0.5,
+    "robust.gamma": 1.0,
+    "robust.warmup_epochs": 8.0,
+    "robust.ramp_epochs": 5.0,
+    "robust.noise_rate": 0.2,
+}
 
 
 def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ import clip_dataset
 import jax
 import tiny
 
-from dfer_jax import ensemble, evaluate_run, experiment, predictions, train
+from dfer_jax import clip_data, ensemble, evaluate_run, predictions, train
 
 
 def test_held_out_clips_are_evaluated_beside_the_test_clips(tmp_path, monkeypatch):
@@ -18,7 +18,7 @@ def test_held_out_clips_are_evaluated_beside_the_test_clips(tmp_path, monkeypatc
     train.Trainer(config, run).run(with_evaluation=True)
     evaluate_run.evaluate_checkpoints(config, run)
 
-    source = experiment.open_sources(config).validation
+    source = clip_data.open_sources(config).validation
     expected = {source[i]["clip_id"]: source[i]["label"] for i in range(len(source))}
     test_file = predictions.evaluation_file(run)
     best_file = test_file.removesuffix(".json") + ".best.json"

@@ -13,7 +13,7 @@ import tiny
 
 import configs
 from configs import dfew
-from dfer_jax import checkpoint, evaluate_run, experiment, parallel, train, workdir
+from dfer_jax import checkpoint, clip_data, evaluate_run, experiment, parallel, train, workdir
 from dfer_jax.data import cached_source
 from dfer_jax.data.frame_cache import build as frame_build
 from dfer_jax.data.frame_cache.store import Place
@@ -81,7 +81,7 @@ def test_clips_below_min_frames_are_dropped_and_listed(tmp_path, caplog):
     clip_dataset.build(str(tmp_path), "truth")
     config = tiny.config(tmp_path)
     config.data.min_frames = 16
-    sources = experiment.open_sources(config)
+    sources = clip_data.open_sources(config)
     long = [n for n in clip_dataset.LENGTHS if n >= 16]
     assert len(sources.train) == len(long)
     text = " ".join(
@@ -112,23 +112,23 @@ def test_cached_and_decoded_runs_have_the_same_clips_and_batches(cached_dir, mon
     for config in (decoded, cached):
         config.data.min_frames = 3
         config.data.validation_fraction = 0.3
-    expected = experiment.open_sources(decoded)
+    expected = clip_data.open_sources(decoded)
     monkeypatch.setattr(
         cached_source, "clip_index", None
     )  # with the cache no record is read for it
-    found = experiment.open_sources(cached)
+    found = clip_data.open_sources(cached)
     steps = {"start_step": 1, "num_steps": 4}
     training = (
-        experiment.training_batches(decoded, expected.train, **steps),
-        experiment.training_batches(cached, found.train, **steps),
+        clip_data.training_batches(decoded, expected.train, **steps),
+        clip_data.training_batches(cached, found.train, **steps),
     )
     for one, other in zip(*training, strict=True):
         np.testing.assert_array_equal(one["clips"], other["clips"])
         np.testing.assert_array_equal(one["labels"], other["labels"])
     for name in ("validation", "test"):
         evaluation = (
-            experiment.evaluation_batches(decoded, expected.evaluated[name]),
-            experiment.evaluation_batches(cached, found.evaluated[name]),
+            clip_data.evaluation_batches(decoded, expected.evaluated[name]),
+            clip_data.evaluation_batches(cached, found.evaluated[name]),
         )
         for one, other in zip(*evaluation, strict=True):
             assert one["clip_id"].tolist() == other["clip_id"].tolist()
@@ -175,9 +175,9 @@ def test_a_split_that_the_data_set_has_chooses_the_best_epoch(tmp_path):
     config = tiny.config(tmp_path)
     config.data.dataset = clip_dataset.build(str(tmp_path), "plain")
     config.data.validation_split = "absent"
-    assert experiment.open_sources(config).selection == "best on test"
+    assert clip_data.open_sources(config).selection == "best on test"
     config.data.validation_split, config.data.test_split = "test", "train"
-    sources = experiment.open_sources(config)
+    sources = clip_data.open_sources(config)
     assert sources.selection == "best on validation"
     assert [len(part) for part in (sources.train, sources.validation)] == [
         len(clip_dataset.LENGTHS),
@@ -185,7 +185,7 @@ def test_a_split_that_the_data_set_has_chooses_the_best_epoch(tmp_path):
     ]
     assert list(sources.evaluated) == ["validation", "test"]
     config.data.min_frames = 8
-    assert len(experiment.open_sources(config).validation) == 3
+    assert len(clip_data.open_sources(config).validation) == 3
     config.data.validation_fraction = 0.2
     with pytest.raises(UserError, match="clip_dataset/plain has the split 'test' to choose"):
-        experiment.open_sources(config)
+        clip_data.open_sources(config)

@@ -40,9 +40,12 @@ _BEAM_OPTIONS = flags.DEFINE_string(
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Processes that work in parallel; by default one for each core.", 1
 )
-_EXPERIMENTS = {  # file in configs/ where it is named otherwise; "": none yet
+_EXPERIMENTS = {  # file in configs/ where that is not the data set's name
     "synthetic_dfer": "synthetic",
-    "aff_wild2": "",
+    "synthetic_dfer/frames": "synthetic_frames",
+    "synthetic_dfer/frames_smoke": "synthetic_frames",
+    "aff_wild2/expr": "aff_wild2_cnn",
+    "aff_wild2/au": "aff_wild2_au",
 }
 
 
@@ -203,12 +206,13 @@ def main(argv: list[str]) -> None:
     print(f"{full_name} {'built' if built else 'is built already (--overwrite builds it again)'}")
     print(f"  clips  {splits}")
     print(f"  where  {builder.data_path}")
-    if experiment := _EXPERIMENTS.get(builder.name, builder.name):
-        print(f"  next   {_next_command(experiment, full_name)}")
+    print(f"  next   {_next_command(full_name)}")
 
 
-def _next_command(experiment: str, full_name: str) -> str:
+def _next_command(full_name: str) -> str:
     """Returns the command that trains on the data set just built."""
+    name = full_name.partition("/")[0]
+    experiment = _EXPERIMENTS.get(full_name, _EXPERIMENTS.get(name, name))
     command = f"python -m dfer_jax.main --config configs/{experiment}.py"
     command += f" --config.data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:

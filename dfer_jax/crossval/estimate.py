@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from dfer_jax import checkpoint, experiment, parallel
+from dfer_jax import checkpoint, clip_data, experiment, parallel
 from dfer_jax.cores import usable_cores
 from dfer_jax.crossval.runs import Run, State, state
 from dfer_jax.data import pipeline
@@ -54,7 +54,7 @@ def describe(runs: Sequence[Run], *, directory: str) -> str:
 def _clips_by_fold(runs: Sequence[Run]) -> dict[int, tuple[int, int]]:
     """Fold -> clips trained on, clips evaluated each time; the seed does not change them."""
     configs = {run.fold: run.config for run in runs}
-    opened = {fold: experiment.open_sources(config) for fold, config in configs.items()}
+    opened = {fold: clip_data.open_sources(config) for fold, config in configs.items()}
     return {
         fold: (len(found.train), sum(len(source) for source in found.evaluated.values()))
         for fold, found in opened.items()

@@ -52,15 +52,21 @@ class _ChooseFrames:
     segments: int
     frames_per_segment: int
     policy: str
+    views: int = 0
+    middle: bool = False  # whether the clip itself has the frames in the middle of the segments
 
     def __call__(self, example: dict[str, Any], rng: np.random.Generator | None = None) -> _Row:
-        indices = sample_frames(
-            example["num_frames"],
-            segments=self.segments,
-            frames_per_segment=self.frames_per_segment,
-            policy=self.policy,
-            rng=rng,
-        )
+        drawn = [
+            sample_frames(
+                example["num_frames"],
+                segments=self.segments,
+                frames_per_segment=self.frames_per_segment,
+                policy=self.policy,
+                rng=None if self.middle and not view else rng,
+            )
+            for view in range(1 + self.views)
+        ]
+        indices = np.concatenate(drawn)
         frames = example["frames"]
         if not isinstance(frames, np.ndarray):  # let go of the frames that are not wanted
             frames = {index: frames[index] for index in indices.tolist()}
@@ -76,21 +82,29 @@ class _Stack:
     num_frames: int
     size: int
     with_facts: bool
+    views: int = 0
     memory: BatchMemory = dataclasses.field(default_factory=BatchMemory)
 
     def __call__(self, rows: Sequence[_Row]) -> Batch:
         missing = self.batch_size - len(rows)
-        clips = self.memory.empty((self.batch_size, self.num_frames, self.size, self.size, 3))
+        count = (1 + self.views) * self.num_frames
+        clips = self.memory.empty((self.batch_size, count, self.size, self.size, 3))
         for row, clip in zip(rows, clips, strict=False):
             _read_frames(row, out=clip)
         clips[len(rows) :] = 0
         batch = {
-            "clips": clips,
+            "clips": clips[:, : self.num_frames],
             "labels": np.array([row.label for row in rows] + [0] * missing, np.int32),
             "mask": np.arange(self.batch_size) < len(rows),
         }
+        if self.views:
+            several = (self.batch_size, self.views, self.num_frames, *clips.shape[2:])
+            batch["views"] = clips[:, self.num_frames :].reshape(several)
         if self.with_facts:
             batch["clip_id"] = np.array([row.clip_id for row in rows] + [""] * missing)
+            batch["frame_index"] = np.zeros((self.batch_size, self.num_frames), np.int32)
+            for row, index in zip(rows, batch["frame_index"], strict=False):
+                index[:] = row.indices[: self.num_frames]
             if rows and rows[0].peak_intensity is not None:
                 peaks = [row.peak_intensity for row in rows]
                 batch["peak_intensity"] = np.array(peaks + [0] * missing, np.float32)
@@ -150,6 +164,7 @@ def training_batches(
     start_step: int,
     num_steps: int,
     num_workers: int,
+    views: int = 0,
 ) -> Iterator[Batch]:
     """Yields the batches of steps `start_step` to `num_steps` - 1.
 
@@ -168,6 +183,7 @@ def training_batches(
         start_step: first step, 0 for a fresh run; a resumed run continues with the same batches.
         num_steps: of the whole run.
         num_workers: decoding processes, two threads in each; 0 decodes on threads of this process.
+        views: further samplings of each clip, as `views` uint8 `[b, views, t, s, s, 3]`.
 
     Yields:
         `num_steps - start_step` batches, `mask` all true.
@@ -178,12 +194,13 @@ def training_batches(
     """
     steps = steps_per_epoch(len(source), batch_size)
     _check_size(source, decode_size)
-    choose = _ChooseFrames(segments, frames_per_segment, policy)
+    choose = _ChooseFrames(segments, frames_per_segment, policy, views)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
     if rows is not None:
         clips = OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)
     own = batch_size if rows is None else len(rows)
-    stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=False)
+    frames = segments * frames_per_segment
+    stack = _Stack(own, frames, decode_size, with_facts=False, views=views)
     batches = clips.batch(own, drop_remainder=True, batch_fn=stack).repeat()
     return iterate(batches[start_step:num_steps], num_workers)
 
@@ -198,24 +215,30 @@ def evaluation_batches(
     batch_size: int,
     rows: range | None = None,
     num_workers: int,
+    views: int = 0,
+    seed: int = 0,
 ) -> Iterator[Batch]:
     """Yields every clip once, in order; the last batch is padded with zeros and `mask` False.
 
-    Arguments as in `training_batches`; frames are those in the middle of the segments.
+    Arguments as in `training_batches`; frames are those in the middle of the segments, but those of
+    the views, which are drawn by the seed and the clip's place alone.
 
     Yields:
-        batches that also carry `clip_id` (str `[b]`, "" in padding) and, where the dataset has it,
-        `peak_intensity` (float32 `[b]`); with `rows` as many batches as without, the last one all
-        padding where the clips end before these rows.
+        batches that also carry `clip_id` (str `[b]`, "" in padding), `frame_index` (int32 `[b, t]`,
+        places in the clip) and, where the dataset has it, `peak_intensity` (float32 `[b]`); with
+        `rows` as many batches as without, the last one all padding where the clips end before these
+        rows.
 
     Raises:
         UserError: if a frame cannot be decoded, or the source is a frame cache of another size.
     """
     _check_size(source, decode_size)
-    choose = _ChooseFrames(segments, frames_per_segment, policy)
+    choose = _ChooseFrames(segments, frames_per_segment, policy, views, middle=True)
     own = batch_size if rows is None else len(rows)
-    stack = _Stack(own, segments * frames_per_segment, decode_size, with_facts=True)
-    clips = grain.MapDataset.source(source).map(choose)
+    frames = segments * frames_per_segment
+    stack = _Stack(own, frames, decode_size, with_facts=True, views=views)
+    clips = grain.MapDataset.source(source)
+    clips = clips.seed(seed).random_map(choose) if views else clips.map(choose)
     if rows is not None:
         clips = OwnRows(clips, batch_size=batch_size, rows=rows)
     batches = clips.batch(own, batch_fn=stack)

@@ -137,7 +137,7 @@ def test_evaluation_gives_every_clip_once_in_order(data_dir, num_workers):
 def test_evaluation_without_intensity_and_with_another_batch_size(train):
     batches = evaluation(train, batch_size=12)
     assert len(batches) == 1 and batches[0]["mask"].all()
-    assert batches[0].keys() == {"clips", "labels", "mask", "clip_id"}
+    assert batches[0].keys() == {"clips", "labels", "mask", "clip_id", "frame_index"}
     smaller = evaluation(train, batch_size=5)
     for name in batches[0]:
         joined = np.concatenate([batch[name] for batch in smaller])[:12]

@@ -13,12 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES, canonical_name
+from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS, canonical_name
 
-EXPRESSIONS = (*CLASSES, "other")
-"""Classes as stored: the canonical seven keep their places; editions from 2022 have `other` too."""
-ACTION_UNITS = tuple(f"AU{unit}" for unit in (1, 2, 4, 6, 7, 10, 12, 15, 23, 24, 25, 26))
-"""Columns as stored: the twelve units of the editions from 2021."""
 UNKNOWN = -1
 
 _UNIT = re.compile(r"au[ _]?0*([1-9]\d*)", re.IGNORECASE | re.ASCII)

@@ -7,7 +7,7 @@ import pytest
 from video_files import picture, write_video
 
 from configs import video_folder
-from dfer_jax import evaluate_run, experiment, train
+from dfer_jax import clip_data, evaluate_run, train
 from tfds_builders import build
 
 SPLITS = ("train",) * 8 + ("test",) * 2 + ("validation",) * 2
@@ -65,5 +65,5 @@ def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
 
 
 def test_without_a_validation_split_the_test_split_chooses(videos, tmp_path):
-    sources = experiment.open_sources(build_from(videos, tmp_path, "path,label"))
+    sources = clip_data.open_sources(build_from(videos, tmp_path, "path,label"))
     assert sources.selection == "best on test" and len(sources.train) + len(sources.test) == 12
