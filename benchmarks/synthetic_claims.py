@@ -10,7 +10,6 @@ weights most of so short a run would pass before anything is learnt.
     python -m benchmarks.synthetic_claims --out runs/claims --jobs 2
 """
 
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from benchmarks.claim_plan import BY_INTENSITY, COMBINED, DISGUST, runs_of
-from benchmarks.synthetic_runs import evaluation, run_all
+from benchmarks.synthetic_runs import evaluation, mean_and_spread, run_all
 
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each variant")
 _CLAIMS = flags.DEFINE_list("claims", ["a", "c", "d", "e", "b"], "Which claims, and their order")
@@ -43,17 +42,12 @@ def print_table(claim: str, names: dict[str, list[str]]) -> None:
     reference = None
     for variant, folders in names.items():
         results = [evaluation(_OUT.value, folder) for folder in folders]
-        cells = [_mean_and_spread([100 * of(r) for r in results]) for of in columns.values()]
+        cells = [mean_and_spread([100 * of(r) for r in results]) for of in columns.values()]
         wars = [100 * result["war"] for result in results]
         reference = reference or wars
         gains = [war - other for war, other in zip(wars, reference, strict=True)]
-        cells.append("" if reference is wars else _mean_and_spread(gains, "+.1f"))
+        cells.append("" if reference is wars else mean_and_spread(gains, "+.1f"))
         print(f"| {variant} | {' | '.join(cells)} |")
-
-
-def _mean_and_spread(values: Sequence[float], form: str = ".1f") -> str:
-    spread = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.fmean(values):{form}} +- {spread:.1f}"
 
 
 def main(argv: list[str]) -> None:

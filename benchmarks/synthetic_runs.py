@@ -1,9 +1,10 @@
-"""Runs trainings of `configs/synthetic.py` side by side, each as a user would, and keeps them."""
+"""Runs trainings on rendered faces side by side, each as a user would, and keeps them."""
 
 import dataclasses
 import json
 import os
 import queue
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,11 +19,13 @@ class Run:
         name: its folder.
         flags: overrides, without the leading `--config.`.
         after: the run whose last weights it starts from.
+        config: the experiment.
     """
 
     name: str
     flags: tuple[str, ...]
     after: "Run | None" = None
+    config: str = "configs/synthetic.py"
 
 
 def run_all(runs: Sequence[Run], out: str, jobs: int) -> None:
@@ -49,6 +52,12 @@ def evaluation(out: str, name: str, split: str = "test") -> dict:
     """Returns a run's evaluation of its last epoch."""
     with open(os.path.join(out, name, "eval", f"{split}.json"), encoding="utf-8") as file:
         return json.load(file)
+
+
+def mean_and_spread(values: Sequence[float], form: str = ".1f") -> str:
+    """Returns mean +- standard deviation over seeds, as the tables print it."""
+    spread = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.fmean(values):{form}} +- {spread:{form.removeprefix('+')}}"
 
 
 def _taking_turns(out: str, jobs: int, cores: queue.SimpleQueue) -> Callable[[Run], None]:
@@ -79,10 +88,10 @@ def _train(run: Run, out: str, prefix: tuple[str, ...]) -> None:
         flags.append(f"--config.train.init_from={os.path.join(out, run.after.name)}")
     command = [
         *(*prefix, sys.executable, "-m", "dfer_jax.main"),
-        *("--config", "configs/synthetic.py", *flags, "--workdir", workdir),
+        *("--config", run.config, *flags, "--workdir", workdir),
     ]
     os.makedirs(workdir, exist_ok=True)
     with open(os.path.join(workdir, "log.txt"), "a", encoding="utf-8") as log:
         subprocess.run(command, check=True, stdout=log, stderr=log)
-    war = evaluation(out, run.name)["war"]
-    print(f"{run.name}: WAR {war:.4f}", file=sys.stderr, flush=True)
+    macro_f1 = evaluation(out, run.name)["macro_f1"]
+    print(f"{run.name}: macro-F1 {macro_f1:.4f}", file=sys.stderr, flush=True)

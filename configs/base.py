@@ -75,13 +75,18 @@ def get_config() -> ml_collections.ConfigDict:
     robust.noise_rate = 0.2  # small_loss: share of a batch that is left out
 
     config.optim = optim = ml_collections.ConfigDict()
+    optim.name = "sgd"  # or adamw
     optim.learning_rate = 1e-3
-    optim.momentum = 0.9
-    optim.weight_decay = 0.1  # coupled, on every parameter
-    optim.schedule = "staircase"  # or exponential, multi_step, or one of optax.schedules
+    optim.momentum = 0.9  # sgd
+    optim.weight_decay = 0.1  # on every parameter; sgd: coupled
+    optim.schedule = (
+        "staircase"  # or exponential, multi_step, warmup_cosine, one of optax.schedules
+    )
     optim.decay_rate = 0.5  # factor per decay_epochs, or at each milestone
     optim.decay_epochs = 7.0  # staircase, exponential
     optim.milestones = ()  # multi_step: epochs
+    optim.warmup_epochs = 0.0  # warmup_cosine
+    optim.final_learning_rate = 0.0  # warmup_cosine
     optim.schedule_kwargs = ml_collections.ConfigDict()  # of that schedule, set in a file
 
     config.pretrain = pretrain = ml_collections.ConfigDict()  # Optimized IAL's first phase

@@ -35,7 +35,9 @@ def get_config(system: str = "cnn"):
     config.model.stage_sizes = (1, 1, 1, 1)
     config.model.normalisation = "imagenet"
     config.optim.learning_rate = 0.05
+    config.optim.milestones = (3, 5)
     config.train.batch_size = 64
+    config.train.epochs = 6
     if system == "cnn":
         return config
     config.name = f"synthetic_frames_{system}"

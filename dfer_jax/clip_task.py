@@ -66,6 +66,7 @@ class ClipTask:
             self.schedule,
             momentum=config.optim.momentum,
             weight_decay=config.optim.weight_decay,
+            name=config.optim.name,
         )
         shape = (experiment.num_frames(config), size, size, 3)
         self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)

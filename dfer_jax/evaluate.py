@@ -17,7 +17,7 @@ from dfer_jax.labels import CLASSES
 from dfer_jax.parallel import Parallel
 from dfer_jax.workdir import write_json
 
-_CLIP_FACTS = ("clip_id", "peak_intensity")
+_CLIP_FACTS = ("clip_id", "peak_intensity", "frame_index")
 _LARGEST = 65504.0  # of float16, in which arrays per clip are kept
 
 
@@ -61,6 +61,8 @@ def make_eval_step(model: nn.Module, *, image_size: int, parallel: Parallel) -> 
         sums = {"confusion": confusion, "loss": jnp.sum(loss, where=mask)}
         gates = {f"gates_{k}": gate.mean(axis=1) for k, gate in out.get("gates", {}).items()}
         kept = jax.tree.map(_half, {"features": out["features"], **gates})
+        if "key_instants" in out:
+            kept["key_instants"] = out["key_instants"]
         return parallel.sum(sums), {"probabilities": jax.nn.softmax(logits), **kept}
 
     return parallel.compile_eval(step)
@@ -102,10 +104,13 @@ def evaluate(
     sums, kept = zip(*jax.device_get(pending), strict=True)
     facts, kept = _whole_batches(facts, kept)
     probabilities = [arrays.pop("probabilities") for arrays in kept]
+    instants = [arrays.pop("key_instants", None) for arrays in kept]
     confusion = np.sum([s["confusion"] for s in sums], axis=0)
     loss = float(np.sum([s["loss"] for s in sums]) / confusion.sum())
     predictions = [
-        row for fact, p in zip(facts, probabilities, strict=True) for row in _rows(fact, p)
+        row
+        for fact, p, key in zip(facts, probabilities, instants, strict=True)
+        for row in _rows(fact, p, key)
     ]
     if not np.isfinite(np.concatenate(probabilities)).all():
         raise UserError("the model's predictions are not finite; its training diverged")
@@ -136,8 +141,13 @@ def _whole_batches(
     return whole, [{k: v[i] for k, v in arrays.items()} for i in range(len(kept))]
 
 
-def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[str, Any]]:
-    """One dict per unmasked clip: id, truth and prediction by name, probabilities."""
+def _rows(
+    facts: dict[str, np.ndarray], probabilities: np.ndarray, key_instants: np.ndarray | None
+) -> list[dict[str, Any]]:
+    """One dict per unmasked clip: id, truth and prediction by name, probabilities.
+
+    `key_frames` are the places in the clip of the model's key instants, strongest first.
+    """
     rows = []
     for i in np.flatnonzero(facts["mask"]):
         row = {
@@ -148,6 +158,8 @@ def _rows(facts: dict[str, np.ndarray], probabilities: np.ndarray) -> list[dict[
         }
         if "peak_intensity" in facts:
             row["peak_intensity"] = round(float(facts["peak_intensity"][i]), 4)
+        if key_instants is not None:
+            row["key_frames"] = facts["frame_index"][i][key_instants[i]].tolist()
         rows.append(row)
     return rows
 

@@ -124,6 +124,9 @@ def schedule(config: ml_collections.ConfigDict, steps_per_epoch: int) -> optax.S
         decay_rate=config.optim.decay_rate,
         decay_epochs=config.optim.decay_epochs,
         milestones=config.optim.milestones,
+        warmup_epochs=config.optim.warmup_epochs,
+        total_epochs=config.train.epochs,
+        final_learning_rate=config.optim.final_learning_rate,
         kwargs=config.optim.schedule_kwargs.to_dict(),
     )
 

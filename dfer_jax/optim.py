@@ -15,6 +15,9 @@ def make_schedule(
     decay_rate: float,
     decay_epochs: float,
     milestones: Sequence[int | float] = (),
+    warmup_epochs: int | float = 0,
+    total_epochs: int | float = 0,
+    final_learning_rate: float = 0.0,
     kwargs: Mapping[str, object] | None = None,
 ) -> optax.Schedule:
     """Returns the learning rate as a function of the step.
@@ -22,13 +25,17 @@ def make_schedule(
     Args:
         name: `staircase` (the released GCA+IAL code: times `decay_rate` every `decay_epochs`
             epochs), `exponential` (the paper's "decreased at an exponential rate": the same decay,
-            smooth), `multi_step` (ABAW 2021: times `decay_rate` at each of the `milestones`), or
-            the name of any schedule in `optax.schedules`.
-        learning_rate: base learning rate of the first three.
+            smooth), `multi_step` (ABAW 2021: times `decay_rate` at each of the `milestones`),
+            `warmup_cosine` (RDFER: from 0 to `learning_rate` over `warmup_epochs`, then half a
+            cosine down to `final_learning_rate`), or the name of any schedule in `optax.schedules`.
+        learning_rate: base learning rate of the first four.
         steps_per_epoch: optimisation steps in one epoch.
         decay_rate: factor per `decay_epochs` or milestone, 0.5 in the released GCA+IAL code.
         decay_epochs: epochs per decay, 7 in the released GCA+IAL code.
         milestones: epochs after which `multi_step` decays.
+        warmup_epochs: of `warmup_cosine`.
+        total_epochs: of `warmup_cosine`, the warm-up included.
+        final_learning_rate: of `warmup_cosine`, at the end.
         kwargs: arguments of the Optax schedule; used only for a name from `optax.schedules`. Its
             counts are in steps.
 
@@ -46,11 +53,19 @@ def make_schedule(
         rates = [learning_rate * decay_rate**passed for passed in range(len(milestones) + 1)]
         boundaries = [round(epoch * steps_per_epoch) for epoch in milestones]
         return optax.join_schedules([optax.constant_schedule(r) for r in rates], boundaries)
+    if name == "warmup_cosine":
+        return optax.warmup_cosine_decay_schedule(
+            0.0,
+            learning_rate,
+            warmup_steps=round(warmup_epochs * steps_per_epoch),
+            decay_steps=round(total_epochs * steps_per_epoch),
+            end_value=final_learning_rate,
+        )
     known = [n for n in dir(optax.schedules) if n[0] != "_" and n.endswith(("_schedule", "_decay"))]
     if name not in known:
         raise UserError(
-            f"optim.schedule {name!r} is unknown; use staircase, exponential, multi_step or one of "
-            f"Optax's: {', '.join(known)}"
+            f"optim.schedule {name!r} is unknown; use staircase, exponential, multi_step, "
+            f"warmup_cosine or one of Optax's: {', '.join(known)}"
         )
     try:
         return getattr(optax.schedules, name)(**(kwargs or {}))
@@ -64,25 +79,34 @@ def make_optimizer(
     momentum: float,
     weight_decay: float,
     frozen: Sequence[str] = (),
+    name: str = "sgd",
 ) -> optax.GradientTransformation:
-    """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`).
+    """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`), or AdamW.
 
-    The decay is added to the gradient of every parameter, BatchNorm, biases and positions
-    included, before momentum, as the released codes of GCA+IAL and ABAW 2021 do.
+    The decay of SGD is added to the gradient of every parameter, BatchNorm, biases and positions
+    included, before momentum, as the released codes of GCA+IAL and ABAW 2021 do. AdamW has
+    PyTorch's constants (0.9, 0.999, 1e-8); its decay, on every parameter too, is decoupled.
 
     Args:
         schedule: learning rate by step.
-        momentum: of the gradients, decay included.
+        momentum: of SGD's gradients, decay included.
         weight_decay: factor on the parameters.
         frozen: top-level names in the parameter tree that stay as they are, without decay.
+        name: `sgd` or `adamw`.
+
+    Raises:
+        UserError: if there is no such optimiser.
     """
-    sgd = optax.chain(
-        optax.add_decayed_weights(weight_decay),
-        optax.sgd(schedule, momentum=momentum),
-    )
+    if name == "sgd":
+        sgd = optax.sgd(schedule, momentum=momentum)
+        trained = optax.chain(optax.add_decayed_weights(weight_decay), sgd)
+    elif name == "adamw":
+        trained = optax.adamw(schedule, weight_decay=weight_decay)
+    else:
+        raise UserError(f"optim.name={name!r} is unknown; choose sgd or adamw")
     if not frozen:
-        return sgd
+        return trained
     return optax.partition(
-        {"trained": sgd, "frozen": optax.set_to_zero()},
+        {"trained": trained, "frozen": optax.set_to_zero()},
         lambda params: {name: "frozen" if name in frozen else "trained" for name in params},
     )

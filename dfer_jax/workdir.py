@@ -24,7 +24,10 @@ RUNTIME_FIELDS = frozenset(
 _ADDED = {
     "task": "clips",
     "train.accumulation_steps": 1,
+    "optim.name": "sgd",
     "optim.milestones": [],
+    "optim.warmup_epochs": 0.0,
+    "optim.final_learning_rate": 0.0,
     "loss.instance_weights": [],
     "robust.method": "none",
     "robust.source": "resample",

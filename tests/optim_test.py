@@ -48,7 +48,9 @@ def test_frozen_parameters_stay_without_decay():
 
 
 def test_unknown_schedule_and_wrong_arguments_are_explained():
-    with pytest.raises(UserError, match="staircase, exponential, multi_step or one of"):
+    with pytest.raises(
+        UserError, match="staircase, exponential, multi_step, warmup_cosine or one of"
+    ):
         optim.make_schedule("stepwise", **RECIPE)
     with pytest.raises(UserError, match="schedule_kwargs do not fit"):
         optim.make_schedule("cosine_decay_schedule", **RECIPE, kwargs={"peak": 1.0})

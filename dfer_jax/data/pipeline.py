@@ -194,7 +194,8 @@ def training_batches(
     """
     steps = steps_per_epoch(len(source), batch_size)
     _check_size(source, decode_size)
-    choose = _ChooseFrames(segments, frames_per_segment, policy, views)
+    still = policy == "grid"  # RDFER's frames do not move from epoch to epoch
+    choose = _ChooseFrames(segments, frames_per_segment, policy, views, middle=still)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
     if rows is not None:
         clips = OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)

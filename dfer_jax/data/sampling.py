@@ -2,7 +2,7 @@
 
 `uniform` cuts the clip into segments of real-valued width, so that every frame of a clip of any
 length can be drawn. `official` is the rule of the released GCA+IAL code, for comparison with
-numbers computed with it.
+numbers computed with it. `grid` starts at the first frame of each segment, as RDFER's 64 frames do.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from jaxtyping import Int64
 
 from dfer_jax.errors import UserError
 
-POLICIES = ("uniform", "official")
+POLICIES = ("uniform", "official", "grid")
 
 
 def sample_frames(
@@ -27,8 +27,9 @@ def sample_frames(
         num_frames: frames of the clip, at least 1.
         segments: U, parts into which the clip is cut.
         frames_per_segment: V, consecutive frames taken from each part.
-        policy: "uniform", or "official" for the released rule.
-        rng: draws the positions (training); None takes the middle of each segment (test).
+        policy: "uniform", "official" for the released rule, or "grid".
+        rng: draws the positions (training); None takes the middle of each segment (test), or its
+            start with "grid", whose random draws, for views of a clip, are those of "uniform".
 
     Returns:
         int64 `[segments * frames_per_segment]`, each in [0, num_frames).
@@ -50,6 +51,8 @@ def sample_frames(
         return _uniform(num_frames, segments, frames_per_segment, rng)
     if policy == "official":
         return _official(num_frames, segments, frames_per_segment, rng)
+    if policy == "grid":
+        return _grid(num_frames, segments, frames_per_segment, rng)
     raise UserError(f"unknown sampling policy {policy!r}; choose one of {', '.join(POLICIES)}")
 
 
@@ -86,6 +89,13 @@ def _official(n: int, u: int, v: int, rng: np.random.Generator | None) -> np.nda
     elif n > u and positions > 0:
         starts = np.sort(rng.integers(positions, size=u))
     return _with_neighbours(starts, v, n)
+
+
+def _grid(n: int, u: int, v: int, rng: np.random.Generator | None) -> np.ndarray:
+    """Frames floor(n * i / U), of RDFER; the random ones are those of `uniform`."""
+    if rng is not None:
+        return _uniform(n, u, v, rng)
+    return _with_neighbours(np.arange(u) * n // u, v, n)
 
 
 def _with_neighbours(starts: np.ndarray, v: int, n: int) -> np.ndarray:

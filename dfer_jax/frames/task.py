@@ -59,6 +59,7 @@ class FrameTask:
             self.schedule,
             momentum=config.optim.momentum,
             weight_decay=config.optim.weight_decay,
+            name=config.optim.name,
             frozen=model.frozen,
         )
         self.init = make_init(model, optimizer, seed=config.seed, clip_shape=(1, size, size, 3))

@@ -16,6 +16,7 @@ in evaluation too; ours never, so that an evaluation can be repeated.
 """
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +66,9 @@ class RDFER(nn.Module):
     dropout: float = 0.8
     dtype: DTypeLike = jnp.float32
     axis_name: str | None = None
+
+    aux_stages: ClassVar[tuple[str, ...]] = ("synopsis",)
+    instances: ClassVar[tuple[str, ...]] = ("synopsis", "detail")
 
     @nn.compact
     def __call__(

@@ -136,3 +136,14 @@ def test_official_training_of_short_clips():
 def test_bad_arguments(num_frames, options, words):
     with pytest.raises(UserError, match=words):
         sample_frames(num_frames, **options)
+
+
+@pytest.mark.parametrize("num_frames", [10, 64, 200])
+def test_grid_takes_the_start_of_each_segment(num_frames):
+    found = sample_frames(num_frames, segments=64, policy="grid")
+    assert found.tolist() == [int(num_frames * i / 64) for i in range(64)]
+    views = [
+        sample_frames(num_frames, segments=64, policy="grid", rng=np.random.default_rng(seed))
+        for seed in range(2)
+    ]
+    assert (num_frames < 65) or (views[0] != views[1]).any()

@@ -293,5 +293,6 @@ def test_inputs_that_do_not_fit_are_refused(model, shape, message):
 def test_impossible_heads_are_refused():
     with pytest.raises(UserError, match=r"multiple of 2 \* num_heads = 10"):
         _shapes(CNNTransformer(num_heads=5, token_width=12), (1, 9, 2048))
-    with pytest.raises(UserError, match="choose from cnn_gru, cnn_transformer, gca_ial, rdfer, resnet50"):
+    known = "choose from cnn_gru, cnn_transformer, gca_ial, rdfer, resnet50"
+    with pytest.raises(UserError, match=known):
         models.create_model("lstm")
