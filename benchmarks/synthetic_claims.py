@@ -12,7 +12,6 @@ weights most of so short a run would pass before anything is learnt.
 
 import subprocess
 import sys
-from collections.abc import Sequence
 
 from absl import app, flags
 
