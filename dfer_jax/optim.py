@@ -40,7 +40,8 @@ def make_schedule(
             counts are in steps.
 
     Raises:
-        UserError: if the schedule is unknown or does not take these arguments.
+        UserError: if the schedule is unknown, does not take these arguments, or warms up for as
+            long as it lasts.
     """
     if name in ("staircase", "exponential"):
         return optax.exponential_decay(
@@ -54,6 +55,11 @@ def make_schedule(
         boundaries = [round(epoch * steps_per_epoch) for epoch in milestones]
         return optax.join_schedules([optax.constant_schedule(r) for r in rates], boundaries)
     if name == "warmup_cosine":
+        if not 0 <= warmup_epochs < total_epochs:
+            raise UserError(
+                f"optim.warmup_epochs={warmup_epochs} must be at least 0 and below "
+                f"train.epochs={total_epochs}"
+            )
         return optax.warmup_cosine_decay_schedule(
             0.0,
             learning_rate,
