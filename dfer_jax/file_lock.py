@@ -34,3 +34,22 @@ def only_builder(built: Path, *, lock: Path) -> Iterator[None]:
         if not take(file):
             raise UserError(f"another process is building {built}; wait until it is done")
         yield
+
+
+@contextlib.contextmanager
+def taking_turns(lock: Path, *, what: str) -> Iterator[None]:
+    """Lets one process at a time through; the others wait, and say for what.
+
+    Args:
+        lock: file that they all lock; its folder is made.
+        what: what the block makes, for the message.
+
+    Raises:
+        OSError: if the lock cannot be written.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "a", encoding="utf-8") as file:
+        if not take(file):
+            print(f"another process is making {what}; waiting for it", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -20,6 +20,7 @@ from jaxtyping import Float, PyTree
 from tqdm import tqdm
 
 from dfer_jax.errors import UserError
+from dfer_jax.file_lock import taking_turns
 from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.workdir import write_json
 
@@ -69,6 +70,8 @@ def extract(
 ) -> None:
     """Computes the features of all frames, going on where an earlier run was stopped.
 
+    Another process that computes the same is waited for.
+
     Args:
         frames: of a split.
         path: of `store_of`.
@@ -82,28 +85,37 @@ def extract(
         UserError: if there is no room for them or they cannot be written.
     """
     about, new = _about(frames, width, dtype), path.with_suffix(".building.npy")
-    needed = len(frames) * width * np.dtype(dtype).itemsize
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        progress = _read_progress(new)
-        start = progress.pop("done", 0) if new.exists() else 0
-        if progress != about:
-            start = 0
-        if not start and (free := shutil.disk_usage(path.parent).free) < needed:
-            raise UserError(
-                f"{path.parent} has {free / 2**30:.1f} GiB free, the features take "
-                f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
-            )
-        print(f"features of {len(frames):,} frames into {path} (once)")
-        _fill(new, about, start, compute, batches)
-        os.replace(new, path)
-        write_json(str(_progress_file(path)), about | {"done": len(frames)})
-        _progress_file(new).unlink()
+        with taking_turns(path.with_suffix(".lock"), what=str(path)):
+            if open_features(frames, path, width=width, dtype=dtype) is not None:
+                return
+            start = _start_of(new, about)
+            print(f"features of {len(frames):,} frames into {path} (once)")
+            _fill(new, about, start, compute, batches)
+            os.replace(new, path)
+            write_json(str(_progress_file(path)), about | {"done": len(frames)})
+            _progress_file(new).unlink()
     except OSError as error:
         raise UserError(
             f"the features cannot be written to {path.parent} ({error.strerror}); name another "
             "folder by --config.data.cache_dir"
         ) from error
+
+
+def _start_of(new: Path, about: dict[str, Any]) -> int:
+    """Frames that an earlier run has done; 0 with room for all, or UserError."""
+    progress = _read_progress(new)
+    done = progress.pop("done", 0) if new.exists() else 0
+    if done and progress == about:
+        return done
+    free = shutil.disk_usage(new.parent).free
+    needed = about["frames"] * about["width"] * np.dtype(about["dtype"]).itemsize
+    if free < needed:
+        raise UserError(
+            f"{new.parent} has {free / 2**30:.1f} GiB free, the features take "
+            f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
+        )
+    return 0
 
 
 def _fill(new: Path, about: dict[str, Any], start: int, compute: Callable, batches: Callable):

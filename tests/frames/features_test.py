@@ -1,5 +1,8 @@
 """Features kept on disk: found again, computed anew for other weights, resumed after a kill."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import frame_dataset
 import numpy as np
 import pytest
@@ -91,3 +94,18 @@ def test_other_weights_or_sizes_have_other_names():
     assert name != features.checksum(
         {"params": {"w": np.full(3, 2, np.float32)}}, {"image_size": 32}
     )
+
+
+def test_two_runs_compute_them_once(frames, tmp_path):
+    path, calls = tmp_path / "train.npy", []
+
+    def slowly(pictures):
+        calls.append(len(pictures))
+        time.sleep(0.02)
+        return compute(pictures)
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(extract, frames, path, compute=slowly) for _ in range(2)]
+        [each.result() for each in both]
+    assert len(calls) == -(-len(frames) // 10)
+    np.testing.assert_array_equal(np.load(path), expected(frames))
