@@ -1,13 +1,27 @@
 """Evaluates the checkpoints of a work directory: the last epoch and the best one."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import jax
 import ml_collections
 from absl import logging
+from flax import linen as nn
+from jaxtyping import PyTree
 
-from dfer_jax import checkpoint, clip_data, evaluate, experiment, parallel, processes, report
+from dfer_jax import (
+    checkpoint,
+    clip_data,
+    evaluate,
+    experiment,
+    judge,
+    parallel,
+    processes,
+    report,
+    resampled_views,
+)
+from dfer_jax.agreement import Agreement
+from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
@@ -21,7 +35,8 @@ def evaluate_checkpoints(
 
     Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`; where there
     are validation clips, the same of them as `eval/validation.json` and `validation.best.json`.
-    Frames are sampled and sized as the checkpoint says.
+    Frames are sampled and sized as the checkpoint says. With `robust.method` "agreement" the last
+    epoch also judges the training clips, as `judge_last_checkpoint` does.
 
     Args:
         config: says which data to evaluate on; its model must be the checkpoint's.
@@ -38,12 +53,14 @@ def evaluate_checkpoints(
     sources: clip_data.Sources | None = None
     eval_step: Callable | None = None
     results: dict[tuple[str, int], evaluate.Evaluation] = {}
+    training_frames = None
     for which, step in steps.items():
-        variables, metadata = checkpoint.load_weights(workdir, step)
-        _check_same_model(config, metadata)
-        config = _as_trained(config, metadata["preprocess"], overrides)
+        config, variables, metadata = _restore(config, workdir, step, overrides)
         sources = sources or clip_data.open_sources(config)  # a cache has the checkpoint's size
-        eval_step = eval_step or _make_step(config, devices)  # compiled once for all that follows
+        model = _model(config, devices)
+        eval_step = eval_step or evaluate.make_eval_step(  # compiled once for all that follows
+            model, image_size=config.model.image_size, parallel=devices
+        )
         selection = metadata["selection"] if which == "best" else last_is(metadata)
         validation = {} if sources.validation is None else {"validation": sources.validation}
         for split, source in {**validation, name: sources.test}.items():
@@ -57,19 +74,105 @@ def evaluate_checkpoints(
             if processes.is_first():
                 path = evaluate.write_evaluation(workdir, file_name, result, about)
                 print(f"\n{evaluate.table(result, title)}\nwrote {path}")
+        if which == "last" and config.robust.method == "agreement":
+            about = _about(config, metadata, name="train", selection="last", step=step)
+            judged = _judge(config, workdir, sources.train, variables, about, devices)
+            training_frames = _frame_reader(sources.train, judged.clip_ids)
     if processes.is_first():
-        read_frames = _frame_reader(sources.test, results[name, step])
-        print(f"wrote {report.write_report(workdir, filmstrips=read_frames)}")
+        shown = [row["clip_id"] for row in results[name, step].predictions]
+        test_frames = _frame_reader(sources.test, shown)
+        frames = {"filmstrips": test_frames, "training_filmstrips": training_frames}
+        print(f"wrote {report.write_report(workdir, **frames)}")
 
 
-def _make_step(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> Callable:
-    model = experiment.create_model(
+def judge_last_checkpoint(
+    config: ml_collections.ConfigDict, workdir: str, *, overrides: Collection[str] = ()
+) -> judge.Judged:
+    """Judges the training clips by random views of them, and returns what these say.
+
+    Prints the counts of the verdicts, writes `eval/train.judged.json` and `.csv`, and writes
+    `report.html` again where there is an evaluation to report. The views, `robust.views` of each
+    clip, are drawn by the seed and the clip alone; the settings are those of `config.robust`,
+    whatever the run was trained with.
+
+    Args:
+        config: of the run; says which clips are trained on.
+        workdir: of the run.
+        overrides: as in `evaluate_checkpoints`.
+
+    Raises:
+        UserError: if there is no checkpoint, it is of another model than the config's, or the
+            config is of videos labelled frame by frame.
+    """
+    if config.task != "clips":
+        raise UserError(f"task={config.task!r}, but only clips with one label each are judged")
+    devices = parallel.over(jax.local_devices())
+    experiment.check(config, devices)
+    step = checkpoint.list_checkpoints(workdir, best_metric="war")["last"]
+    config, variables, metadata = _restore(config, workdir, step, overrides)
+    source = clip_data.open_sources(config).train
+    about = _about(config, metadata, name="train", selection=last_is(metadata), step=step)
+    judged = _judge(config, workdir, source, variables, about, devices)
+    if processes.is_first():
+        if report.is_evaluated(workdir):
+            frames = _frame_reader(source, judged.clip_ids)
+            print(f"wrote {report.write_report(workdir, training_filmstrips=frames)}")
+        else:
+            print("no report.html: evaluate the run first, dfer_jax.main with --mode eval")
+    return judged
+
+
+def _judge(
+    config: ml_collections.ConfigDict,
+    workdir: str,
+    source: Source,
+    variables: PyTree,
+    about: dict[str, Any],
+    devices: parallel.Parallel,
+) -> judge.Judged:
+    """Judges the clips of a source, writes what was found and prints the counts."""
+    robust = {name: config.robust[name] for name in ("views", "a_noisy", "m_noisy")}
+    batches = pipeline.evaluation_batches(
+        source,
+        segments=config.data.segments,
+        frames_per_segment=config.data.frames_per_segment,
+        policy=config.data.sampling,
+        decode_size=config.data.decode_size,
+        batch_size=config.eval.batch_size,
+        rows=processes.own_rows(config.eval.batch_size),
+        num_workers=config.data.num_workers,
+        views=config.robust.views,
+        seed=config.seed,
+    )
+    view_step = resampled_views.make_view_step(
+        _model(config, devices), image_size=config.model.image_size, parallel=devices
+    )
+    settings = Agreement(warmup_epochs=0, ramp_epochs=0, **robust)
+    judged = judge.judge_clips(view_step, variables, batches, devices, settings)
+    if processes.is_first():
+        about = about | {"robust": robust, "seed": config.seed}
+        path = judge.write_judged(workdir, "train", judged, about)
+        counts = ", ".join(f"{count} {name}" for name, count in judged.counts.items())
+        print(f"\n{len(judged)} training clips by {judged.views} views: {counts}\nwrote {path}")
+    return judged
+
+
+def _restore(
+    config: ml_collections.ConfigDict, workdir: str, step: int, overrides: Collection[str]
+) -> tuple[ml_collections.ConfigDict, PyTree, dict[str, Any]]:
+    """Returns the config as trained, the weights and their metadata."""
+    variables, metadata = checkpoint.load_weights(workdir, step)
+    _check_same_model(config, metadata)
+    return _as_trained(config, metadata["preprocess"], overrides), variables, metadata
+
+
+def _model(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> nn.Module:
+    return experiment.create_model(
         config.model.name,
         experiment.model_kwargs(config),
         dtype=config.model.dtype,
         parallel=devices,
     )
-    return evaluate.make_eval_step(model, image_size=config.model.image_size, parallel=devices)
 
 
 def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any]) -> None:
@@ -138,8 +241,8 @@ def in_words(selection: str) -> str:
     }[selection]
 
 
-def _frame_reader(source: Source, evaluated: evaluate.Evaluation) -> Callable[[str], list[bytes]]:
-    """Returns a function from the id of an evaluated clip to its encoded frames."""
+def _frame_reader(source: Source, clip_ids: Iterable[str]) -> Callable[[str], list[bytes]]:
+    """Returns a function from one of the ids of the source's clips, in order, to its JPEG frames."""
     encoded = source.encoded if isinstance(source, CachedSource) else source
-    rows = {clip["clip_id"]: row for row, clip in enumerate(evaluated.predictions)}
+    rows = {str(clip_id): row for row, clip_id in enumerate(clip_ids)}
     return lambda clip_id: encoded[rows[clip_id]]["frames"]
