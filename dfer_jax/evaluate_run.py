@@ -75,7 +75,7 @@ def evaluate_checkpoints(
                 path = evaluate.write_evaluation(workdir, file_name, result, about)
                 print(f"\n{evaluate.table(result, title)}\nwrote {path}")
         if which == "last" and config.robust.method == "agreement":
-            about = _about(config, metadata, name="train", selection="last", step=step)
+            about = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, sources.train, variables, about, devices)
             training_frames = _frame_reader(sources.train, judged.clip_ids)
     if processes.is_first():
@@ -242,7 +242,7 @@ def in_words(selection: str) -> str:
 
 
 def _frame_reader(source: Source, clip_ids: Iterable[str]) -> Callable[[str], list[bytes]]:
-    """Returns a function from one of the ids of the source's clips, in order, to its JPEG frames."""
+    """Returns a function from a clip id, one of the source's in order, to its encoded frames."""
     encoded = source.encoded if isinstance(source, CachedSource) else source
     rows = {str(clip_id): row for row, clip_id in enumerate(clip_ids)}
     return lambda clip_id: encoded[rows[clip_id]]["frames"]

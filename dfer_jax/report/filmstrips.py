@@ -21,7 +21,7 @@ from dfer_jax.workdir import write_json
 ReadFrames = Callable[[str], Sequence[bytes]]
 """Returns the frames of the clip with this `clip_id`: JPEG bytes in time order."""
 
-_FRAMES = 8
+FRAMES = 8
 _WRONG_STRIPS = 8
 _MAX_BYTES = 6_000  # a larger picture is scaled down so that the page stays small
 _SMALL_SIDE = 128  # pixels of the shorter side
@@ -34,19 +34,42 @@ def save_filmstrips(workdir: str, evaluation: Evaluation, read_frames: ReadFrame
     Raises:
         UserError: if a frame cannot be decoded.
     """
-    folder = _folder(workdir, evaluation)
+    shown = [p.clip_id for group in _chosen(evaluation).values() for p in group]
+    keep_pictures(_folder(workdir, evaluation), shown, read_frames)
+
+
+def keep_pictures(folder: str, clip_ids: Sequence[str], read_frames: ReadFrames) -> None:
+    """Keeps frames spread over each clip in `folder`, replacing what it held.
+
+    Raises:
+        UserError: if a frame cannot be decoded.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     index: dict[str, list[str]] = {}
-    for number, clip in enumerate(p for group in _chosen(evaluation).values() for p in group):
-        frames = read_frames(clip.clip_id)
-        spread = np.linspace(0, len(frames) - 1, _FRAMES).round().astype(int) if frames else []
-        names = index[clip.clip_id] = []
+    for number, clip_id in enumerate(clip_ids):
+        frames = read_frames(clip_id)
+        spread = np.linspace(0, len(frames) - 1, FRAMES).round().astype(int) if frames else []
+        names = index[clip_id] = []
         for place, frame in enumerate(spread):
             names.append(f"{number:02d}-{place}.jpg")  # a clip id may not be a file name
             with open(os.path.join(folder, names[-1]), "wb") as file:
-                file.write(_small(frames[frame], clip.clip_id))
+                file.write(_small(frames[frame], clip_id))
     write_json(os.path.join(folder, _INDEX), index)
+
+
+def kept_pictures(folder: str) -> dict[str, list[bytes]]:
+    """Returns clip id -> JPEG bytes in time order, of what `keep_pictures` kept; {} for nothing.
+
+    Raises:
+        UserError: if a picture it kept is gone.
+    """
+    path = os.path.join(folder, _INDEX)
+    index = read_json(path) if os.path.exists(path) else {}
+    return {
+        clip_id: [read_bytes(os.path.join(folder, os.path.basename(str(n)))) for n in names]
+        for clip_id, names in index.items()
+    }
 
 
 def filmstrip_section(workdir: str, evaluation: Evaluation) -> Section:
@@ -57,17 +80,15 @@ def filmstrip_section(workdir: str, evaluation: Evaluation) -> Section:
     Raises:
         UserError: if a picture it kept is gone.
     """
-    folder = _folder(workdir, evaluation)
-    path = os.path.join(folder, _INDEX)
-    index = read_json(path) if os.path.exists(path) else {}
+    kept = kept_pictures(_folder(workdir, evaluation))
     chosen = _chosen(evaluation)
-    if not any(clip.clip_id in index for group in chosen.values() for clip in group):
+    if not any(clip.clip_id in kept for group in chosen.values() for clip in group):
         return Section()
     parts = []
     for heading, clips in chosen.items():
-        strips = "".join(_strip(p, folder, index[p.clip_id]) for p in clips if p.clip_id in index)
+        strips = "".join(_strip(p, kept[p.clip_id]) for p in clips if p.clip_id in kept)
         parts.append(f"<h3>{heading}</h3><div class='strips'>{strips or '<p>None.</p>'}</div>")
-    note = f"{protocol(evaluation)}. {_FRAMES} frames spread over each clip, in time order."
+    note = f"{protocol(evaluation)}. {FRAMES} frames spread over each clip, in time order."
     return Section(section("Clips", note, "".join(parts)))
 
 
@@ -85,22 +106,28 @@ def _folder(workdir: str, evaluation: Evaluation) -> str:
     return os.path.join(workdir, "eval", f"{evaluation.stem}.filmstrips")
 
 
-def _strip(prediction: Prediction, folder: str, names: Sequence[str]) -> str:
+def _strip(prediction: Prediction, pictures: Sequence[bytes]) -> str:
     """Returns one clip as a row of pictures with its truth and prediction."""
-    pictures = (read_bytes(os.path.join(folder, os.path.basename(str(n)))) for n in names)
-    images = "".join(
-        f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(p).decode('ascii')}'>"
-        for p in pictures
-    )
     said = f"{escape(prediction.prediction)} {percent(prediction.confidence)}"
     peak = prediction.peak_intensity
     strength = f"<span>peak intensity {peak:.2f}</span>" if np.isfinite(peak) else ""
     kind = "hit" if prediction.right else "miss"
-    return (
-        f"<figure><div class='strip'>{images}</div><figcaption>"
+    caption = (
         f"<span>truth <strong>{escape(prediction.label)}</strong></span>"
         f"<span class='{kind}'>predicted <strong>{said}</strong></span>{strength}"
-        f"<span class='id'>{escape(prediction.clip_id)}</span></figcaption></figure>"
+    )
+    return strip_figure(pictures, caption, prediction.clip_id)
+
+
+def strip_figure(pictures: Sequence[bytes], caption: str, clip_id: str) -> str:
+    """Returns one clip as a row of JPEG pictures; `caption` is HTML, `clip_id` text."""
+    images = "".join(
+        f"<img alt='' src='data:image/jpeg;base64,{base64.b64encode(p).decode('ascii')}'>"
+        for p in pictures
+    )
+    return (
+        f"<figure><div class='strip'>{images}</div><figcaption>{caption}"
+        f"<span class='id'>{escape(clip_id)}</span></figcaption></figure>"
     )
 
 

@@ -88,13 +88,16 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
     Raises:
         UserError: if there is none, or one lacks something.
     """
-    folder = os.path.join(workdir, "eval")
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    names = [name for name in names if name.endswith(".json")]
+    folder, names = os.path.join(workdir, "eval"), _evaluation_files(workdir)
     if not names:
         raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
     found = [_evaluation(os.path.join(folder, name)) for name in names]
     return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
+
+
+def is_evaluated(workdir: str) -> bool:
+    """Returns whether a work directory has an evaluation, which a report needs."""
+    return bool(_evaluation_files(workdir))
 
 
 def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
@@ -161,6 +164,13 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
     if torn:
         notes.append(f"Unreadable lines of metrics.jsonl were left out: {', '.join(torn)}.")
     return series, notes
+
+
+def _evaluation_files(workdir: str) -> list[str]:
+    """Returns the names of the evaluations; other JSON files of `eval/` are of other things."""
+    folder = os.path.join(workdir, "eval")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [n for n in names if n.endswith(".json") and not n.endswith(".judged.json")]
 
 
 def _evaluation(path: str) -> Evaluation:

@@ -17,10 +17,16 @@ from dfer_jax.report.filmstrips import ReadFrames, filmstrip_section, save_films
 from dfer_jax.report.gates import gates_section
 from dfer_jax.report.inputs import ClipArrays
 from dfer_jax.report.intensity import intensity_results
+from dfer_jax.report.label_check import label_section, save_label_strips
 from dfer_jax.report.markup import Section
 
 
-def write_report(workdir: str, *, filmstrips: ReadFrames | None = None) -> str:
+def write_report(
+    workdir: str,
+    *,
+    filmstrips: ReadFrames | None = None,
+    training_filmstrips: ReadFrames | None = None,
+) -> str:
     """Writes `<workdir>/report.html` and returns its path.
 
     Its pictures and tables go to `<workdir>/report/`. It reads `config.json`, `metrics.jsonl` and
@@ -30,6 +36,7 @@ def write_report(workdir: str, *, filmstrips: ReadFrames | None = None) -> str:
         workdir: directory of a run that has been evaluated.
         filmstrips: returns the frames of a clip, JPEG bytes in time order, for a `clip_id` of the
             evaluation; those shown are kept in the work directory. None shows those kept before.
+        training_filmstrips: the same of the training clips, where they have been judged.
 
     Raises:
         UserError: if there is nothing to report, a file is damaged, or the page cannot be written.
@@ -37,6 +44,8 @@ def write_report(workdir: str, *, filmstrips: ReadFrames | None = None) -> str:
     evaluations = inputs.read_evaluations(workdir)
     if filmstrips:
         save_filmstrips(workdir, evaluations[0], filmstrips)
+    if training_filmstrips:
+        save_label_strips(workdir, training_filmstrips)
     title = f"{evaluations[0].model} on {evaluations[0].dataset}"
     folder = os.path.join(workdir, "report")
     parts = report_sections(workdir)
@@ -95,6 +104,7 @@ def report_sections(workdir: str) -> list[Section]:
         embedding.embedding_section(main, _places(arrays)),
         gates_section(main, arrays.gates if arrays else {}),
         filmstrip_section(workdir, main),
+        label_section(workdir, series),
         sections.training_speed(series),
         sections.all_evaluations(evaluations),
         sections.configuration(inputs.read_json(config) if os.path.exists(config) else {}),
