@@ -26,9 +26,9 @@ _STRIPS = 12
 _HARDEST = 10
 _BINS = 20
 _MEANING = {
-    "clean": "The views agree, and the label is not far from what they say.",
-    "hard": "The views differ: learning from these clips is reinforced.",
-    "noisy": "The views agree on another class than the label, which may be wrong.",
+    "clean": "The views agree: on the label, or on another class without being sure.",
+    "hard": "The views differ. Training by agreement gives these clips more weight.",
+    "noisy": "The views are sure of another class than the label, which may be wrong.",
 }
 
 
@@ -67,7 +67,7 @@ def label_section(workdir: str, series: Series) -> Section:
             _cards(judged),
             _panels(charts),
             f"<p class='note'>{escape(_LOG_NOTE)}</p>{_panels(logged)}" if logged else "",
-            _strips(judged, workdir),
+            _strips(judged, about, workdir),
             f"<h3>Hardest clips</h3>{hardest.html()}" if hardest.rows else "",
         ]
     )
@@ -89,15 +89,24 @@ def _folder(workdir: str) -> str:
 def _note(judged: Judged, about: dict) -> str:
     """Returns what was done, with which settings."""
     robust = about["robust"]
-    needed = int(np.ceil(robust["a_noisy"] * judged.views - 1e-6))
-    agreeing = f"at least {needed} of the" if needed < judged.views else "all"
+    known = percent(float((judged.modal_class == judged.labels).mean()))
     return (
         f"The weights of epoch {about['epoch']:g} classified {judged.views} random samplings of "
-        f"the frames of each of the {len(judged):,} training clips. A clip is noisy if {agreeing} "
-        f"{judged.views} get the same class and the label's mean probability is more than "
-        f"{robust['m_noisy']:g} below the largest one, the margin. It is hard if the views differ "
-        "otherwise. All clips by margin: eval/train.judged.csv."
+        f"the frames of each of the {len(judged):,} training clips. A clip is noisy if "
+        f"{_agreeing(judged, about)} get one class and the label's mean probability is more than "
+        f"{robust['m_noisy']:g} below the largest, which is the margin. It is hard if it is not "
+        f"noisy and the views differ. Most views say the label of {known} of the clips: of a "
+        "network that knows few of them, or has learned wrong labels by heart, the verdicts mean "
+        "little. All clips by margin: eval/train.judged.csv."
     )
+
+
+def _agreeing(judged: Judged, about: dict) -> str:
+    """Returns how many views of a noisy clip agree, in words."""
+    needed = int(np.ceil(about["robust"]["a_noisy"] * judged.views - 1e-6))
+    if needed >= judged.views:
+        return f"all {judged.views} views"
+    return f"at least {needed} of {judged.views} views"
 
 
 def _panels(charts: list[Chart]) -> str:
@@ -178,14 +187,14 @@ def _margin_chart(judged: Judged, *, m_noisy: float) -> Chart:
         legend_above(figure, list(counts))
         return figure
 
-    return Chart("label-margins", f"Margins of the {count:,} clips that have one", draw)
+    return Chart("label-margins", f"Margins of the {count:,} clips with another class ahead", draw)
 
 
-def _strips(judged: Judged, workdir: str) -> str:
+def _strips(judged: Judged, about: dict, workdir: str) -> str:
     """Returns the noisy clips of largest margin as filmstrips, or why there are none."""
     heading = "<h3>Labels most likely to be wrong</h3>"
-    rows = judged.noisiest[:_STRIPS]
-    if not len(rows):
+    rows = judged.noisiest[:_STRIPS].tolist()
+    if not rows:
         return f"{heading}<p>No clip was judged noisy.</p>"
     kept = kept_pictures(_folder(workdir))
     figures = "".join(
@@ -194,9 +203,9 @@ def _strips(judged: Judged, workdir: str) -> str:
         for clip_id in [str(judged.clip_ids[row])]
     )
     meaning = (
-        f"Random samplings of each clip all, or nearly all, got another class than its label, and "
-        f"the label itself hardly any probability: look whether the label is right. {FRAMES} "
-        "frames spread over each clip, in time order; the largest margin first."
+        f"{_agreeing(judged, about).capitalize()} of each of these clips got another class than "
+        "its label, and the label itself little probability: look whether the label is right. "
+        f"{FRAMES} frames spread over each clip, in time order; the largest margin first."
     )
     return f"{heading}<p class='note'>{meaning}</p><div class='strips'>{figures}</div>"
 
@@ -221,7 +230,7 @@ def _hardest_table(judged: Judged) -> Table:
             100 * float(judged.label_probability[i]),
             float(judged.margin[i]),
         ]
-        for i in judged.hardest[:_HARDEST]
+        for i in judged.hardest[:_HARDEST].tolist()
     ]
     heads = ["clip", "label", "views that agree", "most views say", "label, %", "margin"]
     return Table("hardest-clips", heads, rows, for_print=False)
