@@ -12,6 +12,7 @@ from dfer_jax.report import write_report
 from dfer_jax.report.inputs import read_evaluations, read_metrics
 from dfer_jax.report.label_check import label_section, save_label_strips
 from dfer_jax.report.label_log import epoch_means, log_charts
+from dfer_jax.report.page import render, report_sections
 
 ABOUT = {"step": 30, "epoch": 3.0, "robust": {"views": 4, "a_noisy": 1.0, "m_noisy": 0.5}}
 
@@ -124,14 +125,14 @@ def test_page_keeps_the_pictures_escapes_the_texts_and_is_no_evaluation(tmp_path
         first = file.read()
     assert Checker(first).tags["script"] == 0 and "&lt;script&gt;" in first
     assert first.count("image/jpeg") == 2 * 8
-    with open(write_report(workdir), encoding="utf-8") as file:
-        assert file.read() == first
+    title = "gca_ial on synthetic_dfer/tiny"
+    assert render(report_sections(workdir), title=title) == first
     assert (tmp_path / "report" / "agreement-levels.svg").exists()
     assert [e.num_clips for e in read_evaluations(workdir)] == [evaluation()["num_clips"]]
     os.remove(tmp_path / "eval" / "train.judged.filmstrips" / "00-0.jpg")
     with pytest.raises(UserError, match=r"cannot read .*00-0\.jpg"):
-        write_report(workdir)
+        report_sections(workdir)
     with open(judged_file(workdir), "w") as file:
         file.write("{}")
     with pytest.raises(UserError, match=r"train\.judged\.json is damaged"):
-        write_report(workdir)
+        report_sections(workdir)
