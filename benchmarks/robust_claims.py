@@ -36,7 +36,12 @@ _SMALL = (
     *("data.dataset=synthetic_dfer/tiny", "train.epochs=6", "optim.decay_epochs=4"),
 )
 _VERDICTS = ("auroc", "precision", "recall", "share_noisy", "share_hard", "war", "uar")
-_ON_TINY = ("data.dataset=synthetic_dfer/tiny", "data.cache=True", "robust.method=none")
+_ON_TINY = (
+    "data.dataset=synthetic_dfer/tiny",
+    "data.cache=True",
+    "robust.method=none",
+    "train.epochs=8",
+)
 _RESAMPLE = {"at key instants": "True", "evenly spaced": "False"}
 
 

@@ -7,6 +7,7 @@ python -m dfer_jax.report runs/ce runs/ial --out compare.html     # and pictures
 from absl import app, flags
 
 from dfer_jax import errors
+from dfer_jax.frames import report as frames_report
 from dfer_jax.report.comparison import write_comparison
 from dfer_jax.report.page import write_report
 
@@ -23,7 +24,8 @@ def main(argv: list[str]) -> None:
     if len(workdirs) == 1:
         if _OUT.value:
             raise app.UsageError("--out names the page of several runs; give two or more")
-        print(f"wrote {write_report(workdirs[0])}")
+        write = frames_report.write_report if frames_report.fits(workdirs[0]) else write_report
+        print(f"wrote {write(workdirs[0])}")
         return
     out = _OUT.value or "compare.html"
     if not out.endswith(".html"):

@@ -1,8 +1,10 @@
 """Which expressions are recognised: confusion matrix and recall per class."""
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+from jaxtyping import Integer
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -30,13 +32,15 @@ def class_results(evaluation: Evaluation) -> Section:
         "truth, columns the prediction; colour and percentage are shares of the row. Bars: recall "
         "with its 95 % interval; dotted: chance.",
         side_by_side(
-            panel("Confusion matrix", _matrix(evaluation)),
+            panel("Confusion matrix", matrix(evaluation.classes, counts)),
             panel("Recall of each class", recall.svg()),
         ),
     )
     rows = [[name, *row] for name, row in zip(evaluation.classes, counts.tolist(), strict=True)]
     confusion = Table("confusion", ["truth", *evaluation.classes], rows)
-    return Section(html, [_matrix_chart(evaluation), recall], [confusion, _recalls(evaluation)])
+    return Section(
+        html, [matrix_chart(evaluation.classes, counts), recall], [confusion, _recalls(evaluation)]
+    )
 
 
 def _recalls(evaluation: Evaluation) -> Table:
@@ -55,15 +59,15 @@ def _recalls(evaluation: Evaluation) -> Table:
     return Table("recall-per-class", heads, [list(row) for row in rows])
 
 
-def _matrix(evaluation: Evaluation) -> str:
+def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str:
     """Returns the confusion matrix as a table: counts, and colours by share of the row."""
-    names = [escape(name) for name in evaluation.classes]
+    names = [escape(name) for name in classes]
     head = "".join(f"<th scope='col' title='{name}'>{name}</th>" for name in names)
     rows = []
     for i, name in enumerate(names):
-        total = evaluation.confusion[i].sum()
+        total = confusion[i].sum()
         cells = []
-        for j, count in enumerate(evaluation.confusion[i]):
+        for j, count in enumerate(confusion[i]):
             share = count / max(1, total)
             kind = "zero" if count == 0 else "full" if share > 0.55 else ""
             hue = "right" if i == j else "wrong"
@@ -74,9 +78,8 @@ def _matrix(evaluation: Evaluation) -> str:
     return f"<table class='matrix'><thead><tr><th></th>{head}</tr></thead>{''.join(rows)}</table>"
 
 
-def _matrix_chart(evaluation: Evaluation) -> Chart:
+def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Chart:
     """Returns the same matrix as a picture, for papers; the page shows the table."""
-    counts, names = evaluation.confusion, evaluation.classes
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def draw(colours: Colours) -> Figure:

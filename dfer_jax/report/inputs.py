@@ -176,6 +176,11 @@ def _evaluation_files(workdir: str) -> list[str]:
 def _evaluation(path: str) -> Evaluation:
     """Returns one evaluation file, converted and checked."""
     raw = read_json(path)
+    if raw.get("task") == "frames":
+        raise UserError(
+            f"{path} is of single frames: such a run has a page of its own, and is compared with "
+            "others by the scores that dfer_jax.ensemble prints"
+        )
     try:
         classes = [str(name) for name in raw["classes"]]
         return Evaluation(
