@@ -6,6 +6,7 @@ from html import escape
 import numpy as np
 from matplotlib.figure import Figure
 
+from dfer_jax.errors import UserError
 from dfer_jax.judge import Judged, judged_file, read_judged
 from dfer_jax.labels import CLASSES
 from dfer_jax.report.charts import SIZE, legend_above, percent_axis
@@ -59,7 +60,7 @@ def label_section(workdir: str, series: Series) -> Section:
         if not logged:
             return Section()
         return Section(section("Labels to check", _LOG_NOTE, _panels(logged)), logged)
-    judged, about = read_judged(path)
+    judged, about = _read(path)
     charts = [_level_chart(judged), _margin_chart(judged, m_noisy=about["robust"]["m_noisy"])]
     hardest = _hardest_table(judged)
     body = "".join(
@@ -80,6 +81,19 @@ _LOG_NOTE = (
     "While it trained: shares of the verdicts, and how often the class of most views is the label, "
     "by how many views agree, as each clip came up."
 )
+
+
+def _read(path: str) -> tuple[Judged, dict]:
+    """Returns what was judged and how, complete as far as the page needs it."""
+    judged, about = read_judged(path)
+    try:
+        robust = {name: float(about["robust"][name]) for name in ("a_noisy", "m_noisy")}
+        return judged, {"epoch": float(about["epoch"]), "robust": robust}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} does not say how the clips were judged ({error}); write it again with "
+            "`python -m dfer_jax.judge`"
+        ) from error
 
 
 def _folder(workdir: str) -> str:

@@ -132,6 +132,9 @@ def test_page_keeps_the_pictures_escapes_the_texts_and_is_no_evaluation(tmp_path
     os.remove(tmp_path / "eval" / "train.judged.filmstrips" / "00-0.jpg")
     with pytest.raises(UserError, match=r"cannot read .*00-0\.jpg"):
         report_sections(workdir)
+    write_judged(workdir, "train", judged(), {"epoch": 3.0})
+    with pytest.raises(UserError, match="does not say how the clips were judged"):
+        report_sections(workdir)
     with open(judged_file(workdir), "w") as file:
         file.write("{}")
     with pytest.raises(UserError, match=r"train\.judged\.json is damaged"):
