@@ -114,7 +114,8 @@ def evaluation_file(run_or_file: str) -> str:
     folder = os.path.join(run_or_file, "eval")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-    wanted = [stem for stem in stems if stem != "validation" and not stem.endswith(".best")]
+    others = (".best", ".judged")
+    wanted = [stem for stem in stems if stem != "validation" and not stem.endswith(others)]
     if len(wanted) != 1:
         found = f"several test splits ({', '.join(wanted)})" if wanted else "no evaluation of test"
         raise UserError(

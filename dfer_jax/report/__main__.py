@@ -8,6 +8,7 @@ from absl import app, flags
 
 from dfer_jax import errors
 from dfer_jax.frames import report as frames_report
+from dfer_jax.frames.report.comparison import write_comparison as frames_comparison
 from dfer_jax.report.comparison import write_comparison
 from dfer_jax.report.page import write_report
 
@@ -30,7 +31,8 @@ def main(argv: list[str]) -> None:
     out = _OUT.value or "compare.html"
     if not out.endswith(".html"):
         raise app.UsageError(f"--out={out} must end in .html")
-    print(f"wrote {write_comparison(workdirs, out)}")
+    compare = frames_comparison if any(map(frames_report.fits, workdirs)) else write_comparison
+    print(f"wrote {compare(workdirs, out)}")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
         if run.classes != first.classes:
             raise UserError(f"{name} has other classes than {names[0]}; compare runs of one task")
     series = {n: inputs.read_metrics(w)[0] for n, w in zip(names, workdirs, strict=True)}
-    configs = {n: _read_config(w) for n, w in zip(names, workdirs, strict=True)}
+    configs = {n: read_config(w) for n, w in zip(names, workdirs, strict=True)}
     over_seeds = seeds_section(runs, group_by_seed(runs, configs))
     folder = path.removesuffix(".html")
     parts = [
@@ -59,10 +59,10 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
         over_seeds,
         _scores(found),
         _paired(runs),
-        _curves(series),
+        curves_of_runs(series, _CURVES),
         _classes(runs),
         intensity_results(runs) if not over_seeds.charts else Section(),
-        _differences(configs),
+        differences(configs),
         sections.footnotes(os.path.basename(folder)),
     ]
     title = f"{len(runs)} runs on {first.dataset}"
@@ -197,10 +197,15 @@ def _paired_row(name: str, first: Evaluation, run: Evaluation) -> list[Cell]:
     return [name, len(pairs), *points, only_first, only_second, shown]
 
 
-def _curves(series: Mapping[str, Series]) -> Section:
-    """Returns what was logged over the epochs, all runs in one chart per metric."""
+def curves_of_runs(series: Mapping[str, Series], headings: Mapping[str, str]) -> Section:
+    """Returns what was logged over the epochs, all runs in one chart per metric.
+
+    Args:
+        series: run -> its curves.
+        headings: metric -> what it is called; those that no run has are left out.
+    """
     panels, charts = [], []
-    for metric, heading in _CURVES.items():
+    for metric, heading in headings.items():
         curves = [
             Curve(run, number, *found[metric])
             for number, (run, found) in enumerate(series.items())
@@ -234,7 +239,7 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
     return Section(html, [chart], [table])
 
 
-def _differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
+def differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
     """Returns the fields in which the runs' configurations differ; empty where none do."""
     fields = dict.fromkeys(field for fields_of in configs.values() for field in fields_of)
     rows = [
@@ -248,7 +253,7 @@ def _differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
     return Section(section("What differs between the runs", "", table.html()), tables=[table])
 
 
-def _read_config(workdir: str) -> dict[str, str]:
+def read_config(workdir: str) -> dict[str, str]:
     """Returns the run's configuration by dotted field; imported weights have none."""
     path = os.path.join(workdir, "config.json")
     return sections.flat_fields(inputs.read_json(path)) if os.path.exists(path) else {}

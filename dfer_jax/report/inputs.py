@@ -88,7 +88,7 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
     Raises:
         UserError: if there is none, or one lacks something.
     """
-    folder, names = os.path.join(workdir, "eval"), _evaluation_files(workdir)
+    folder, names = os.path.join(workdir, "eval"), evaluation_files(workdir)
     if not names:
         raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
     found = [_evaluation(os.path.join(folder, name)) for name in names]
@@ -97,7 +97,7 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
 
 def is_evaluated(workdir: str) -> bool:
     """Returns whether a work directory has an evaluation, which a report needs."""
-    return bool(_evaluation_files(workdir))
+    return bool(evaluation_files(workdir))
 
 
 def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
@@ -166,7 +166,7 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
     return series, notes
 
 
-def _evaluation_files(workdir: str) -> list[str]:
+def evaluation_files(workdir: str) -> list[str]:
     """Returns the names of the evaluations; other JSON files of `eval/` are of other things."""
     folder = os.path.join(workdir, "eval")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
@@ -178,8 +178,8 @@ def _evaluation(path: str) -> Evaluation:
     raw = read_json(path)
     if raw.get("task") == "frames":
         raise UserError(
-            f"{path} is of single frames: such a run has a page of its own, and is compared with "
-            "others by the scores that dfer_jax.ensemble prints"
+            f"{path} is of single frames; such runs have pages of their own, which "
+            "python -m dfer_jax.report writes"
         )
     try:
         classes = [str(name) for name in raw["classes"]]

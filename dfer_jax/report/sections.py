@@ -129,6 +129,7 @@ def training_speed(series: Series) -> Section:
     panels, charts = [], []
     for name, heading, is_share in (
         ("train/clips_per_s", "Clips per second", False),
+        ("train/windows_per_s", "Windows per second", False),
         ("train/data_wait", "Share of time waiting for data", True),
     ):
         if name not in series or not np.isfinite(series[name][1]).any():
