@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import ml_collections
-from absl import logging
 from flax import linen as nn
 from jaxtyping import PyTree
 
@@ -19,13 +18,15 @@ from dfer_jax import (
     processes,
     report,
     resampled_views,
+    restored,
 )
 from dfer_jax.agreement import Agreement
 from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import CachedSource, Source
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
-from dfer_jax.workdir import differing_fields
+
+_AS_TRAINED = ("segments", "frames_per_segment", "sampling", "decode_size")
 
 
 def evaluate_checkpoints(
@@ -61,21 +62,35 @@ def evaluate_checkpoints(
         eval_step = eval_step or evaluate.make_eval_step(  # compiled once for all that follows
             model, image_size=config.model.image_size, parallel=devices
         )
-        selection = metadata["selection"] if which == "best" else last_is(metadata)
+        selection = metadata["selection"] if which == "best" else restored.last_is(metadata)
         validation = {} if sources.validation is None else {"validation": sources.validation}
         for split, source in {**validation, name: sources.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
                 batches = clip_data.evaluation_batches(config, source)
                 results[split, step] = evaluate.evaluate(eval_step, variables, batches, devices)
             result = results[split, step]
-            about = _about(config, metadata, name=split, selection=selection, step=step)
+            about = restored.about(
+                metadata,
+                config=config,
+                preprocess=experiment.preprocess(config),
+                name=split,
+                selection=selection,
+                step=step,
+            )
             file_name = split if which == "last" else f"{split}.{which}"
-            title = f"{config.data.dataset} {split}, {in_words(selection)}, step {step}"
+            title = f"{config.data.dataset} {split}, {restored.in_words(selection)}, step {step}"
             if processes.is_first():
                 path = evaluate.write_evaluation(workdir, file_name, result, about)
                 print(f"\n{evaluate.table(result, title)}\nwrote {path}")
         if which == "last" and config.robust.method == "agreement":
-            about = _about(config, metadata, name="train", selection=selection, step=step)
+            about = restored.about(
+                metadata,
+                config=config,
+                preprocess=experiment.preprocess(config),
+                name="train",
+                selection=selection,
+                step=step,
+            )
             judged = _judge(config, workdir, sources.train, variables, about, devices)
             training_frames = _frame_reader(sources.train, judged.clip_ids)
     if processes.is_first():
@@ -111,7 +126,14 @@ def judge_last_checkpoint(
     step = checkpoint.list_checkpoints(workdir, best_metric="war")["last"]
     config, variables, metadata = _restore(config, workdir, step, overrides)
     source = clip_data.open_sources(config).train
-    about = _about(config, metadata, name="train", selection=last_is(metadata), step=step)
+    about = restored.about(
+        metadata,
+        config=config,
+        preprocess=experiment.preprocess(config),
+        name="train",
+        selection=restored.last_is(metadata),
+        step=step,
+    )
     judged = _judge(config, workdir, source, variables, about, devices)
     if processes.is_first():
         if report.is_evaluated(workdir):
@@ -162,8 +184,16 @@ def _restore(
 ) -> tuple[ml_collections.ConfigDict, PyTree, dict[str, Any]]:
     """Returns the config as trained, the weights and their metadata."""
     variables, metadata = checkpoint.load_weights(workdir, step)
-    _check_same_model(config, metadata)
-    return _as_trained(config, metadata["preprocess"], overrides), variables, metadata
+    restored.check_same(
+        metadata,
+        name=config.model.name,
+        kwargs=experiment.model_kwargs(config),
+        classes=CLASSES,
+    )
+    config = restored.as_trained(
+        config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
+    )
+    return config, variables, metadata
 
 
 def _model(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> nn.Module:
@@ -173,72 +203,6 @@ def _model(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> nn.
         dtype=config.model.dtype,
         parallel=devices,
     )
-
-
-def _check_same_model(config: ml_collections.ConfigDict, metadata: dict[str, Any]) -> None:
-    """Refuses a checkpoint of another model than the config's."""
-    asked = {"name": config.model.name, "kwargs": experiment.model_kwargs(config)}
-    if fields := differing_fields(metadata["model"], asked):
-        raise UserError(
-            "the checkpoint is of another model than the config; use its config, or set these "
-            f"fields back (checkpoint -> config):\n{list_some(fields)}"
-        )
-    if tuple(metadata["classes"]) != CLASSES:
-        raise UserError(f"the checkpoint has classes {metadata['classes']}, expected {CLASSES}")
-
-
-def _as_trained(
-    config: ml_collections.ConfigDict, preprocess: dict[str, Any], overrides: Collection[str]
-) -> ml_collections.ConfigDict:
-    """The config with the checkpoint's sampling and sizes, but for what the user overrides."""
-    config = config.copy_and_resolve_references()
-    for field in ("segments", "frames_per_segment", "sampling", "decode_size"):
-        if f"data.{field}" not in overrides:
-            config.data[field] = preprocess[field]
-        elif config.data[field] != preprocess[field]:
-            used, trained = config.data[field], preprocess[field]
-            logging.warning(
-                "data.%s=%s, but the weights were trained with %s", field, used, trained
-            )
-    return config
-
-
-def _about(
-    config: ml_collections.ConfigDict,
-    metadata: dict[str, Any],
-    *,
-    name: str,
-    selection: str,
-    step: int,
-) -> dict[str, Any]:
-    """What was evaluated, for the JSON file."""
-    return {
-        "dataset": config.data.dataset,
-        "split": name,
-        "selection": selection,
-        "step": step,
-        "epoch": step / metadata.get("steps_per_epoch", 1),
-        "model": metadata["model"],
-        "preprocess": experiment.preprocess(config),
-        "source": metadata["source"],
-        "trained_on": metadata["dataset"],
-        "versions": metadata["versions"],
-    }
-
-
-def last_is(metadata: dict[str, Any]) -> str:
-    """What the latest checkpoint is: the last epoch of a training run, or imported weights."""
-    return "last" if metadata["source"] == "trained" else "imported"
-
-
-def in_words(selection: str) -> str:
-    """Returns what a selection means."""
-    return {
-        "last": "last epoch",
-        "imported": "imported weights",
-        "best on test": "best epoch on test (the papers' protocol)",
-        "best on validation": "best epoch on validation clips",
-    }[selection]
 
 
 def _frame_reader(source: Source, clip_ids: Iterable[str]) -> Callable[[str], list[bytes]]:
