@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -19,8 +20,25 @@ from dfer_jax.workdir import RUNTIME_FIELDS
 _NOT_THE_METHOD = RUNTIME_FIELDS | {"seed", "name"}
 
 
+@runtime_checkable
+class Measured(Protocol):
+    """An evaluation of clips or of frames, and what it was made on."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def split(self) -> str:
+        """Of the data set."""
+
+    @property
+    def selection(self) -> str:
+        """How the epoch was chosen."""
+
+
 def group_by_seed(
-    runs: Mapping[str, Evaluation], configs: Mapping[str, Mapping[str, str]]
+    runs: Mapping[str, Measured], configs: Mapping[str, Mapping[str, str]]
 ) -> dict[str, list[str]]:
     """Returns name of a method -> its runs: those alike in all but the seed.
 
@@ -67,11 +85,11 @@ def seeds_section(runs: Mapping[str, Evaluation], groups: Mapping[str, Sequence[
 def _cells(runs: Sequence[Evaluation]) -> list[Cell]:
     """Returns mean and sd of WAR, UAR and the recalls, in percent; no sd of a single run."""
     values = 100 * np.array([[run.war, run.uar, *run.recall] for run in runs])
-    mean, spread = _spread(values)
-    return [float(v) for pair in zip(mean, spread, strict=True) for v in pair]
+    mean, sd = spread(values)
+    return [float(v) for pair in zip(mean, sd, strict=True) for v in pair]
 
 
-def _spread(
+def spread(
     values: Float[np.ndarray, "r m"],
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """Returns mean and sample standard deviation over runs; the latter NaN of a single run."""
@@ -93,7 +111,7 @@ def _intensity(
         for run, n in bins.totals.items()
     }
     curves = {
-        name: _spread(np.array([recall[run] for run in names if run in recall]))
+        name: spread(np.array([recall[run] for run in names if run in recall]))
         for name, names in groups.items()
         if any(run in recall for run in names)
     }

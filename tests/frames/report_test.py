@@ -254,6 +254,19 @@ def test_several_runs_on_one_page(tmp_path):
         write_comparison([runs[0], units], str(tmp_path / "x.html"))
 
 
+def test_runs_alike_in_all_but_the_seed_are_one_method(tmp_path):
+    runs = [
+        write_run(tmp_path / f"gru_seed{seed}", "action_units", seed=seed, middling=middling)
+        for seed, middling in enumerate((0.2, 0.4, 1))
+    ]
+    write_comparison(runs, str(tmp_path / "seeds.html"))
+    (method,) = table(tmp_path / "seeds" / "seeds.csv")
+    values = [100 * inputs.read_evaluations(run)[0].scores.macro_f1 for run in runs]
+    assert (method["method"], method["seeds"]) == ("gru", "3")
+    assert float(method["macro-F1"]) == pytest.approx(np.mean(values))
+    assert float(method["macro-F1 sd"]) == pytest.approx(np.std(values, ddof=1))
+
+
 def test_clips_and_frames_are_told_apart(tmp_path):
     frames, clips = write_run(tmp_path / "frames"), report_run.write_run(tmp_path / "clips")
     with pytest.raises(UserError, match="clips labels whole clips, others frames"):

@@ -20,6 +20,7 @@ from dfer_jax.report.markup import Section, section
 from dfer_jax.report.page import write_page
 from dfer_jax.report.picture import Chart, Colours
 from dfer_jax.report.sections import SYNTHETIC
+from dfer_jax.report.seeds import group_by_seed, spread
 from dfer_jax.report.tables import Cell, Table
 
 _CURVES = {
@@ -59,6 +60,7 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
     folder, title = path.removesuffix(".html"), f"{len(runs)} runs on {first.dataset}"
     parts = [
         _headline(title, runs),
+        _over_seeds(runs, group_by_seed(runs, configs)),
         _scores(found),
         _classes(runs),
         curves_of_runs(series, _CURVES),
@@ -83,6 +85,28 @@ def _headline(title: str, runs: Mapping[str, Evaluated]) -> Section:
         f"<header><h1>{escape(title)}</h1><p class='lead'>{escape(lead)}</p></header>"
         f"{mixed if len(what) > 1 else ''}{SYNTHETIC if synthetic else ''}"
     )
+
+
+def _over_seeds(runs: Mapping[str, Evaluated], groups: Mapping[str, Sequence[str]]) -> Section:
+    """Returns mean and standard deviation over seeds; empty where no method has two runs."""
+    if all(len(names) < 2 for names in groups.values()):
+        return Section()
+    rows: list[list[Cell]] = []
+    for method, names in groups.items():
+        scores = [runs[name].scores for name in names]
+        values = [[s.macro_f1, s.accuracy, s.score("abaw2"), *s.f1] for s in scores]
+        pairs = zip(*spread(100 * np.array(values)), strict=True)
+        rows.append([method, len(names), *(float(v) for pair in pairs for v in pair)])
+    classes = next(iter(runs.values())).result.classes
+    heads = ["method", "seeds"]
+    for head in ("macro-F1", "accuracy", "score 2021", *classes):
+        heads += [head, f"{head} sd"]
+    table = Table("seeds", heads, rows)
+    note = (
+        "Runs alike in all but the seed are one method. Mean and standard deviation (sd) over its "
+        "seeds, in percent: what another seed would change, on top of the draw of test videos."
+    )
+    return Section(section("Over seeds", note, table.html()), tables=[table])
 
 
 def _scores(found: Mapping[str, Sequence[Evaluated]]) -> Section:

@@ -153,19 +153,19 @@ def all_evaluations(evaluations: Sequence[Evaluated]) -> Section:
 def score_heads(evaluated: Evaluated) -> list[str]:
     """Returns the heads of `score_cells`."""
     extra = "UAR" if evaluated.result.kind == "expressions" else "exact match"
-    heads = ["epoch", "frames", *evaluated.result.classes, "macro-F1", "accuracy", extra]
-    return [*heads, "score 2021", "score 2022 on", "loss"]
+    heads = ["epoch", "frames", "macro-F1", "accuracy", extra, "score 2021", "score 2022 on"]
+    return [*heads, *evaluated.result.classes, "loss"]
 
 
 def score_cells(evaluated: Evaluated) -> list[Cell]:
-    """Returns epoch, frames, F1 by class and all scores in percent, and the loss."""
+    """Returns epoch, frames, all scores and F1 by class in percent, and the loss."""
     found = evaluated.scores
     if isinstance(found, ActionUnitScores):
         extra = found.exact_match
     else:
         extra = float(recalls(evaluated.result.confusion).uar)
-    shares = [*found.f1, found.macro_f1, found.accuracy, extra]
-    shares += [found.score("abaw2"), found.score("abaw3")]
+    shares = [found.macro_f1, found.accuracy, extra, found.score("abaw2"), found.score("abaw3")]
+    shares += found.f1
     head: list[Cell] = [f"{evaluated.epoch:g}", found.num_frames]
     return [*head, *(100 * share for share in shares), evaluated.result.loss]
 
