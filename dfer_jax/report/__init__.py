@@ -2,7 +2,8 @@
 
 `inputs` reads what a run left in its work directory, the sections (`sections`, `classes`,
 `intensity`, `embedding`, `calibration`, `gates`, `filmstrips`, `label_check`, `seeds`) turn it into
-HTML, charts and tables, `page` puts one run together and `comparison` several. Example:
+HTML, charts and tables, `page` puts one run together and `comparison` several. The same command
+writes the pages of runs on frames, by `dfer_jax.frames.report`. Example:
 
     python -m dfer_jax.report runs/synthetic
     python -m dfer_jax.report runs/ce runs/ial runs/gca_ial --out compare.html

@@ -49,6 +49,8 @@ def group_by_seed(
     found: dict[str, list[str]] = {}
     for name, run in runs.items():
         fields = {k: v for k, v in configs[name].items() if k not in _NOT_THE_METHOD}
+        if "train.init_from" in fields:  # a head on the backbone of its own seed
+            fields["train.init_from"] = re.sub(r"seed[_-]?\d+", "", fields["train.init_from"])
         data = (run.dataset, run.split, run.selection)
         key = json.dumps([*data, fields or name], sort_keys=True)
         found.setdefault(key, []).append(name)

@@ -249,6 +249,10 @@ def test_several_runs_on_one_page(tmp_path):
         (run, protocol) for run in "ab" for protocol in ("Last", "Best")
     ]
     assert float(rows[0]["macro-F1"]) < float(rows[2]["macro-F1"])
+    about = {"selection": "ensemble (last; weights given)"}
+    write_evaluation(str(tmp_path / "e"), "test", result_of("expressions"), ABOUT | about)
+    text = read(write_comparison([runs[0], str(tmp_path / "e")], str(tmp_path / "x.html")))
+    assert "Not alike" not in text and "ensemble (last; weights given)" in text
     units = write_run(tmp_path / "d", "action_units")
     with pytest.raises(UserError, match="d has other classes than a"):
         write_comparison([runs[0], units], str(tmp_path / "x.html"))

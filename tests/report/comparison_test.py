@@ -103,6 +103,10 @@ def test_methods_are_named_without_their_seed(tmp_path):
     ):
         configs = {name: {"seed": str(i), "lr": "0.1"} for i, name in enumerate(names)}
         assert group_by_seed(dict.fromkeys(names, found), configs) == {method: names}
+    heads = {f"h_{i}": {"seed": str(i), "train.init_from": f'"runs/cnn_seed{i}"'} for i in (0, 1)}
+    assert group_by_seed(dict.fromkeys(heads, found), heads) == {"h": ["h_0", "h_1"]}
+    heads["h_1"]["train.init_from"] = '"runs/gru_seed1"'
+    assert len(group_by_seed(dict.fromkeys(heads, found), heads)) == 2
     apart = {"a_0": {"lr": "1"}, "a_1": {"lr": "1"}, "a 2": {"lr": "2"}, "a 3": {"lr": "2"}}
     groups = group_by_seed(dict.fromkeys(apart, found), apart)
     assert groups == {"a": ["a_0", "a_1"], "a 2": ["a 2", "a 3"]}

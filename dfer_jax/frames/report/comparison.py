@@ -73,7 +73,7 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
 def _headline(title: str, runs: Mapping[str, Evaluated]) -> Section:
     """Returns the title, what is compared, and what stands in the way of comparing it."""
     first = next(iter(runs.values()))
-    what = {(r.dataset, r.split, r.protocol, r.scores.num_frames) for r in runs.values()}
+    what = {(r.dataset, r.split, r.epochs_chosen, r.scores.num_frames) for r in runs.values()}
     lead = f"{first.split} split, {first.protocol.lower()}"
     mixed = (
         "<p class='banner' role='note'><strong>Not alike.</strong> The runs were evaluated on "

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 from functools import cached_property
 from typing import NamedTuple
 
@@ -77,6 +78,12 @@ class Evaluated:
     def _video_of_frame(self) -> np.ndarray:
         """Place in `videos` of each labelled frame."""
         return np.searchsorted(np.array(self.videos), self.result.videos[self.result.mask])
+
+    @property
+    def epochs_chosen(self) -> str:
+        """The selection, of combined networks that of the members."""
+        members = re.fullmatch(r"ensemble \((.*); weights .*\)", self.selection)
+        return members.group(1) if members else self.selection
 
     @property
     def protocol(self) -> str:

@@ -159,7 +159,9 @@ def _plot_with_gaps(
 
 def _frame_axis(axes: Axes, columns: Columns) -> None:
     axes.set_xlim(columns.starts[0] - 0.5, columns.starts[-1] + columns.step - 0.5)
-    axes.set_xlabel("frame" if columns.step == 1 else f"frame (one of {columns.step} is drawn)")
+    axes.set_xlabel(
+        "frame" if columns.step == 1 else f"frame (one of every {columns.step} is drawn)"
+    )
 
 
 def _class_colour(colours: Colours, label: int) -> str:

@@ -86,9 +86,9 @@ def video_section(evaluated: Evaluated) -> Section:
     folded = f"<details><summary>All {len(rows):,} videos</summary>{table.html()}</details>"
     accuracy = f"<div class='single'>{panel(spread.label, spread.svg())}</div>"
     note = (
-        f"{evaluated.protocol}. Over the true frame numbers: where nothing is drawn, there is no "
-        "picture; grey frames have a picture and no label. Chosen by accuracy among the videos "
-        f"with {_FEWEST} labelled frames or more."
+        f"{evaluated.protocol}. Over the true frame numbers: nothing is drawn where there is no "
+        f"picture. Chosen by accuracy among the videos with {_FEWEST} labelled frames or more, or "
+        f"else the {_LONGEST} longest."
     )
     html = section("Frame by frame", note, "".join([*panels, accuracy, folded]))
     return Section(html, [*charts, spread], [table])
