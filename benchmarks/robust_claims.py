@@ -37,10 +37,9 @@ _SMALL = (
 )
 _VERDICTS = ("auroc", "precision", "recall", "share_noisy", "share_hard", "war", "uar")
 _ON_TINY = (
-    "data.dataset=synthetic_dfer/tiny",
-    "data.cache=True",
-    "robust.method=none",
-    "train.epochs=8",
+    *("data.dataset=synthetic_dfer/tiny", "data.cache=True", "robust.method=none"),
+    *("model.width=8", "model.image_size=32", "data.decode_size=36"),
+    *("train.epochs=24", "train.eval_every_epochs=6", "optim.learning_rate=3e-3"),
 )
 _RESAMPLE = {"at key instants": "True", "evenly spaced": "False"}
 

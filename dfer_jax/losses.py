@@ -9,6 +9,7 @@ its gradient equally (the published code gives it all to one of them).
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import jax
 import jax.numpy as jnp
@@ -118,11 +119,15 @@ def clip_loss(
     gap_form: str = "positive",
     gap_eps: float = 0.02,
     gap_log_base: str = "e",
+    instance_logits: Mapping[str, Float[Array, "b _ k"]] = MappingProxyType({}),
+    instance_weights: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Float[Array, " b"], dict[str, Float[Array, " b"]]]:
     """Returns the training loss of each clip and its unweighted parts.
 
-    CE + ial_weight * IAL + gap_weight * L* + sum over stages of aux_weight * CE(auxiliary logits);
-    the released GCA+IAL code has ial_weight 0.1, aux_weights {layer2: 0.05, layer3: 0} and no L*.
+    CE + ial_weight * IAL + gap_weight * L* + sum over stages of aux_weight * CE(auxiliary logits)
+    + sum of instance_weight * mean CE over a kind of instances. The released GCA+IAL code has
+    ial_weight 0.1, aux_weights {layer2: 0.05, layer3: 0} and no L*; RDFER, as its authors' public
+    code states it, aux_weights {synopsis: 0.1}, instance_weights {synopsis: 0.1, detail: 0.1}.
 
     Args:
         logits: [b, k], any floating type.
@@ -134,18 +139,18 @@ def clip_loss(
         gap_form: see `probability_gap`.
         gap_eps: see `probability_gap`.
         gap_log_base: see `probability_gap`.
+        instance_logits: kind -> [b, n, k], from the model's `out["instance_logits"]`.
+        instance_weights: kind -> weight, for exactly the kinds of `instance_logits`.
 
     Returns:
-        Total [b], float32, and the parts `ce`, `ial`, `gap`, `aux_<stage>`, each [b].
+        Total [b], float32, and the parts `ce`, `ial`, `gap`, `aux_<stage>`, `instances_<kind>`,
+        each [b].
 
     Raises:
-        UserError: if the stages of `aux_weights` and `aux_logits` differ.
+        UserError: if the stages or kinds of weights and logits differ.
     """
-    if set(aux_weights) != set(aux_logits):
-        raise UserError(
-            f"auxiliary loss weights are given for {sorted(aux_weights)} but the model has heads "
-            f"at {sorted(aux_logits)}; make the two the same"
-        )
+    _check_pairs("auxiliary", aux_weights, aux_logits)
+    _check_pairs("instance", instance_weights, instance_logits)
     parts = {
         "ce": cross_entropy(logits, labels),
         "ial": intensity_aware(logits, labels),
@@ -155,7 +160,35 @@ def clip_loss(
     for stage, weight in aux_weights.items():
         part = parts[f"aux_{stage}"] = cross_entropy(aux_logits[stage], labels)
         total = total + weight * part
+    for kind, weight in instance_weights.items():
+        part = parts[f"instances_{kind}"] = instance_cross_entropy(instance_logits[kind], labels)
+        total = total + weight * part
     return total, parts
+
+
+def instance_cross_entropy(
+    logits: Float[Array, "b n k"], labels: Int[Array, " b"]
+) -> Float[Array, " b"]:
+    """Returns the mean over n instances of -log softmax(logits)[label], float32 [b], in nats.
+
+    Deviates: on logits, because RDFER's code applies it to values that a softmax has been applied
+    to.
+
+    Args:
+        logits: [b, n, k], any floating type.
+        labels: [b], 0..k-1, of all instances of a clip.
+    """
+    b, n, k = logits.shape
+    each = cross_entropy(logits.reshape(b * n, k), labels.repeat(n))
+    return each.reshape(b, n).mean(axis=1)
+
+
+def _check_pairs(kind: str, weights: Mapping[str, float], logits: Mapping[str, Array]) -> None:
+    if set(weights) != set(logits):
+        raise UserError(
+            f"{kind} loss weights are given for {sorted(weights)} but the model has {kind} logits "
+            f"at {sorted(logits)}; make the two the same"
+        )
 
 
 def _target_and_rival(

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from dfer_jax import augment, losses
 from dfer_jax.agreement import Agreement, unless_all_left_out
-from dfer_jax.instance_losses import instance_cross_entropy
 from dfer_jax.parallel import Parallel
 from dfer_jax.small_loss import SmallLoss
 from dfer_jax.train_state import TrainState
@@ -67,11 +66,9 @@ class Objective:
             gap_form=self.gap_form,
             gap_eps=self.gap_eps,
             gap_log_base=self.gap_log_base,
+            instance_logits=out.get("instance_logits", {}),
+            instance_weights=self.instance_weights,
         )
-        for stage, weight in self.instance_weights.items():
-            part = instance_cross_entropy(out["instance_logits"][stage], labels)
-            parts[f"instances_{stage}"] = part
-            total = total + weight * part
         parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
         metrics = {name: part.mean() for name, part in parts.items()}
         if self.reweigh:

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from golden import rdfer_recipe as recipe
 
-from dfer_jax import instance_losses
+from dfer_jax import losses
 from dfer_jax.models.instance_bag import AttentionGate
 from dfer_jax.models.lstm import BidirectionalLSTM
 from dfer_jax.models.rdfer import RDFER
 from dfer_jax.models.temporal_shift import ShiftedResNet, temporal_shift
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
+QUICK = {"xla_backend_optimization_level": 0}  # compiles several times faster
 MODEL = RDFER(
     num_frames=recipe.NUM_FRAMES,
     image_size=recipe.IMAGE_SIZE,
@@ -108,7 +109,8 @@ def test_every_tensor_of_the_reference_is_used_once():
 
 def test_outputs():
     clips, variables = _whole()
-    logits, out = jax.jit(functools.partial(MODEL.apply, train=False))(variables, clips)
+    apply = jax.jit(functools.partial(MODEL.apply, train=False), compiler_options=QUICK)
+    logits, out = apply(variables, clips)
     _check_outputs(logits, out, "eval")
 
 
@@ -120,17 +122,19 @@ def _trained():
         (logits, out), _ = MODEL.apply(
             {**variables, "params": params}, clips, train=True, mutable=["batch_stats"]
         )
-        each, _ = instance_losses.clip_loss(
+        each, _ = losses.clip_loss(
             logits,
             out["aux_logits"],
-            out["instance_logits"],
             jnp.asarray(recipe.LABELS),
-            aux_weights=instance_losses.AUX_WEIGHTS,
-            instance_weights=instance_losses.INSTANCE_WEIGHTS,
+            ial_weight=0.0,
+            aux_weights={"synopsis": 0.1},
+            instance_logits=out["instance_logits"],
+            instance_weights={"synopsis": 0.1, "detail": 0.1},
         )
         return each.mean(), (logits, out)
 
-    return jax.jit(jax.value_and_grad(loss, has_aux=True))(variables["params"])
+    step = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=QUICK)
+    return step(variables["params"])
 
 
 def test_outputs_and_loss_in_training():

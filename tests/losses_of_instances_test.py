@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfer_jax import instance_losses, losses
+from dfer_jax import losses
 from dfer_jax.errors import UserError
 
 LOGITS = jax.random.normal(jax.random.key(0), (3, 7))
@@ -13,13 +13,14 @@ INSTANCES = {
 }
 LABELS = jnp.array([2, 0, 6])
 WEIGHTS = {
-    "aux_weights": instance_losses.AUX_WEIGHTS,
-    "instance_weights": instance_losses.INSTANCE_WEIGHTS,
+    "ial_weight": 0.0,
+    "aux_weights": {"synopsis": 0.1},
+    "instance_weights": {"synopsis": 0.1, "detail": 0.1},
 }
 
 
 def test_mean_over_the_instances_of_each_clip():
-    found = instance_losses.instance_cross_entropy(INSTANCES["detail"], LABELS)
+    found = losses.instance_cross_entropy(INSTANCES["detail"], LABELS)
     assert found.shape == (3,)
     for i, label in enumerate(LABELS):
         p = np.exp(np.asarray(INSTANCES["detail"][i], np.float64))
@@ -29,15 +30,16 @@ def test_mean_over_the_instances_of_each_clip():
 
 def test_same_instances_have_the_loss_of_one():
     repeated = jnp.repeat(LOGITS[:, None], 5, axis=1)
-    found = instance_losses.instance_cross_entropy(repeated, LABELS)
+    found = losses.instance_cross_entropy(repeated, LABELS)
     np.testing.assert_allclose(found, losses.cross_entropy(LOGITS, LABELS), rtol=1e-6)
 
 
 def test_total_is_the_weighted_sum_of_four_parts():
     aux = {"synopsis": LOGITS[::-1]}
-    total, parts = instance_losses.clip_loss(LOGITS, aux, INSTANCES, LABELS, **WEIGHTS)
-    assert set(parts) == {"ce", "aux_synopsis", "instances_synopsis", "instances_detail"}
-    expected = parts["ce"] + 0.1 * sum(parts[name] for name in parts if name != "ce")
+    total, parts = losses.clip_loss(LOGITS, aux, LABELS, instance_logits=INSTANCES, **WEIGHTS)
+    weighed = ("aux_synopsis", "instances_synopsis", "instances_detail")
+    assert set(parts) == {"ce", "ial", "gap", *weighed}
+    expected = parts["ce"] + 0.1 * sum(parts[name] for name in weighed)
     np.testing.assert_allclose(total, expected, rtol=1e-6)
     np.testing.assert_allclose(parts["ce"], losses.cross_entropy(LOGITS, LABELS))
     np.testing.assert_allclose(parts["aux_synopsis"], losses.cross_entropy(LOGITS[::-1], LABELS))
@@ -47,8 +49,8 @@ def test_total_is_the_weighted_sum_of_four_parts():
 def test_half_precision_logits_give_float32():
     half = {name: value.astype(jnp.bfloat16) for name, value in INSTANCES.items()}
     aux = {"synopsis": LOGITS}
-    total, _ = instance_losses.clip_loss(LOGITS, aux, half, LABELS, **WEIGHTS)
-    exact, _ = instance_losses.clip_loss(LOGITS, aux, INSTANCES, LABELS, **WEIGHTS)
+    total, _ = losses.clip_loss(LOGITS, aux, LABELS, instance_logits=half, **WEIGHTS)
+    exact, _ = losses.clip_loss(LOGITS, aux, LABELS, instance_logits=INSTANCES, **WEIGHTS)
     assert total.dtype == jnp.float32
     np.testing.assert_allclose(total, exact, atol=0.01)
 
@@ -56,6 +58,5 @@ def test_half_precision_logits_give_float32():
 @pytest.mark.parametrize("kind", ["aux_weights", "instance_weights"])
 def test_weights_of_other_stages_are_refused(kind):
     with pytest.raises(UserError, match="loss weights are given for"):
-        instance_losses.clip_loss(
-            LOGITS, {"synopsis": LOGITS}, INSTANCES, LABELS, **{**WEIGHTS, kind: {"layer2": 0.1}}
-        )
+        wrong = {**WEIGHTS, kind: {"layer2": 0.1}}
+        losses.clip_loss(LOGITS, {"synopsis": LOGITS}, LABELS, instance_logits=INSTANCES, **wrong)
