@@ -11,6 +11,7 @@ then a head on its frozen backbone, or action units:
 """
 
 from configs import frames_base
+from dfer_jax.errors import UserError
 
 _HEADS = {
     "gru": {"name": "cnn_gru", "token_width": 128, "hidden": 64, "num_layers": 2},
@@ -26,6 +27,8 @@ _HEADS = {
 
 def get_config(system: str = "cnn"):
     """Returns the experiment of one of the systems: cnn, gru, transformer, au."""
+    if system not in ("cnn", "au", *_HEADS):
+        raise UserError(f"there is no {system!r}; choose cnn, au, {' or '.join(_HEADS)}")
     config = frames_base.get_config()
     config.name = "synthetic_frames"
     config.data.dataset = "synthetic_dfer/frames"

@@ -40,6 +40,8 @@ def train(
     """
     first, init_from = None, config.train.init_from
     with processes.together():
+        if init_from and not checkpoint.any_in(workdir):
+            checkpoint.list_checkpoints(init_from, best_metric="")  # refuses one without any
         if config.task == "clips" and config.pretrain.epochs:
             init_from = os.path.join(workdir, "pretrain")
             if not checkpoint.any_in(workdir):
