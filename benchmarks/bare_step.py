@@ -87,7 +87,10 @@ def _functions(config: ConfigDict, devices: parallel.Parallel) -> tuple[Any, Any
     optimizer = optim.make_optimizer(
         schedule, momentum=config.optim.momentum, weight_decay=config.optim.weight_decay
     )
-    loss = config.loss.to_dict() | {"aux_weights": experiment.aux_weights(config)}
+    loss = config.loss.to_dict() | {
+        "aux_weights": experiment.aux_weights(config),
+        "instance_weights": experiment.instance_weights(config),
+    }
     size, frames = config.model.image_size, experiment.num_frames(config)
     step = train_step.make_train_step(
         model,

@@ -25,8 +25,8 @@ from dfer_jax.models import create_model
 
 _MODEL = flags.DEFINE_string("model", "rdfer", "Name of the network.")
 _ARGUMENTS = flags.DEFINE_string("arguments", "{}", "Its arguments other than defaults, as JSON.")
-_FRAMES = flags.DEFINE_integer("frames", 9, "Frames of a clip where the network does not say.")
-_IMAGE_SIZE = flags.DEFINE_integer("image_size", 112, "Side of a frame where it does not say.")
+_FRAMES = flags.DEFINE_integer("clip_frames", 9, "Frames of a clip where the network does not say.")
+_IMAGE_SIZE = flags.DEFINE_integer("frame_size", 112, "Side of a frame where it does not say.")
 _JSON = flags.DEFINE_string("json", None, "File that the figures are written to as well.")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from golden import frames_recipe as recipe
 
-from dfer_jax import frame_losses
+from dfer_jax.frames import losses as frame_losses
 from dfer_jax.interop import resnet50_ft
 from dfer_jax.models.cnn_gru import CNNGRU
 from dfer_jax.models.cnn_transformer import CNNTransformer
