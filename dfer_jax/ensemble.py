@@ -20,7 +20,7 @@ import os
 from collections.abc import Sequence
 
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from jaxtyping import Float64
 
 from dfer_jax import errors, metrics, predictions, report
@@ -221,4 +221,5 @@ def _combine_frames(paths: Sequence[str]) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("out")
+    logging.set_verbosity(logging.WARNING)
     errors.run(main)

@@ -4,7 +4,7 @@ python -m dfer_jax.report runs/synthetic                          # runs/synthet
 python -m dfer_jax.report runs/ce runs/ial --out compare.html     # and pictures in compare/
 """
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from dfer_jax import errors
 from dfer_jax.frames import report as frames_report
@@ -36,4 +36,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.set_verbosity(logging.WARNING)
     errors.run(main)
