@@ -15,10 +15,11 @@ from absl import app, flags, logging
 from sklearn.metrics import roc_auc_score
 
 from configs import synthetic
-from dfer_jax import agreement, evaluate_run, experiment, resampled_views, train
-from dfer_jax.data import pipeline
+from dfer_jax import clip_data, evaluate_run, experiment, resampled_views, train
+from dfer_jax.agreement import Agreement
 from dfer_jax.data.cached_source import index_of
 from dfer_jax.data.source import as_str, open_records
+from dfer_jax.judge import Judged, judge_clips
 from dfer_jax.train_state import TrainState
 
 METHODS = ("none", "agreement", "small_loss")
@@ -70,39 +71,25 @@ class Judge:
         self._step = resampled_views.make_view_step(
             model, image_size=config.model.image_size, parallel=trainer.parallel
         )
-        self._judge = agreement.Agreement(0.0, 0.0)
+        self._judge = Agreement(0.0, 0.0)
         self.index = index_of(self._source)
         self.clean = clean_labels(config.data.data_dir, self.index.clip_ids)
 
-    def __call__(self, state: TrainState) -> agreement.Judgement:
+    def __call__(self, state: TrainState) -> Judged:
         """Returns the judgement of all clips, in the order of the source."""
-        config, found = self._config, []
-        batches = pipeline.evaluation_batches(
-            self._source,
-            segments=config.data.segments,
-            frames_per_segment=1,
-            policy=config.data.sampling,
-            decode_size=config.data.decode_size,
-            batch_size=config.eval.batch_size,
-            num_workers=0,
-            views=config.robust.views,
-            seed=config.seed,
-        )
-        for batch in batches:
-            arrays = self._devices.put({"views": batch["views"]})
-            found.append(np.asarray(self._step(state.variables, arrays)[1]["probabilities"]))
-        probabilities = np.concatenate(found)[: len(self.index)]
-        return self._judge.judge(probabilities, self.index.labels)
+        views = self._config.robust.views
+        batches = clip_data.evaluation_batches(self._config, self._source, views=views)
+        return judge_clips(self._step, state.variables, batches, self._devices, self._judge)
 
-    def scores(self, judgement: agreement.Judgement) -> dict[str, float]:
+    def scores(self, judged: Judged) -> dict[str, float]:
         """Returns how well the verdict tells wrong labels, and what marks hard clips."""
         wrong = self.index.labels != self.clean
-        verdict = np.asarray(judgement.verdict)
+        verdict = judged.verdict
         noisy, hard = verdict == 2, verdict == 1
         peaks = self.index.peak_intensities
         shows = (self.clean != 2) & ~wrong  # rightly labelled, not neutral: an intensity to compare
         return {
-            "auroc": float(roc_auc_score(wrong, np.asarray(judgement.margin))),
+            "auroc": float(roc_auc_score(wrong, judged.margin)),
             "precision": float(wrong[noisy].mean()) if noisy.any() else float("nan"),
             "recall": float(noisy[wrong].mean()),
             "share_noisy": float(noisy.mean()),

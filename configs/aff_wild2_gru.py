@@ -2,8 +2,8 @@
 
     python -m dfer_jax.main --config configs/aff_wild2_gru.py
 
-The paper gives no figure of it alone, but one of its mean with the CNN: 0.4817. What the backbone
-makes of each frame is computed once and kept (23 GB for all of Aff-Wild2, half with
+The paper gives no figure of it alone, but one of its weighted sum with the CNN: 0.4817. What the
+backbone makes of each frame is computed once and kept (23 GB for all of Aff-Wild2, half with
 data.features_dtype=float16); the head then trains on that. The released code's network has
 model.num_layers=1.
 """

@@ -2,8 +2,8 @@
 
     python -m dfer_jax.main --config configs/aff_wild2_transformer.py
 
-The paper gives no figure of it alone, but one of its mean with the CNN: 0.4818. The released code
-has model.dropout=0.5.
+The paper gives no figure of it alone, but one of its weighted sum with the CNN: 0.4818. The
+released code has model.dropout=0.5.
 """
 
 from configs import aff_wild2_cnn

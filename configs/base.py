@@ -79,9 +79,7 @@ def get_config() -> ml_collections.ConfigDict:
     optim.learning_rate = 1e-3
     optim.momentum = 0.9  # sgd
     optim.weight_decay = 0.1  # on every parameter; sgd: coupled
-    optim.schedule = (
-        "staircase"  # or exponential, multi_step, warmup_cosine, one of optax.schedules
-    )
+    optim.schedule = "staircase"  # exponential, multi_step, warmup_cosine, or of optax.schedules
     optim.decay_rate = 0.5  # factor per decay_epochs, or at each milestone
     optim.decay_epochs = 7.0  # staircase, exponential
     optim.milestones = ()  # multi_step: epochs

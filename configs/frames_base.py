@@ -1,6 +1,8 @@
 """Every field of an experiment on videos labelled frame by frame; see base.py for clips.
 
 The fields that are not set here mean what they do in base.py.
+Deviates: crops are drawn as GCA+IAL's are (uniform width / height, or its inverse), because one
+augmentation serves all; the released ABAW 2021 code draws its logarithm.
 """
 
 import ml_collections

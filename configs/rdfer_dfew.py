@@ -4,6 +4,8 @@
 
 64 frames of a clip, of which a synopsis network sees 16 and a detail network 16 around the key
 instants that it finds; clips that its four detail clips agree to be labelled wrongly are left out.
+Deviates: of the authors' colour jitter only the brightness is varied, and crops are drawn as
+GCA+IAL's are, because one augmentation serves all.
 """
 
 from configs import dfew

@@ -96,15 +96,17 @@ def training_batches(
 
 
 def evaluation_batches(
-    config: ml_collections.ConfigDict, source: Source
+    config: ml_collections.ConfigDict, source: Source, *, views: int = 0
 ) -> Iterator[pipeline.Batch]:
-    """Returns this process's rows of the batches of one evaluation."""
+    """Returns this process's rows of the batches of one evaluation, with random views if asked."""
     return pipeline.evaluation_batches(
         source,
         **_sampling(config),
         batch_size=config.eval.batch_size,
         rows=processes.own_rows(config.eval.batch_size),
         num_workers=config.data.num_workers,
+        views=views,
+        seed=config.seed,
     )
 
 

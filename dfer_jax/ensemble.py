@@ -117,8 +117,8 @@ def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[
     if absent := [path for path in paths if not os.path.isfile(path)]:
         raise UserError(
             "no held-out predictions to fit the weights on; train the members with "
-            "--config.data.validation_fraction=0.1, or give --weights, or --select_on_test to "
-            f"choose on test as the paper does. Missing:\n{list_some(absent)}"
+            "--config.data.validation_fraction=0.1, or give --weights, or (clips only) "
+            f"--select_on_test to choose on test as the paper does. Missing:\n{list_some(absent)}"
         )
     return paths
 

@@ -21,7 +21,6 @@ from dfer_jax import (
     restored,
 )
 from dfer_jax.agreement import Agreement
-from dfer_jax.data import pipeline
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
@@ -69,28 +68,14 @@ def evaluate_checkpoints(
                 batches = clip_data.evaluation_batches(config, source)
                 results[split, step] = evaluate.evaluate(eval_step, variables, batches, devices)
             result = results[split, step]
-            about = restored.about(
-                metadata,
-                config=config,
-                preprocess=experiment.preprocess(config),
-                name=split,
-                selection=selection,
-                step=step,
-            )
+            about = _about(config, metadata, name=split, selection=selection, step=step)
             file_name = split if which == "last" else f"{split}.{which}"
             title = f"{config.data.dataset} {split}, {restored.in_words(selection)}, step {step}"
             if processes.is_first():
                 path = evaluate.write_evaluation(workdir, file_name, result, about)
                 print(f"\n{evaluate.table(result, title)}\nwrote {path}")
         if which == "last" and config.robust.method == "agreement":
-            about = restored.about(
-                metadata,
-                config=config,
-                preprocess=experiment.preprocess(config),
-                name="train",
-                selection=selection,
-                step=step,
-            )
+            about = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, sources.train, variables, about, devices)
             training_frames = _frame_reader(sources.train, judged.clip_ids)
     if processes.is_first():
@@ -126,14 +111,7 @@ def judge_last_checkpoint(
     step = checkpoint.list_checkpoints(workdir, best_metric="war")["last"]
     config, variables, metadata = _restore(config, workdir, step, overrides)
     source = clip_data.open_sources(config).train
-    about = restored.about(
-        metadata,
-        config=config,
-        preprocess=experiment.preprocess(config),
-        name="train",
-        selection=restored.last_is(metadata),
-        step=step,
-    )
+    about = _about(config, metadata, name="train", selection=restored.last_is(metadata), step=step)
     judged = _judge(config, workdir, source, variables, about, devices)
     if processes.is_first():
         if report.is_evaluated(workdir):
@@ -154,18 +132,7 @@ def _judge(
 ) -> judge.Judged:
     """Judges the clips of a source, writes what was found and prints the counts."""
     robust = {name: config.robust[name] for name in ("views", "a_noisy", "m_noisy")}
-    batches = pipeline.evaluation_batches(
-        source,
-        segments=config.data.segments,
-        frames_per_segment=config.data.frames_per_segment,
-        policy=config.data.sampling,
-        decode_size=config.data.decode_size,
-        batch_size=config.eval.batch_size,
-        rows=processes.own_rows(config.eval.batch_size),
-        num_workers=config.data.num_workers,
-        views=config.robust.views,
-        seed=config.seed,
-    )
+    batches = clip_data.evaluation_batches(config, source, views=config.robust.views)
     view_step = resampled_views.make_view_step(
         _model(config, devices), image_size=config.model.image_size, parallel=devices
     )
@@ -194,6 +161,13 @@ def _restore(
         config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
     )
     return config, variables, metadata
+
+
+def _about(
+    config: ml_collections.ConfigDict, metadata: dict[str, Any], **chosen: Any
+) -> dict[str, Any]:
+    preprocess = experiment.preprocess(config)
+    return restored.about(metadata, config=config, preprocess=preprocess, **chosen)
 
 
 def _model(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> nn.Module:

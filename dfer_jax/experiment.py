@@ -170,6 +170,11 @@ def reweighing(config: ml_collections.ConfigDict) -> Agreement | SmallLoss | Non
             f"robust.source='instances' needs a model that judges single instances; "
             f"{config.model.name} does not: use resample"
         )
+    if robust.source == "instances" and robust.views != config.model.key_count:
+        raise UserError(
+            f"robust.views={robust.views} must be model.key_count={config.model.key_count}, the "
+            "clips that the network compares"
+        )
     return Agreement(
         robust.warmup_epochs,
         robust.ramp_epochs,

@@ -5,11 +5,10 @@ WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.jso
 """
 
 import jax
-import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import errors
+from dfer_jax import config_file, errors
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment file, e.g. configs/dfew.py; fields: --config.fold=2"
@@ -34,7 +33,7 @@ def main(argv: list[str]) -> None:
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
-    config = _load_config()
+    config = config_file.load(_CONFIG)
     directory = _WORKDIR.value or train.default_workdir(config)
     processes.start(
         coordinator_address=_COORDINATOR.value,
@@ -56,16 +55,6 @@ def main(argv: list[str]) -> None:
         else:
             from dfer_jax import evaluate_run
         evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
-
-
-def _load_config() -> ml_collections.ConfigDict:
-    """The config file as overridden; a file that cannot be loaded is a user's mistake."""
-    try:
-        _CONFIG.value.lock()  # a file that did not load says so at its first use
-        return _CONFIG.value
-    except OSError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
 
 
 if __name__ == "__main__":

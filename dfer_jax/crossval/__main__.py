@@ -17,7 +17,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import errors
+from dfer_jax import config_file, errors
 from dfer_jax.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -80,12 +80,7 @@ def main(argv: list[str]) -> None:
 
 def _load_config() -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
     """The config file as overridden, and the overrides by dotted name."""
-    try:
-        config = _CONFIG.value
-        config.lock()  # a file that did not load says so at its first use
-    except OSError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
+    config = config_file.load(_CONFIG)
     overrides = dict(config_flags.get_override_values(flags.FLAGS["config"]))
     for name in ("fold", "seed"):
         if name in overrides:

@@ -20,9 +20,10 @@ def cross_entropy(
 ) -> Float[Array, "*n"]:
     """Returns w[label] * -log softmax(logits)[label] of each frame, float32, in nats.
 
-    Deviates: a weighted mean in PyTorch is divided by the sum of the weights met in the batch; here
-    `masked_mean` divides by the number of frames, so that how frames are dealt to batches and
-    devices changes nothing. `inverse_frequency` makes both the same on average.
+    Deviates: a weighted mean in PyTorch is divided by the sum of the weights met in the batch; the
+    objective divides by the number of frames (`objective.make_weigh_frames`), so that how frames
+    are dealt to batches and devices changes nothing. `inverse_frequency` makes both the same on
+    average.
 
     Args:
         logits: [*n, k], any leading axes, such as [b, t, k].
@@ -62,26 +63,6 @@ def binary_cross_entropy(
     loss = w * y * optax.sigmoid_binary_cross_entropy(x, jnp.ones_like(x))
     loss = loss + (1 - y) * optax.sigmoid_binary_cross_entropy(x, jnp.zeros_like(x))
     return jnp.where(mask, loss.mean(axis=-1), 0)
-
-
-def masked_mean(
-    values: Float[Array, "*n"],
-    mask: Bool[Array, "*n"],
-    *,
-    count: Shaped[Array, ""] | None = None,
-) -> Float[Array, ""]:
-    """Returns the sum of the values where the mask is True over their number; 0 if there are none.
-
-    Args:
-        values: [*n].
-        mask: [*n].
-        count: the number to divide by, if it is not that of this mask: where a batch is shared by
-            devices (or dealt into micro-batches) whose results are averaged, the mean number of
-            frames of all of them, so that every frame counts the same.
-    """
-    total = jnp.where(mask, values, 0).sum()
-    number = mask.sum() if count is None else count
-    return total / jnp.maximum(number.astype(jnp.float32), 1e-6)
 
 
 def inverse_frequency(counts: Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k"]:

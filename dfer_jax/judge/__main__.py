@@ -12,7 +12,7 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import errors
+from dfer_jax import config_file, errors
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "The run's experiment file, with its overrides; config.robust has the settings"
@@ -31,12 +31,7 @@ def main(argv: list[str]) -> None:
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
-    try:
-        config = _CONFIG.value
-        config.lock()
-    except OSError as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
+    config = config_file.load(_CONFIG)
     workdir = _WORKDIR.value or train.default_workdir(config)
     processes.start()
     compilation_cache.enable()

@@ -164,6 +164,21 @@ def test_every_labelled_frame_of_a_batch_counts_the_same_on_two_devices():
         assert loss(parallel.over(jax.devices()[:count])) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["expressions", "action_units"])
+def test_a_batch_without_any_label_has_no_loss_and_no_gradient(kind):
+    k = 7 if kind == "expressions" else 12
+    labels = jnp.zeros((2, 3) if kind == "expressions" else (2, 3, k), jnp.int32)
+    state, keys = TrainState(jnp.int32(0), {}, {}, {}), jax.random.split(jax.random.key(0), 2)
+    batch = {"mask": jnp.zeros((2, 3), bool), "labels": labels}
+    weights, _ = make_weigh_frames(parallel.over(jax.devices()[:1]))(state, keys, batch)
+
+    def loss(logits):
+        return FrameObjective(kind)(logits, {}, labels, weights, state.step)[0]
+
+    value, gradient = jax.value_and_grad(loss)(jnp.ones((2, 3, k)))
+    assert value == 0 and (gradient == 0).all()
+
+
 def test_windows_are_varied_as_one_or_frame_by_frame():
     rng = np.random.default_rng(0)
     one = rng.integers(0, 256, (2, 1, 16, 16, 3), np.uint8)
