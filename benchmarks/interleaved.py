@@ -4,13 +4,14 @@ Each peer gets its own process, so that neither shares threads, allocator or mem
 others; the parent lets one work at a time. What disturbs the machine then disturbs all alike.
 """
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import statistics
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tqdm import tqdm
@@ -27,7 +28,7 @@ class Peer:
         name: for people.
         target: `package.module:callable` that makes the object there; imported there only.
         arguments: of the callable; picklable.
-        environment: variables set in that process before anything is imported.
+        environment: variables that the process starts with, beside those of this one.
     """
 
     def __init__(
@@ -40,9 +41,9 @@ class Peer:
         self.name = name
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        given = (target, tuple(arguments), dict(environment or {}), theirs)
-        self._process = context.Process(target=_serve, args=given)
-        self._process.start()
+        self._process = context.Process(target=_serve, args=(target, tuple(arguments), theirs))
+        with _environment(environment or {}):
+            self._process.start()
         theirs.close()
 
     def __enter__(self) -> "Peer":
@@ -75,9 +76,20 @@ class Peer:
         return result
 
 
-def _serve(target: str, arguments: tuple, environment: dict[str, str], pipe: Any) -> None:
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets variables for a while: a new process starts with them, its C library included."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _serve(target: str, arguments: tuple, pipe: Any) -> None:
     """Makes the object, then answers calls until the pipe closes."""
-    os.environ.update(environment)
     module, name = target.split(":")
     failed, made = _attempt(lambda: getattr(importlib.import_module(module), name)(*arguments))
     pipe.send((failed, made if failed else None))

@@ -4,8 +4,8 @@
     python -m benchmarks.model_size --model=rdfer --arguments='{"synopsis_depth": 50}'
 
 Counted from the shapes of every convolution and matrix product, for one clip, with nothing
-computed. Products with zero padding count, as other counters have it; normalisations, gates and
-pooling do not.
+computed. Products with zero padding count, as other counters have it, and convolutions as their
+direct sums; normalisations, gates and pooling do not.
 """
 
 import collections
@@ -84,17 +84,20 @@ def _products(jaxpr: core.Jaxpr, scope: str = "") -> Iterator[tuple[str, int]]:
             left = equation.invars[0].aval.shape
             yield where, math.prod(out) * math.prod(left[i] for i in contracted)
         repeats = equation.params["length"] if kind == "scan" else 1
-        for inner in _called(equation.params):
-            for place, macs in _products(inner, where):
-                yield place, repeats * macs
+        called = [list(_products(inner, where)) for inner in _called(equation.params)]
+        if kind == "cond":  # each platform's way of one product: the direct sum has the most
+            called = [max(called, key=lambda found: sum(macs for _, macs in found))]
+        for place, macs in (product for found in called for product in found):
+            yield place, repeats * macs
 
 
 def _called(params: dict) -> Iterator[core.Jaxpr]:
     for value in params.values():
-        if isinstance(value, core.ClosedJaxpr):
-            yield value.jaxpr
-        elif isinstance(value, core.Jaxpr):
-            yield value
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, core.ClosedJaxpr):
+                yield inner.jaxpr
+            elif isinstance(inner, core.Jaxpr):
+                yield inner
 
 
 def _print(parameters: dict[str, int], macs: dict[str, int]) -> None:

@@ -41,7 +41,9 @@ _TORCH_COMPILE = flags.DEFINE_boolean("torch_compile", True, "Also time torch.co
 _TOLERANCE = 1e-3  # of the largest logit
 _LOSS_TOLERANCES = {"float32": (1e-3, 1e-3), "bfloat16": (5e-2,)}  # of first, second loss
 _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
+_HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # see docs/scaling.md; helps both
 _OUR_ENVIRONMENT = {
+    **_HUGE_PAGES,
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX would take most of a GPU's memory
     "JAX_ENABLE_COMPILATION_CACHE": "false",  # the time to compile is reported
 }
@@ -160,8 +162,9 @@ def tabulate(
 
 
 def _torch(name: str, work: Work, threads: int | None = None, *, compiled: bool = False) -> Peer:
-    no_cache = {"TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
-    return Peer(name, "benchmarks.network_torch:Network", (work, threads, compiled), no_cache)
+    environment = {**_HUGE_PAGES, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
+    arguments = (work, threads, compiled)
+    return Peer(name, "benchmarks.network_torch:Network", arguments, environment)
 
 
 def rates(work: Work, seconds: list[list[float]]) -> dict[str, Any]:

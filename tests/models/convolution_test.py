@@ -11,18 +11,20 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "stride"),
+    ("height", "width", "stride", "channels"),
     [
-        *[(1, 1, 1), (2, 2, 1), (3, 2, 1), (3, 3, 1)],  # small: one matrix product
-        *[(3, 3, 2), (5, 5, 2), (4, 6, 2)],
-        *[(4, 4, 1), (7, 7, 2), (20, 30, 1)],  # XLA's own
-        *[(48, 44, 1), (96, 90, 2), (91, 93, 2)],  # large: weight gradient frame by frame
+        *[(1, 1, 1, 4), (2, 2, 1, 4), (3, 2, 1, 4), (3, 3, 1, 4)],  # small: one matrix product
+        *[(3, 3, 2, 4), (5, 5, 2, 4), (4, 6, 2, 4)],
+        *[(4, 4, 1, 4), (7, 7, 2, 4), (20, 30, 1, 4), (7, 7, 2, 32)],  # XLA's own
+        *[(48, 44, 1, 4), (96, 90, 2, 4), (91, 93, 2, 4)],  # large: weight gradient by frames
+        *[(4, 4, 1, 32), (7, 7, 1, 33), (6, 5, 1, 32)],  # half the multiplications
+        *[(9, 14, 1, 32), (46, 46, 1, 32)],
     ],
 )
-def test_values_and_gradients_are_those_of_xla(height, width, stride):
+def test_values_and_gradients_are_those_of_xla(height, width, stride, channels):
     keys = jax.random.split(jax.random.key(0), 3)
-    x = jax.random.normal(keys[0], (3, height, width, 4))
-    kernel = jax.random.normal(keys[1], (3, 3, 4, 5))
+    x = jax.random.normal(keys[0], (3, height, width, channels))
+    kernel = jax.random.normal(keys[1], (3, 3, channels, channels + 1)) / channels**0.5
     padding = ((1, 1), (1, 1))
 
     def reference(x, kernel):
