@@ -51,7 +51,7 @@ def convolve(
     kernels = jnp.einsum("aj,ijcd->aicd", _FROM_KERNEL.astype(x.dtype), kernel)
     kernels = kernels.reshape(6, -1, kernel.shape[-1])  # [6, 3c, d]
     maps = x.reshape(-1, _maps_at_once(n, x[0].size), *x.shape[1:])
-    y = lax.map(lambda some: _convolve(some, kernels), maps)
+    y = lax.map(lambda some: _convolve_together(some, kernels), maps)
     return y.reshape(n, height, width, -1)
 
 
@@ -61,8 +61,10 @@ def _maps_at_once(number: int, size: int) -> int:
     return next(some for some in range(most, 0, -1) if number % some == 0)
 
 
-def _convolve(x: Float[Array, "n h w c"], kernels: Float[Array, "6 m d"]) -> Float[Array, "n h w d"]:
-    """As `convolve`, all maps at once; m = 3c."""
+def _convolve_together(
+    x: Float[Array, "n h w c"], kernels: Float[Array, "6 m d"]
+) -> Float[Array, "n h w d"]:
+    """Returns the convolution with the kernels as combined above; m = 3c."""
     n, height, width, channels = x.shape
     tiles = -(-width // 4)
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1 + 4 * tiles - width), (0, 0)))
