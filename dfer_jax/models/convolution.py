@@ -3,7 +3,7 @@
 - Maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA's CPU
   backend has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose
   smallest maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
-- Stride 1, float32, 32 channels or more, on CPU: half the multiplications (`winograd.py`), forward
+- Stride 1, float32, 64 channels or more, on CPU: half the multiplications (`winograd.py`), forward
   and for the gradient of the maps.
 - The weight gradient of maps of 2,048 places or more, on CPU: a matrix product per frame. XLA turns
   it into one convolution whose kernel is a whole map (the second stem convolution of the published
@@ -24,7 +24,7 @@ from dfer_jax.models import winograd
 
 _SMALL_SIDE = 3
 _LARGE_PLACES = 2048
-_WINOGRAD_CHANNELS = 32
+_WINOGRAD_CHANNELS = 64  # with fewer it compiles longer and gains nothing
 
 
 def convolve(

@@ -15,10 +15,10 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
     [
         *[(1, 1, 1, 4), (2, 2, 1, 4), (3, 2, 1, 4), (3, 3, 1, 4)],  # small: one matrix product
         *[(3, 3, 2, 4), (5, 5, 2, 4), (4, 6, 2, 4)],
-        *[(4, 4, 1, 4), (7, 7, 2, 4), (20, 30, 1, 4), (7, 7, 2, 32)],  # XLA's own
+        *[(4, 4, 1, 4), (7, 7, 2, 4), (20, 30, 1, 4), (7, 7, 2, 64)],  # XLA's own
         *[(48, 44, 1, 4), (96, 90, 2, 4), (91, 93, 2, 4)],  # large: weight gradient by frames
-        *[(4, 4, 1, 32), (7, 7, 1, 33), (6, 5, 1, 32)],  # half the multiplications
-        *[(9, 14, 1, 32), (46, 46, 1, 32)],
+        *[(4, 4, 1, 64), (7, 7, 1, 65), (6, 5, 1, 64)],  # half the multiplications
+        *[(9, 14, 1, 64), (46, 46, 1, 64)],
     ],
 )
 def test_values_and_gradients_are_those_of_xla(height, width, stride, channels):
@@ -37,7 +37,7 @@ def test_values_and_gradients_are_those_of_xla(height, width, stride, channels):
 
     expected, expected_pull = jax.vjp(reference, x, kernel)
     found, pull = jax.vjp(jax.jit(ours), x, kernel)
-    assert jnp.allclose(found, expected, atol=1e-5)
+    assert jnp.abs(found - expected).max() <= 1e-5 * jnp.abs(expected).max()
     dy = jax.random.normal(keys[2], expected.shape)
     for gradient, wanted in zip(pull(dy), expected_pull(dy), strict=True):
         assert jnp.abs(gradient - wanted).max() <= 1e-5 * jnp.abs(wanted).max()
