@@ -52,8 +52,10 @@ def _is_large(x: Float[Array, "n h w c"], stride: int) -> bool:
 def _winograd_pays(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> bool:
-    fits = x[0].size <= winograd.MOST_AT_ONCE
-    wide = min(kernel.shape[2:]) >= _WINOGRAD_CHANNELS
+    """Whether it does, forward and for the gradient of the maps."""
+    channels = kernel.shape[2:]
+    fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
+    wide = min(channels) >= _WINOGRAD_CHANNELS
     return stride == 1 and x.dtype == jnp.float32 and fits and wide
 
 
@@ -88,7 +90,8 @@ def _as_matrix_product(
     return jnp.einsum("nrqc,cd->nrqd", _neighbourhoods(x, stride), flat)
 
 
-def _product(
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _convolve(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> Float[Array, "n r q d"]:
     if not _winograd_pays(x, kernel, stride):
@@ -97,35 +100,37 @@ def _product(
     return lax.platform_dependent(x, kernel, cpu=winograd.convolve, default=native)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
-) -> Float[Array, "n r q d"]:
-    return _product(x, kernel, stride)
-
-
 def _forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
-    return _product(x, kernel, stride), (x, kernel)
+    return _convolve(x, kernel, stride), (x, kernel)
 
 
 def _backward(stride: int, saved: tuple[Array, Array], dy: Array) -> tuple[Array, Array]:
-    x, kernel = saved
-    if stride == 1:
-        dx = _product(dy, kernel[::-1, ::-1].swapaxes(2, 3), stride)
-    else:
-        (dx,) = jax.vjp(lambda x: _native(x, kernel, stride), x)[1](dy)
+    return _maps_gradient(stride, *saved, dy), _weight_gradient(stride, *saved, dy)
 
+
+_convolve.defvjp(_forward, _backward)
+
+
+def _maps_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "n h w c"]:
+    def native(kernel: Array, dy: Array) -> Array:
+        return jax.vjp(lambda x: _native(x, kernel, stride), x)[1](dy)[0]
+
+    def by_winograd(kernel: Array, dy: Array) -> Array:
+        return winograd.convolve(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+
+    if not _winograd_pays(x, kernel, stride):
+        return native(kernel, dy)
+    return lax.platform_dependent(kernel, dy, cpu=by_winograd, default=native)
+
+
+def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "3 3 c d"]:
     def native(x: Array, dy: Array) -> Array:
         return jax.vjp(lambda kernel: _native(x, kernel, stride), kernel)[1](dy)[0]
 
     if not _is_large(x, stride):
-        return dx, native(x, dy)
+        return native(x, dy)
     by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient
-    dk = lax.platform_dependent(x, dy, cpu=partial(_sum_over_frames, by_frames), default=native)
-    return dx, dk
-
-
-_convolve.defvjp(_forward, _backward)
+    return lax.platform_dependent(x, dy, cpu=partial(_sum_over_frames, by_frames), default=native)
 
 
 def _sum_over_frames(of_frame: Callable, x: Array, dy: Array) -> Float[Array, "3 3 c d"]:
