@@ -10,14 +10,11 @@ the same seed beside how far seeds are apart in float32. Complete runs are not r
 """
 
 import json
-import math
 import os
-import statistics
-from collections.abc import Sequence
 
 from absl import flags
 
-from benchmarks.synthetic_runs import Run, mean_and_spread, run_all
+from benchmarks.synthetic_runs import Run, apart, by_epoch, mean_and_spread, run_all
 from dfer_jax.errors import run
 from dfer_jax.metric_writer import read_metrics
 
@@ -28,26 +25,6 @@ _JOBS = flags.DEFINE_integer("jobs", 1, "Runs at a time, each on its share of th
 
 DTYPES = ("float32", "bfloat16")
 _COLUMNS = {"train/loss": "training loss", "test/loss": "test loss", "test/war": "test WAR"}
-
-
-def by_epoch(rows: Sequence[dict], name: str) -> list[float]:
-    """Returns the mean of a scalar over the rows of each epoch, first epoch first.
-
-    Args:
-        rows: of `read_metrics`.
-        name: of the scalar; rows without it are left out.
-    """
-    found: dict[int, list[float]] = {}
-    for row in rows:
-        if row.get(name) is not None:
-            found.setdefault(math.ceil(row["epoch"]), []).append(row[name])
-    return [statistics.fmean(found[epoch]) for epoch in sorted(found)]
-
-
-def apart(curves: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> float:
-    """Returns the mean absolute difference of paired curves over all epochs."""
-    pairs = [pair for a, b in zip(curves, others, strict=True) for pair in zip(a, b, strict=True)]
-    return statistics.fmean(abs(a - b) for a, b in pairs)
 
 
 def main(_: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import queue
 import statistics
@@ -58,6 +59,26 @@ def mean_and_spread(values: Sequence[float], form: str = ".1f") -> str:
     """Returns mean +- standard deviation over seeds, as the tables print it."""
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.fmean(values):{form}} +- {spread:{form.removeprefix('+')}}"
+
+
+def by_epoch(rows: Sequence[dict], name: str) -> list[float]:
+    """Returns the mean of a scalar over the rows of each epoch, first epoch first.
+
+    Args:
+        rows: of `read_metrics`.
+        name: of the scalar; rows without it are left out.
+    """
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        if row.get(name) is not None:
+            found.setdefault(math.ceil(row["epoch"]), []).append(row[name])
+    return [statistics.fmean(found[epoch]) for epoch in sorted(found)]
+
+
+def apart(curves: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> float:
+    """Returns the mean absolute difference of paired curves over all epochs."""
+    pairs = [pair for a, b in zip(curves, others, strict=True) for pair in zip(a, b, strict=True)]
+    return statistics.fmean(abs(a - b) for a, b in pairs)
 
 
 def _taking_turns(out: str, jobs: int, cores: queue.SimpleQueue) -> Callable[[Run], None]:
