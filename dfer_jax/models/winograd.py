@@ -5,8 +5,8 @@ Four neighbouring places of a row share six products where a direct sum takes tw
 kernel is summed directly, because F(4 x 4, 3 x 3) saved nothing more here (its 36 parts are more
 work for memory) and rounds worse. Rounding of float32: two to three times that of the direct sum.
 
-Two CPU cores, 64 maps, direct against here: 56 x 56 x 64 205 ms and 71 ms with JAX 0.10, 92 ms and
-75 ms with JAX 0.12; 28 x 28 x 64 38 ms and 17 ms, 19 ms and 15 ms.
+Two CPU cores, 64 maps, direct against here: 56 x 56 x 64 214 ms and 85 ms with JAX 0.10, 93 ms and
+84 ms with JAX 0.12; 28 x 28 x 64 39 ms and 17 ms, 20 ms and 16 ms.
 """
 
 from collections.abc import Sequence
