@@ -3,8 +3,9 @@
 - Maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA's CPU
   backend has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose
   smallest maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
-- Stride 1, float32, 64 channels or more, on CPU: half the multiplications (`winograd.py`), forward
-  and for the gradient of the maps.
+- Stride 1, float32, 32 channels or a multiple, on CPU: C++ with a quarter of the multiplications
+  (`native/`), where a compiler is at hand. Where none is, 64 channels or more: half of them
+  (`winograd.py`), forward and for the gradient of the maps.
 - The weight gradient of maps of 2,048 places or more, on CPU: a matrix product per frame. XLA turns
   it into one convolution whose kernel is a whole map (the second stem convolution of the published
   network, 64 frames of 56x56x64 on two cores: 390-660 ms against 130-180 ms here).
@@ -21,6 +22,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from dfer_jax.models import winograd
+from dfer_jax.models.native import convolution as native
 
 _SMALL_SIDE = 3
 _LARGE_PLACES = 2048
@@ -40,7 +42,7 @@ def convolve(
         side = max(-(-x.shape[1] // stride), -(-x.shape[2] // stride))
         if side <= _SMALL_SIDE:
             return _as_matrix_product(x, kernel, stride)
-        if _is_large(x, stride) or _winograd_pays(x, kernel, stride):
+        if _is_large(x, stride) or _for_cpu(x, kernel, stride):
             return _convolve(x, kernel, stride)
     return lax.conv_general_dilated(x, kernel, strides, padding, **options)
 
@@ -49,17 +51,28 @@ def _is_large(x: Float[Array, "n h w c"], stride: int) -> bool:
     return x.shape[1] * x.shape[2] // stride**2 >= _LARGE_PLACES
 
 
-def _winograd_pays(
+def _for_cpu(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
-) -> bool:
-    """Whether it does, forward and for the gradient of the maps."""
+) -> Callable | None:
+    """Returns what convolves faster there, forward and for the gradient of the maps, or None."""
+    if stride == 1 and native.pays(x, kernel):
+        return native.convolve
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
     wide = min(channels) >= _WINOGRAD_CHANNELS
-    return stride == 1 and x.dtype == jnp.float32 and fits and wide
+    if stride == 1 and x.dtype == jnp.float32 and fits and wide:
+        return winograd.convolve
+    return None
 
 
-def _native(
+def _on_cpu(run: Callable | None, otherwise: Callable, *inputs: Array) -> Array:
+    """Returns what `run` makes of the inputs on CPU if it is given, `otherwise` elsewhere."""
+    if run is None:
+        return otherwise(*inputs)
+    return lax.platform_dependent(*inputs, cpu=run, default=otherwise)
+
+
+def _by_xla(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> Float[Array, "n r q d"]:
     return lax.conv_general_dilated(
@@ -94,10 +107,7 @@ def _as_matrix_product(
 def _convolve(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> Float[Array, "n r q d"]:
-    if not _winograd_pays(x, kernel, stride):
-        return _native(x, kernel, stride)
-    native = partial(_native, stride=stride)
-    return lax.platform_dependent(x, kernel, cpu=winograd.convolve, default=native)
+    return _on_cpu(_for_cpu(x, kernel, stride), partial(_by_xla, stride=stride), x, kernel)
 
 
 def _forward(x: Array, kernel: Array, stride: int) -> tuple[Array, tuple[Array, Array]]:
@@ -112,25 +122,28 @@ _convolve.defvjp(_forward, _backward)
 
 
 def _maps_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "n h w c"]:
-    def native(kernel: Array, dy: Array) -> Array:
-        return jax.vjp(lambda x: _native(x, kernel, stride), x)[1](dy)[0]
+    def by_xla(kernel: Array, dy: Array) -> Array:
+        return jax.vjp(lambda x: _by_xla(x, kernel, stride), x)[1](dy)[0]
 
-    def by_winograd(kernel: Array, dy: Array) -> Array:
-        return winograd.convolve(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+    convolve_faster = _for_cpu(x, kernel, stride)
 
-    if not _winograd_pays(x, kernel, stride):
-        return native(kernel, dy)
-    return lax.platform_dependent(kernel, dy, cpu=by_winograd, default=native)
+    def turned(kernel: Array, dy: Array) -> Array:
+        return convolve_faster(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+
+    return _on_cpu(convolve_faster and turned, by_xla, kernel, dy)
 
 
 def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "3 3 c d"]:
-    def native(x: Array, dy: Array) -> Array:
-        return jax.vjp(lambda kernel: _native(x, kernel, stride), kernel)[1](dy)[0]
+    def by_xla(x: Array, dy: Array) -> Array:
+        return jax.vjp(lambda kernel: _by_xla(x, kernel, stride), kernel)[1](dy)[0]
 
-    if not _is_large(x, stride):
-        return native(x, dy)
-    by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient
-    return lax.platform_dependent(x, dy, cpu=partial(_sum_over_frames, by_frames), default=native)
+    faster = None
+    if stride == 1 and native.pays(x, kernel):
+        faster = native.kernel_gradient
+    elif _is_large(x, stride):
+        by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient
+        faster = partial(_sum_over_frames, by_frames)
+    return _on_cpu(faster, by_xla, x, dy)
 
 
 def _sum_over_frames(of_frame: Callable, x: Array, dy: Array) -> Float[Array, "3 3 c d"]:

@@ -6,6 +6,7 @@ import pytest
 from jax import lax
 
 from dfer_jax.models.convolution import convolve
+from dfer_jax.models.native import convolution as native
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -35,17 +36,29 @@ def test_half_the_multiplications_give_the_same(height, width, channels):
     _check_gradients(gradients)
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "channels", "features"),
+    [(4, 4, 32, 64), (7, 6, 64, 32), (5, 13, 96, 32), (46, 50, 32, 32)],
+)
+def test_a_quarter_of_the_multiplications_gives_the_same(height, width, channels, features):
+    maps, kernel = jnp.ones((3, height, width, channels)), jnp.ones((3, 3, channels, features))
+    assert native.pays(maps, kernel)  # the compiler is there
+    (found, expected), gradients = _compare(height, width, 1, channels=channels, features=features)
+    assert jnp.abs(found - expected).max() <= 1e-5 * jnp.abs(expected).max()
+    _check_gradients(gradients)
+
+
 def test_wide_maps_at_stride_2_are_left_to_xla():
     (found, expected), gradients = _compare(7, 7, 2, channels=64)
     assert jnp.allclose(found, expected, atol=1e-5)
     _check_gradients(gradients)
 
 
-def _compare(height, width, stride, *, channels):
+def _compare(height, width, stride, *, channels, features=None):
     """Returns ours and XLA's: the values, then a pair for each gradient."""
     keys = jax.random.split(jax.random.key(0), 3)
     x = jax.random.normal(keys[0], (3, height, width, channels))
-    kernel = jax.random.normal(keys[1], (3, 3, channels, channels + 1))
+    kernel = jax.random.normal(keys[1], (3, 3, channels, features or channels + 1))
     padding = ((1, 1), (1, 1))
 
     def reference(x, kernel):

@@ -1,0 +1,174 @@
+// The convolutions of winograd.h as functions that XLA calls, on XLA's own threads.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "winograd.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace ffi = xla::ffi;
+using Array = ffi::Buffer<ffi::F32, 4>;
+using Numbers = ffi::Buffer<ffi::F32, 1>;
+
+namespace winograd {
+namespace {
+
+// Runs `work(0)` to `work(number - 1)` on the caller and on whichever threads of the pool are free,
+// and returns when all are done. A thread that comes late finds nothing left, so that nobody waits
+// for a task that has not begun: the caller may itself be a thread of the pool.
+class Share {
+ public:
+  Share(int64_t number, std::function<void(int64_t)> work)
+      : number_(number), work_(std::move(work)) {}
+
+  static void Run(ffi::ThreadPool& pool, int64_t number, std::function<void(int64_t)> work) {
+    auto share = std::make_shared<Share>(number, std::move(work));
+    const int64_t helpers = std::min(pool.num_threads(), number) - 1;
+    for (int64_t i = 0; i < helpers; i++) pool.Schedule([share] { share->Help(); });
+    share->Help();
+    std::unique_lock<std::mutex> lock(share->mutex_);
+    share->all_done_.wait(lock, [&] { return share->done_ == number; });
+  }
+
+ private:
+  void Help() {
+    int64_t done = 0;
+    for (int64_t i; (i = next_++) < number_; done++) work_(i);
+    if (done == 0) return;
+    std::lock_guard<std::mutex> lock(mutex_);
+    done_ += done;
+    if (done_ == number_) all_done_.notify_all();
+  }
+
+  const int64_t number_;
+  const std::function<void(int64_t)> work_;
+  std::atomic<int64_t> next_{0};
+  int64_t done_ = 0;
+  std::mutex mutex_;
+  std::condition_variable all_done_;
+};
+
+// What a thread computes with in between, kept for its next call.
+float* Workspace(int64_t size) {
+  thread_local std::vector<float> kept;
+  if (static_cast<int64_t>(kept.size()) < size) kept.resize(size);
+  return kept.data();
+}
+
+// Tiles computed together: their two transforms fill most of a core's cache of 1 MB.
+int64_t TilesAtOnce(const Shape& s) {
+  return kRows * std::max<int64_t>(1, 6144 / (kRows * (s.c + s.d)));
+}
+
+void ConvolveTiles(const float* x, const float* kernel, const Shape& s, int64_t first,
+                   int64_t at_once, float* y) {
+  const int64_t end = std::min(first + at_once, s.tiles());
+  const int64_t in_plane = at_once * s.c + kGap, out_plane = at_once * s.d + kGap;
+  float* in = Workspace(kPoints * (in_plane + out_plane));
+  float* out = in + kPoints * in_plane;
+  for (int64_t t = first; t < end; t++)
+    TransformInput(x, s, t, in + (t - first) * s.c, in_plane);
+  for (int64_t p = 0; p < kPoints; p++)
+    for (int64_t d = 0; d < s.d; d += kColumns)
+      for (int64_t row = 0; row < end - first; row += kRows)  // the last rows may be left-overs
+        Multiply<kRows, false>(in + p * in_plane + row * s.c, s.c, 1,
+                               kernel + (p * s.d + d) * s.c, kColumns, s.c,
+                               out + p * out_plane + row * s.d + d, s.d);
+  for (int64_t t = first; t < end; t++)
+    TransformOutput(out + (t - first) * s.d, out_plane, s, t, y);
+}
+
+ffi::Error Check(const Shape& s, bool shapes_fit) {
+  if (!shapes_fit || s.c > kMostChannels || s.c % kColumns || s.d % kColumns)
+    return ffi::Error::InvalidArgument("the shapes are not those of a 3x3 convolution at stride 1");
+  return ffi::Error::Success();
+}
+
+ffi::Error Convolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
+                    ffi::Result<Numbers> scratch) {
+  const auto in = x.dimensions(), k = kernel.dimensions(), out = y->dimensions();
+  const Shape s{in[0], in[1], in[2], in[3], k[3]};
+  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n && out[1] == s.h &&
+                    out[2] == s.w && out[3] == s.d &&
+                    scratch->dimensions()[0] == kPoints * s.c * s.d;
+  if (auto error = Check(s, fits); error.failure()) return error;
+  const float* places = x.typed_data();
+  const float* weights = kernel.typed_data();
+  float* transformed = scratch->typed_data();
+  float* results = y->typed_data();
+  Share::Run(pool, s.c, [=](int64_t c) { TransformKernel(weights, s, c, transformed); });
+  const int64_t at_once = TilesAtOnce(s), blocks = (s.tiles() + at_once - 1) / at_once;
+  Share::Run(pool, blocks, [=](int64_t block) {
+    ConvolveTiles(places, transformed, s, block * at_once, at_once, results);
+  });
+  return ffi::Error::Success();
+}
+
+// Tiles whose transforms are summed over before the next are made: about 4 MB of them.
+int64_t GradientTilesAtOnce(const Shape& s) {
+  return std::min<int64_t>(s.tiles(), std::max<int64_t>(64, 32768 / (s.c + s.d)));
+}
+
+template <bool add>
+void SumOverTiles(const float* in, int64_t in_plane, const float* out, int64_t out_plane,
+                  const Shape& s, int64_t tiles, int64_t part, float* products) {
+  const int64_t p = part / (s.d / kColumns), d = part % (s.d / kColumns) * kColumns;
+  for (int64_t c = 0; c < s.c; c += kGradientRows)
+    Multiply<kGradientRows, add>(in + p * in_plane + c, 1, s.c, out + p * out_plane + d, s.d,
+                                 tiles, products + (p * s.c + c) * s.d + d, s.d);
+}
+
+ffi::Error KernelGradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<Array> gradient,
+                          ffi::Result<Numbers> scratch) {
+  const auto in = x.dimensions(), out = dy.dimensions(), k = gradient->dimensions();
+  const Shape s{in[0], in[1], in[2], in[3], out[3]};
+  const int64_t at_once = GradientTilesAtOnce(s);
+  const int64_t in_plane = at_once * s.c + kGap, out_plane = at_once * s.d + kGap;
+  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && k[3] == s.d && out[0] == s.n &&
+                    out[1] == s.h && out[2] == s.w &&
+                    scratch->dimensions()[0] == kPoints * s.c * s.d;
+  if (auto error = Check(s, fits); error.failure()) return error;
+  const float* places = x.typed_data();
+  const float* rates = dy.typed_data();
+  float* products = scratch->typed_data();
+  float* results = gradient->typed_data();
+  std::vector<float> planes(kPoints * (in_plane + out_plane));
+  float* x_planes = planes.data();
+  float* dy_planes = x_planes + kPoints * in_plane;
+  for (int64_t first = 0; first < s.tiles(); first += at_once) {
+    const int64_t tiles = std::min(at_once, s.tiles() - first);
+    Share::Run(pool, tiles, [=](int64_t t) {
+      TransformInput(places, s, first + t, x_planes + t * s.c, in_plane);
+      TransformOutputGradient(rates, s, first + t, dy_planes + t * s.d, out_plane);
+    });
+    Share::Run(pool, kPoints * (s.d / kColumns), [=](int64_t part) {
+      auto* sum = first == 0 ? SumOverTiles<false> : SumOverTiles<true>;
+      sum(x_planes, in_plane, dy_planes, out_plane, s, tiles, part, products);
+    });
+  }
+  Share::Run(pool, s.c, [=](int64_t c) { TransformKernelGradient(products, s, c, results); });
+  return ffi::Error::Success();
+}
+
+}  // namespace
+}  // namespace winograd
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve, winograd::Convolve,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Ret<Array>()
+                                  .Ret<Numbers>());
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_kernel_gradient, winograd::KernelGradient,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<Array>()
+                                  .Arg<Array>()
+                                  .Ret<Array>()
+                                  .Ret<Numbers>());

@@ -1,0 +1,81 @@
+"""Compiles the C++ of this folder once per machine and makes it known to XLA.
+
+Any C++17 compiler will do (the one in `CXX`, else `c++`). The result is kept in a private folder
+named "native" (`private_folder.py`), under a name made of the sources, the compiler and JAX's
+version. Where there is no compiler, or it fails, nothing is lost but speed.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import jax
+import jaxlib
+from absl import logging
+
+from dfer_jax import private_folder
+
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("convolution.cc", "winograd.h"))
+_OPTIONS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-DNDEBUG")
+_FUNCTIONS = ("dfer_convolve", "dfer_kernel_gradient")
+_TIMEOUT_SECONDS = 300
+
+
+@functools.cache
+def available() -> bool:
+    """Whether XLA knows the functions now; the first call compiles them if nobody has before."""
+    try:
+        library = ctypes.CDLL(str(_compiled()))
+        for name in _FUNCTIONS:
+            handler = jax.ffi.pycapsule(getattr(library, name))
+            jax.ffi.register_ffi_target(name, handler, platform="cpu")
+    except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as error:
+        logging.info("convolutions on CPU stay slower, because no C++ was compiled: %s", error)
+        return False
+    return True
+
+
+def _compiled() -> Path:
+    """Returns the file of the compiled functions.
+
+    Raises:
+        OSError: if there is no compiler, or the folder cannot be used.
+        RuntimeError: if the user has no home.
+        subprocess.SubprocessError: if the compiler fails.
+    """
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["c++"]
+    if not shutil.which(compiler[0]):
+        raise FileNotFoundError(f"{compiler[0]} was not found")
+    command = [*compiler, *_OPTIONS, f"-I{jax.ffi.include_dir()}"]
+    known = [source.read_bytes() for source in _SOURCES]
+    known += [shlex.join(command).encode(), jaxlib.__version__.encode()]
+    name = hashlib.sha256(b"\0".join(known)).hexdigest()[:16]
+    library = private_folder.of_this_machine("native") / f"{name}.so"
+    if not library.exists():
+        _compile(command, library)
+    return library
+
+
+def _compile(command: list[str], library: Path) -> None:
+    """Writes the library; several processes may do so at once.
+
+    Raises:
+        OSError: if the compiler cannot be run or the folder not be written.
+        subprocess.SubprocessError: if the compiler fails.
+    """
+    logging.info("compiling the convolutions for this machine")
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        made = Path(folder) / library.name
+        subprocess.run(
+            [*command, str(_SOURCES[0]), "-o", str(made)],
+            check=True,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+        )
+        made.replace(library)
