@@ -3,9 +3,9 @@
 - Maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA's CPU
   backend has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose
   smallest maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
-- Stride 1, float32, 32 channels or a multiple, on CPU: C++ with a quarter of the multiplications
-  (`native/`), where a compiler is at hand. Where none is, 64 channels or more: half of them
-  (`winograd.py`), forward and for the gradient of the maps.
+- float32, 32 channels or a multiple, on CPU: C++ (`native/`), where a compiler is at hand; at
+  stride 1 with a quarter of the multiplications. Where none is, stride 1 and 64 channels or more:
+  half of the multiplications (`winograd.py`), forward and for the gradient of the maps.
 - The weight gradient of maps of 2,048 places or more, on CPU: a matrix product per frame. XLA turns
   it into one convolution whose kernel is a whole map (the second stem convolution of the published
   network, 64 frames of 56x56x64 on two cores: 390-660 ms against 130-180 ms here).
@@ -54,9 +54,11 @@ def _is_large(x: Float[Array, "n h w c"], stride: int) -> bool:
 def _for_cpu(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> Callable | None:
-    """Returns what convolves faster there, forward and for the gradient of the maps, or None."""
+    """Returns what convolves faster there, or None."""
     if stride == 1 and native.pays(x, kernel):
         return native.convolve
+    if stride == 2 and native.strided_pays(x, kernel):
+        return native.strided_convolve
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
     wide = min(channels) >= _WINOGRAD_CHANNELS
@@ -125,12 +127,14 @@ def _maps_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Arr
     def by_xla(kernel: Array, dy: Array) -> Array:
         return jax.vjp(lambda x: _by_xla(x, kernel, stride), x)[1](dy)[0]
 
-    convolve_faster = _for_cpu(x, kernel, stride)
-
     def turned(kernel: Array, dy: Array) -> Array:
-        return convolve_faster(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+        return faster(dy, kernel[::-1, ::-1].swapaxes(2, 3))
 
-    return _on_cpu(convolve_faster and turned, by_xla, kernel, dy)
+    def strided(kernel: Array, dy: Array) -> Array:
+        return native.strided_maps_gradient(x, kernel, dy)
+
+    faster = _for_cpu(x, kernel, stride)
+    return _on_cpu(faster and (turned if stride == 1 else strided), by_xla, kernel, dy)
 
 
 def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "3 3 c d"]:

@@ -48,7 +48,20 @@ def test_a_quarter_of_the_multiplications_gives_the_same(height, width, channels
     _check_gradients(gradients)
 
 
-def test_wide_maps_at_stride_2_are_left_to_xla():
+@pytest.mark.parametrize(
+    ("height", "width", "channels", "features"),
+    [(1, 8, 32, 32), (7, 9, 32, 64), (28, 28, 64, 32), (9, 26, 96, 32), (14, 50, 32, 64)],
+)
+def test_stride_2_in_blocks_of_rows_gives_the_same(height, width, channels, features):
+    maps, kernel = jnp.ones((3, height, width, channels)), jnp.ones((3, 3, channels, features))
+    assert native.strided_pays(maps, kernel)
+    (found, expected), gradients = _compare(height, width, 2, channels=channels, features=features)
+    assert jnp.abs(found - expected).max() <= 1e-5 * jnp.abs(expected).max()
+    _check_gradients(gradients)
+
+
+def test_narrow_maps_at_stride_2_are_left_to_xla():
+    assert not native.strided_pays(jnp.ones((3, 7, 7, 64)), jnp.ones((3, 3, 64, 64)))
     (found, expected), gradients = _compare(7, 7, 2, channels=64)
     assert jnp.allclose(found, expected, atol=1e-5)
     _check_gradients(gradients)

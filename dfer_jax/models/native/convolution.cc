@@ -1,4 +1,4 @@
-// The convolutions of winograd.h as functions that XLA calls, on XLA's own threads.
+// The convolutions of winograd.h and strided.h as functions that XLA calls, on XLA's own threads.
 
 #include <atomic>
 #include <condition_variable>
@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "strided.h"
 #include "winograd.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -61,7 +62,7 @@ float* Workspace(int64_t size) {
 
 // Tiles computed together: their two transforms fill most of a core's cache of 1 MB.
 int64_t TilesAtOnce(const Shape& s) {
-  return kRows * std::max<int64_t>(1, 6144 / (kRows * (s.c + s.d)));
+  return kRows * std::max<int64_t>(1, 3072 / (kRows * (s.c + s.d)));
 }
 
 void ConvolveTiles(const float* x, const float* kernel, const Shape& s, int64_t first,
@@ -82,10 +83,12 @@ void ConvolveTiles(const float* x, const float* kernel, const Shape& s, int64_t 
     TransformOutput(out + (t - first) * s.d, out_plane, s, t, y);
 }
 
-ffi::Error Check(const Shape& s, bool shapes_fit) {
-  if (!shapes_fit || s.c > kMostChannels || s.c % kColumns || s.d % kColumns)
-    return ffi::Error::InvalidArgument("the shapes are not those of a 3x3 convolution at stride 1");
-  return ffi::Error::Success();
+ffi::Error WrongShapes() {
+  return ffi::Error::InvalidArgument("the shapes are not those of a 3x3 convolution");
+}
+
+bool Suits(const Shape& s) {
+  return s.c <= kMostChannels && s.c % kColumns == 0 && s.d % kColumns == 0;
 }
 
 ffi::Error Convolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
@@ -95,7 +98,7 @@ ffi::Error Convolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Arr
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n && out[1] == s.h &&
                     out[2] == s.w && out[3] == s.d &&
                     scratch->dimensions()[0] == kPoints * s.c * s.d;
-  if (auto error = Check(s, fits); error.failure()) return error;
+  if (!fits || !Suits(s)) return WrongShapes();
   const float* places = x.typed_data();
   const float* weights = kernel.typed_data();
   float* transformed = scratch->typed_data();
@@ -131,7 +134,7 @@ ffi::Error KernelGradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<A
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && k[3] == s.d && out[0] == s.n &&
                     out[1] == s.h && out[2] == s.w &&
                     scratch->dimensions()[0] == kPoints * s.c * s.d;
-  if (auto error = Check(s, fits); error.failure()) return error;
+  if (!fits || !Suits(s)) return WrongShapes();
   const float* places = x.typed_data();
   const float* rates = dy.typed_data();
   float* products = scratch->typed_data();
@@ -154,21 +157,64 @@ ffi::Error KernelGradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<A
   return ffi::Error::Success();
 }
 
+ffi::Error StridedConvolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
+                           ffi::Result<Numbers> scratch) {
+  const auto in = x.dimensions(), k = kernel.dimensions(), out = y->dimensions();
+  const strided::Shape s{in[0], in[1], in[2], in[3], k[3]};
+  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n &&
+                    out[1] == s.rows() && out[2] == s.columns() && out[3] == s.d &&
+                    s.d % kColumns == 0 && scratch->dimensions()[0] == strided::kTaps * s.c * s.d;
+  if (!fits) return WrongShapes();
+  const float* places = x.typed_data();
+  const float* weights = kernel.typed_data();
+  float* packed = scratch->typed_data();
+  float* results = y->typed_data();
+  Share::Run(pool, s.d / kColumns,
+             [=](int64_t part) { strided::PackKernel(weights, s.c, s.d, part, packed); });
+  Share::Run(pool, s.n, [=](int64_t map) {
+    float* planes = Workspace(4 * s.plane());
+    strided::CutIntoPlanes(places + map * s.h * s.w * s.c, s, planes);
+    strided::Convolve(planes, packed, s, results + map * s.rows() * s.columns() * s.d);
+  });
+  return ffi::Error::Success();
+}
+
+// The kernel comes as [3, 3, d, c].
+ffi::Error StridedMapsGradient(ffi::ThreadPool pool, Array dy, Array kernel,
+                               ffi::Result<Array> dx, ffi::Result<Numbers> scratch) {
+  const auto in = dy.dimensions(), k = kernel.dimensions(), out = dx->dimensions();
+  const strided::Shape s{out[0], out[1], out[2], out[3], in[3]};
+  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.d && k[3] == s.c && in[0] == s.n &&
+                    in[1] == s.rows() && in[2] == s.columns() && s.c % kColumns == 0 &&
+                    scratch->dimensions()[0] == strided::kTaps * s.c * s.d;
+  if (!fits) return WrongShapes();
+  const float* rates = dy.typed_data();
+  const float* weights = kernel.typed_data();
+  float* packed = scratch->typed_data();
+  float* results = dx->typed_data();
+  Share::Run(pool, s.c / kColumns,
+             [=](int64_t part) { strided::PackKernel(weights, s.d, s.c, part, packed); });
+  Share::Run(pool, s.n, [=](int64_t map) {
+    float* padded = Workspace(s.padded_gradient());
+    strided::Pad(rates + map * s.rows() * s.columns() * s.d, s, padded);
+    strided::MapsGradient(padded, packed, s, results + map * s.h * s.w * s.c);
+  });
+  return ffi::Error::Success();
+}
+
 }  // namespace
 }  // namespace winograd
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve, winograd::Convolve,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Ret<Numbers>());
+#define DFER_DEFINE(name, function)                               \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(name, function,                    \
+                                ffi::Ffi::Bind()                   \
+                                    .Ctx<ffi::ThreadPool>()        \
+                                    .Arg<Array>()                  \
+                                    .Arg<Array>()                  \
+                                    .Ret<Array>()                  \
+                                    .Ret<Numbers>())
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_kernel_gradient, winograd::KernelGradient,
-                              ffi::Ffi::Bind()
-                                  .Ctx<ffi::ThreadPool>()
-                                  .Arg<Array>()
-                                  .Arg<Array>()
-                                  .Ret<Array>()
-                                  .Ret<Numbers>());
+DFER_DEFINE(dfer_convolve, winograd::Convolve);
+DFER_DEFINE(dfer_kernel_gradient, winograd::KernelGradient);
+DFER_DEFINE(dfer_strided_convolve, winograd::StridedConvolve);
+DFER_DEFINE(dfer_strided_maps_gradient, winograd::StridedMapsGradient);

@@ -1,6 +1,7 @@
-"""3x3 convolution at stride 1 for CPUs, and the gradient of its kernel, in C++ (`winograd.h`).
+"""3x3 convolutions of float32 for CPUs in C++, with a border of one zero, and their gradients.
 
-Two cores, 64 maps, JAX 0.10 with and without: MEASURED
+At stride 1 with a quarter of the multiplications (`winograd.h`), at stride 2 by direct sums
+(`strided.h`). MEASURED
 """
 
 import jax
@@ -10,44 +11,67 @@ from jaxtyping import Array, Float
 from dfer_jax.models.native import library
 
 _POINTS = 36  # products for each tile of 4 x 4 places
-_MOST_CHANNELS = 4096
+_TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
+_MOST_CHANNELS = 4096
 _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
+_NARROWEST = 8  # columns of a map that make rows of outputs long enough at stride 2
 
 
 def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
-    """Whether this is possible here, and faster than XLA's own."""
+    """Whether stride 1 is possible here, and faster than XLA's own."""
     n, height, width, channels = x.shape
-    features = kernel.shape[3]
     tiles = n * -(-height // 4) * -(-width // 4)
-    return (
-        x.dtype == kernel.dtype == jnp.float32
-        and channels % _CHANNELS == 0
-        and features % _CHANNELS == 0
-        and max(channels, features) <= _MOST_CHANNELS
-        and channels * features <= _KERNEL_NUMBERS_PER_TILE * tiles
-        and jax.default_backend() == "cpu"
-        and library.available()
-    )
+    small = channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
+    return small and _possible(x, kernel)
+
+
+def strided_pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether stride 2 is possible here, and faster than XLA's own."""
+    return x.shape[2] >= _NARROWEST and _possible(x, kernel)
+
+
+def _possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    fit = all(size % _CHANNELS == 0 and size <= _MOST_CHANNELS for size in kernel.shape[2:])
+    single = x.dtype == kernel.dtype == jnp.float32
+    return fit and single and jax.default_backend() == "cpu" and library.available()
 
 
 def convolve(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
 ) -> Float[Array, "n h w d"]:
-    """Returns the convolution with a border of one zero; only where `pays` says so."""
-    y = jax.ShapeDtypeStruct((*x.shape[:3], kernel.shape[3]), jnp.float32)
-    return _call("dfer_convolve", y, kernel.shape[2:], x, kernel)
+    """Returns the convolution at stride 1; only where `pays` says so."""
+    c, d = kernel.shape[2:]
+    return _call("dfer_convolve", (*x.shape[:3], d), _POINTS * c * d, x, kernel)
 
 
 def kernel_gradient(
     x: Float[Array, "n h w c"], dy: Float[Array, "n h w d"]
 ) -> Float[Array, "3 3 c d"]:
-    """Returns the gradient of the kernel, given that of the convolution."""
-    channels = (x.shape[3], dy.shape[3])
-    dk = jax.ShapeDtypeStruct((3, 3, *channels), jnp.float32)
-    return _call("dfer_kernel_gradient", dk, channels, x, dy)
+    """Returns the gradient of the kernel at stride 1, given that of the convolution."""
+    c, d = x.shape[3], dy.shape[3]
+    return _call("dfer_kernel_gradient", (3, 3, c, d), _POINTS * c * d, x, dy)
 
 
-def _call(name: str, result: jax.ShapeDtypeStruct, channels: tuple[int, int], *inputs: Array):
-    scratch = jax.ShapeDtypeStruct((_POINTS * channels[0] * channels[1],), jnp.float32)
-    return jax.ffi.ffi_call(name, (result, scratch), vmap_method="sequential")(*inputs)[0]
+def strided_convolve(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+) -> Float[Array, "n r q d"]:
+    """Returns the convolution at stride 2; only where `strided_pays` says so."""
+    n, height, width, c = x.shape
+    shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
+    return _call("dfer_strided_convolve", shape, _TAPS * c * shape[3], x, kernel)
+
+
+def strided_maps_gradient(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], dy: Float[Array, "n r q d"]
+) -> Float[Array, "n h w c"]:
+    """Returns the gradient of the maps at stride 2, given that of the convolution."""
+    scratch = _TAPS * kernel.shape[2] * kernel.shape[3]
+    turned = kernel.swapaxes(2, 3)
+    return _call("dfer_strided_maps_gradient", x.shape, scratch, dy, turned)
+
+
+def _call(name: str, shape: tuple[int, ...], scratch: int, *inputs: Array) -> Array:
+    """Returns what the function of that name computes, with so many numbers to work with."""
+    results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in (shape, (scratch,))]
+    return jax.ffi.ffi_call(name, results, vmap_method="sequential")(*inputs)[0]

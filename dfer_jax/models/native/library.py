@@ -21,9 +21,16 @@ from absl import logging
 
 from dfer_jax import private_folder
 
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("convolution.cc", "winograd.h"))
+_SOURCES = tuple(
+    Path(__file__).with_name(name) for name in ("convolution.cc", "winograd.h", "strided.h")
+)
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-DNDEBUG")
-_FUNCTIONS = ("dfer_convolve", "dfer_kernel_gradient")
+_FUNCTIONS = (
+    "dfer_convolve",
+    "dfer_kernel_gradient",
+    "dfer_strided_convolve",
+    "dfer_strided_maps_gradient",
+)
 _TIMEOUT_SECONDS = 300
 
 
