@@ -38,6 +38,8 @@ def convolve(
 ) -> Float[Array, "n r q d"]:
     """Returns the convolution; the arguments are those of `jax.lax.conv_general_dilated`."""
     stride = strides[0]
+    if kernel.shape[:2] == (1, 1) and stride > 1:  # as it is, the gradient copies all of the maps
+        return convolve(x[:, ::stride, ::stride], kernel, (1, 1), padding, **options)
     if kernel.shape[:2] == (3, 3):
         side = max(-(-x.shape[1] // stride), -(-x.shape[2] // stride))
         if side <= _SMALL_SIDE:
@@ -57,7 +59,7 @@ def _for_cpu(
     """Returns what convolves faster there, or None."""
     if stride == 1 and native.pays(x, kernel):
         return native.convolve
-    if stride == 2 and native.strided_pays(x, kernel):
+    if stride == 2 and native.possible(x, kernel):
         return native.strided_convolve
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
@@ -144,6 +146,8 @@ def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[A
     faster = None
     if stride == 1 and native.pays(x, kernel):
         faster = native.kernel_gradient
+    elif stride == 2 and native.possible(x, kernel):
+        faster = native.strided_kernel_gradient
     elif _is_large(x, stride):
         by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient
         faster = partial(_sum_over_frames, by_frames)

@@ -202,19 +202,49 @@ ffi::Error StridedMapsGradient(ffi::ThreadPool pool, Array dy, Array kernel,
   return ffi::Error::Success();
 }
 
+ffi::Error StridedKernelGradient(ffi::ThreadPool pool, Array x, Array dy,
+                                 ffi::Result<Array> gradient) {
+  const auto in = x.dimensions(), out = dy.dimensions(), k = gradient->dimensions();
+  const strided::Shape s{in[0], in[1], in[2], in[3], out[3]};
+  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && k[3] == s.d && out[0] == s.n &&
+                    out[1] == s.rows() && out[2] == s.columns() && s.c % kColumns == 0 &&
+                    s.d % kColumns == 0;
+  if (!fits) return WrongShapes();
+  const float* places = x.typed_data();
+  const float* rates = dy.typed_data();
+  float* results = gradient->typed_data();
+  constexpr int64_t outputs_at_once = 2 * kColumns;
+  const int64_t parts = (s.d + outputs_at_once - 1) / outputs_at_once;
+  const int64_t at_once = std::max<int64_t>(1, 256 / s.outputs());  // maps
+  Share::Run(pool, strided::kTaps * parts, [=](int64_t task) {
+    const int64_t tap = task / parts, from = task % parts * outputs_at_once;
+    float* seen = Workspace(at_once * s.outputs() * s.c);
+    for (int64_t map = 0; map < s.n; map += at_once) {
+      const int64_t maps = std::min(at_once, s.n - map);
+      for (int64_t i = 0; i < maps; i++)
+        strided::Gather(places + (map + i) * s.h * s.w * s.c, s, tap,
+                        seen + i * s.outputs() * s.c);
+      auto* sum = map == 0 ? strided::SumOverPlaces<false> : strided::SumOverPlaces<true>;
+      sum(seen, rates + map * s.outputs() * s.d, s, maps * s.outputs(), from,
+          std::min(from + outputs_at_once, s.d), results + tap * s.c * s.d);
+    }
+  });
+  return ffi::Error::Success();
+}
+
 }  // namespace
 }  // namespace winograd
 
-#define DFER_DEFINE(name, function)                               \
-  XLA_FFI_DEFINE_HANDLER_SYMBOL(name, function,                    \
-                                ffi::Ffi::Bind()                   \
-                                    .Ctx<ffi::ThreadPool>()        \
-                                    .Arg<Array>()                  \
-                                    .Arg<Array>()                  \
-                                    .Ret<Array>()                  \
-                                    .Ret<Numbers>())
+static auto TwoToOne() {
+  return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Ret<Array>();
+}
 
-DFER_DEFINE(dfer_convolve, winograd::Convolve);
-DFER_DEFINE(dfer_kernel_gradient, winograd::KernelGradient);
-DFER_DEFINE(dfer_strided_convolve, winograd::StridedConvolve);
-DFER_DEFINE(dfer_strided_maps_gradient, winograd::StridedMapsGradient);
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve, winograd::Convolve, TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_kernel_gradient, winograd::KernelGradient,
+                              TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_convolve, winograd::StridedConvolve,
+                              TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_maps_gradient, winograd::StridedMapsGradient,
+                              TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_kernel_gradient, winograd::StridedKernelGradient,
+                              TwoToOne());

@@ -15,7 +15,6 @@ _TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
 _MOST_CHANNELS = 4096
 _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
-_NARROWEST = 8  # columns of a map that make rows of outputs long enough at stride 2
 
 
 def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
@@ -23,15 +22,11 @@ def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
     n, height, width, channels = x.shape
     tiles = n * -(-height // 4) * -(-width // 4)
     small = channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
-    return small and _possible(x, kernel)
+    return small and possible(x, kernel)
 
 
-def strided_pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
-    """Whether stride 2 is possible here, and faster than XLA's own."""
-    return x.shape[2] >= _NARROWEST and _possible(x, kernel)
-
-
-def _possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether these functions can be used here; at stride 2 they are faster then."""
     fit = all(size % _CHANNELS == 0 and size <= _MOST_CHANNELS for size in kernel.shape[2:])
     single = x.dtype == kernel.dtype == jnp.float32
     return fit and single and jax.default_backend() == "cpu" and library.available()
@@ -56,7 +51,7 @@ def kernel_gradient(
 def strided_convolve(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
 ) -> Float[Array, "n r q d"]:
-    """Returns the convolution at stride 2; only where `strided_pays` says so."""
+    """Returns the convolution at stride 2; only where `possible` says so."""
     n, height, width, c = x.shape
     shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
     return _call("dfer_strided_convolve", shape, _TAPS * c * shape[3], x, kernel)
@@ -71,7 +66,15 @@ def strided_maps_gradient(
     return _call("dfer_strided_maps_gradient", x.shape, scratch, dy, turned)
 
 
+def strided_kernel_gradient(
+    x: Float[Array, "n h w c"], dy: Float[Array, "n r q d"]
+) -> Float[Array, "3 3 c d"]:
+    """Returns the gradient of the kernel at stride 2, given that of the convolution."""
+    return _call("dfer_strided_kernel_gradient", (3, 3, x.shape[3], dy.shape[3]), 0, x, dy)
+
+
 def _call(name: str, shape: tuple[int, ...], scratch: int, *inputs: Array) -> Array:
     """Returns what the function of that name computes, with so many numbers to work with."""
-    results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in (shape, (scratch,))]
+    sizes = [shape, (scratch,)] if scratch else [shape]
+    results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes]
     return jax.ffi.ffi_call(name, results, vmap_method="sequential")(*inputs)[0]

@@ -1,9 +1,10 @@
-// 3x3 convolution at stride 2 with a border of one zero, and the gradient of its maps: direct sums.
+// 3x3 convolution at stride 2 with a border of one zero, and its gradients: direct sums.
 //
 // The padded map is cut into four planes by the parity of row and column. In its plane each of the
 // nine taps sees the places of a row of outputs side by side, so that a block of them is one matrix
 // product, summed over taps in registers. For the gradient each parity of the map's places is such
-// a sum over the taps that reach it.
+// a sum over the taps that reach it. The gradient of the kernel is a product for each tap, of what
+// it sees of a few maps with their gradients.
 
 #ifndef DFER_JAX_MODELS_NATIVE_STRIDED_H_
 #define DFER_JAX_MODELS_NATIVE_STRIDED_H_
@@ -18,6 +19,7 @@
 namespace strided {
 
 using winograd::kColumns;
+using winograd::kGradientRows;
 using winograd::kRows;
 using winograd::kWidth;
 using winograd::Load;
@@ -30,6 +32,7 @@ struct Shape {
   int64_t n, h, w, c, d;
   int64_t rows() const { return (h + 1) / 2; }  // of the outputs
   int64_t columns() const { return (w + 1) / 2; }
+  int64_t outputs() const { return rows() * columns(); }
   int64_t plane() const { return (rows() + 1) * (columns() + 1) * c; }
   int64_t padded_gradient() const { return (rows() + 2) * (columns() + 2) * d; }
 };
@@ -155,6 +158,29 @@ inline void MapsGradient(const float* padded, const float* packed, const Shape& 
           kSums[std::min(block, length - first) - 1](taps, s.d, s.d, out, 2 * s.c);
         }
       }
+}
+
+// Copies what a tap sees of a map: [h, w, c] to [rows, columns, c].
+inline void Gather(const float* x, const Shape& s, int64_t tap, float* seen) {
+  for (int64_t row = 0; row < s.rows(); row++)
+    for (int64_t column = 0; column < s.columns(); column++, seen += s.c) {
+      const int64_t y = 2 * row + tap / 3 - 1, left = 2 * column + tap % 3 - 1;
+      if (y < 0 || y >= s.h || left < 0 || left >= s.w)
+        std::memset(seen, 0, s.c * sizeof(float));
+      else
+        std::memcpy(seen, x + (y * s.w + left) * s.c, s.c * sizeof(float));
+    }
+}
+
+// Adds to (or writes, for the first) the kernel's gradient, [c, d] of one tap, what outputs `from`
+// to `to` give; `seen` is [places, c] and `dy` [places, d].
+template <bool add>
+void SumOverPlaces(const float* seen, const float* dy, const Shape& s, int64_t places, int64_t from,
+                   int64_t to, float* gradient) {
+  for (int64_t d = from; d < to; d += kColumns)
+    for (int64_t c = 0; c < s.c; c += kGradientRows)
+      winograd::Multiply<kGradientRows, add>(seen + c, 1, s.c, dy + d, s.d, places,
+                                             gradient + c * s.d + d, s.d);
 }
 
 }  // namespace strided

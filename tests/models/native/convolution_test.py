@@ -1,5 +1,7 @@
 """The C++ convolutions, called as XLA calls them."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,9 @@ import pytest
 
 from dfer_jax.models.native import convolution as native
 from dfer_jax.models.native import library
+
+
+pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,3 +125,16 @@ def test_wrong_shapes_are_refused():
     call = jax.ffi.ffi_call("dfer_convolve", (wrong, scratch))
     with pytest.raises(Exception, match="not those of a 3x3 convolution"):
         call(jnp.ones((2, 8, 8, 64)), jnp.ones((3, 3, 32, 32)))
+
+
+@pytest.mark.parametrize("shape", [(2, 7, 7, 32, 64), (3, 28, 28, 64, 32), (40, 5, 12, 32, 32)])
+def test_rounding_at_stride_2_is_that_of_float32(shape):
+    x, kernel, _ = _draw(*shape)
+    exact = _exact(x, kernel)[:, ::2, ::2]
+    assert _rms(native.strided_convolve(x, kernel), exact) <= 1e-6
+    dy = jnp.asarray(np.random.default_rng(1).standard_normal(exact.shape), jnp.float32)
+    spread = jnp.zeros((*x.shape[:3], dy.shape[3])).at[:, ::2, ::2].set(dy)
+    exact_dk = _exact_gradient(x, spread)
+    assert _rms(native.strided_kernel_gradient(x, dy), exact_dk) <= 1e-6
+    exact_dx = _exact(spread, kernel[::-1, ::-1].swapaxes(2, 3))
+    assert _rms(native.strided_maps_gradient(x, kernel, dy), exact_dx) <= 1e-6

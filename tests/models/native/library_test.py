@@ -1,11 +1,14 @@
 """The C++ is compiled once, and its absence costs nothing but speed."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 
 STEP = """
 import jax, jax.numpy as jnp
