@@ -1,8 +1,8 @@
 """Compiles the C++ of this folder once per machine and makes it known to XLA.
 
-Any C++17 compiler will do that knows GCC's vectors (the one in `CXX`, else `c++`). The result is kept in a private folder
-named "native" (`private_folder.py`), under a name made of the sources, the compiler and JAX's
-version. Where there is no compiler, or it fails, nothing is lost but speed.
+Any C++17 compiler will do that knows GCC's vectors (the one in `CXX`, else `c++`). The result is
+kept in a private folder named "native" (`private_folder.py`), under a name made of the sources, the
+compiler and JAX's version. Where there is no compiler, or it fails, nothing is lost but speed.
 """
 
 import ctypes

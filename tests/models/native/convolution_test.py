@@ -10,7 +10,6 @@ import pytest
 from dfer_jax.models.native import convolution as native
 from dfer_jax.models.native import library
 
-
 pytestmark = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 
 
