@@ -107,6 +107,7 @@ def test_over_a_mapped_axis():
     [
         ((2, 8, 8, 48), (3, 3, 48, 32)),  # no multiple of 32
         ((2, 8, 8, 32), (3, 3, 32, 48)),
+        ((0, 8, 8, 32), (3, 3, 32, 32)),
         ((2, 4, 4, 512), (3, 3, 512, 512)),  # too few tiles for so large a kernel
     ],
 )
