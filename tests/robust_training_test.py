@@ -156,7 +156,9 @@ def test_a_run_logs_verdicts_and_waits_for_its_warm_up(data_dir, tmp_path, one_d
         config.robust.warmup_epochs = 50.0
         train.Trainer(config, str(tmp_path / method)).run(with_evaluation=False)
         weights.append(checkpoint.load_last_weights(str(tmp_path / method))[0])
-    assert_same(*weights, rtol=1e-5, atol=1e-6)
+    # Two programs round apart, and six steps let it grow; verdicts that counted would differ
+    # by a hundred times as much.
+    assert_same(*weights, rtol=1e-4, atol=1e-5)
     for row in read_metrics(str(tmp_path / "agreement")):
         verdicts = [row[f"train/{name}"] for name in ("clean", "hard", "noisy")]
         assert sum(verdicts) == pytest.approx(1, abs=1e-5)
