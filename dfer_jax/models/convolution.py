@@ -59,7 +59,7 @@ def _for_cpu(
     """Returns what convolves faster there, or None."""
     if stride == 1 and native.pays(x, kernel):
         return native.convolve
-    if stride == 2 and native.possible(x, kernel):
+    if stride == 2 and native.forward_possible(x, kernel):
         return native.strided_convolve
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
@@ -130,13 +130,17 @@ def _maps_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Arr
         return jax.vjp(lambda x: _by_xla(x, kernel, stride), x)[1](dy)[0]
 
     def turned(kernel: Array, dy: Array) -> Array:
-        return faster(dy, kernel[::-1, ::-1].swapaxes(2, 3))
+        return _for_cpu(x, kernel, stride)(dy, kernel[::-1, ::-1].swapaxes(2, 3))
 
     def strided(kernel: Array, dy: Array) -> Array:
         return native.strided_maps_gradient(x, kernel, dy)
 
-    faster = _for_cpu(x, kernel, stride)
-    return _on_cpu(faster and (turned if stride == 1 else strided), by_xla, kernel, dy)
+    faster = None
+    if stride == 1 and _for_cpu(x, kernel, stride):
+        faster = turned
+    elif stride == 2 and native.possible(x, kernel):
+        faster = strided
+    return _on_cpu(faster, by_xla, kernel, dy)
 
 
 def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "3 3 c d"]:

@@ -7,7 +7,10 @@ of equal maxima the first in row-major order takes it, as in PyTorch.
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float, Int8
+
+from dfer_jax.models.native import pooling as native
 
 
 @jax.custom_vjp
@@ -17,10 +20,37 @@ def max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n i j c"]:
     Args:
         x: maps with even height and width.
     """
-    return _forward(x)[0]
+    if native.possible(x):
+        return lax.platform_dependent(x, cpu=native.max_pool, default=_maxima)
+    return _maxima(x)
 
 
 def _forward(x: Float[Array, "n h w c"]) -> tuple[Float[Array, "n i j c"], Int8[Array, "n i j c"]]:
+    if native.possible(x):
+        return lax.platform_dependent(
+            x, cpu=native.max_pool_with_places, default=_maxima_with_places
+        )
+    return _maxima_with_places(x)
+
+
+def _backward(
+    place: Int8[Array, "n i j c"], dy: Float[Array, "n i j c"]
+) -> tuple[Float[Array, "n h w c"]]:
+    if native.gradient_possible(dy):
+        return (lax.platform_dependent(place, dy, cpu=native.gradient, default=_gradient),)
+    return (_gradient(place, dy),)
+
+
+max_pool.defvjp(_forward, _backward)
+
+
+def _maxima(x: Float[Array, "n h w c"]) -> Float[Array, "n i j c"]:
+    return _maxima_with_places(x)[0]
+
+
+def _maxima_with_places(
+    x: Float[Array, "n h w c"],
+) -> tuple[Float[Array, "n i j c"], Int8[Array, "n i j c"]]:
     """Returns the maxima and which of the nine places, 0..8 row by row, held each."""
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=-jnp.inf)
@@ -34,10 +64,10 @@ def _forward(x: Float[Array, "n h w c"]) -> tuple[Float[Array, "n i j c"], Int8[
     return best, place
 
 
-def _backward(
+def _gradient(
     place: Int8[Array, "n i j c"], dy: Float[Array, "n i j c"]
-) -> tuple[Float[Array, "n h w c"]]:
-    """Returns the gradient of `x`: every place asks the up to four windows that contain it.
+) -> Float[Array, "n h w c"]:
+    """Returns the gradient of the maps: every place asks the up to four windows that contain it.
 
     Row r lies in window r // 2, as its row 1 (r even) or 2 (r odd), and, if odd, in the next
     window as its row 0; columns alike.
@@ -51,7 +81,7 @@ def _backward(
             j = _next(odd_column) if right else 1 + odd_column
             held = _window_of_each_place(place, down, right) == 3 * i + j
             dx = dx + jnp.where(held, _window_of_each_place(dy, down, right), 0)
-    return (dx,)
+    return dx
 
 
 def _next(odd: Int8[Array, "..."]) -> Int8[Array, "..."]:
@@ -66,6 +96,3 @@ def _window_of_each_place(z: Array, down: int, right: int) -> Array:
     """
     z = jnp.pad(z, ((0, 0), (0, down), (0, right), (0, 0)))[:, down:, right:]
     return jnp.repeat(jnp.repeat(z, 2, axis=1), 2, axis=2)
-
-
-max_pool.defvjp(_forward, _backward)

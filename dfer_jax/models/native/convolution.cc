@@ -1,64 +1,18 @@
 // The convolutions of winograd.h and strided.h as functions that XLA calls, on XLA's own threads.
 
-#include <atomic>
-#include <condition_variable>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <vector>
 
 #include "strided.h"
+#include "threads.h"
 #include "winograd.h"
-#include "xla/ffi/api/ffi.h"
 
-namespace ffi = xla::ffi;
 using Array = ffi::Buffer<ffi::F32, 4>;
 using Numbers = ffi::Buffer<ffi::F32, 1>;
+using threads::Share;
+using threads::Workspace;
 
 namespace winograd {
 namespace {
-
-// Runs `work(0)` to `work(number - 1)` on the caller and on whichever threads of the pool are free,
-// and returns when all are done. A thread that comes late finds nothing left, so that nobody waits
-// for a task that has not begun: the caller may itself be a thread of the pool.
-class Share {
- public:
-  Share(int64_t number, std::function<void(int64_t)> work)
-      : number_(number), work_(std::move(work)) {}
-
-  static void Run(ffi::ThreadPool& pool, int64_t number, std::function<void(int64_t)> work) {
-    auto share = std::make_shared<Share>(number, std::move(work));
-    const int64_t helpers = std::min(pool.num_threads(), number) - 1;
-    for (int64_t i = 0; i < helpers; i++) pool.Schedule([share] { share->Help(); });
-    share->Help();
-    std::unique_lock<std::mutex> lock(share->mutex_);
-    share->all_done_.wait(lock, [&] { return share->done_ == number; });
-  }
-
- private:
-  void Help() {
-    int64_t done = 0;
-    for (int64_t i; (i = next_++) < number_; done++) work_(i);
-    if (done == 0) return;
-    std::lock_guard<std::mutex> lock(mutex_);
-    done_ += done;
-    if (done_ == number_) all_done_.notify_all();
-  }
-
-  const int64_t number_;
-  const std::function<void(int64_t)> work_;
-  std::atomic<int64_t> next_{0};
-  int64_t done_ = 0;
-  std::mutex mutex_;
-  std::condition_variable all_done_;
-};
-
-// What a thread computes with in between, kept for its next call.
-float* Workspace(int64_t size) {
-  thread_local std::vector<float> kept;
-  if (static_cast<int64_t>(kept.size()) < size) kept.resize(size);
-  return kept.data();
-}
 
 // Tiles computed together: their two transforms fill most of a core's cache of 1 MB.
 int64_t TilesAtOnce(const Shape& s) {
@@ -172,9 +126,9 @@ ffi::Error StridedConvolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Res
   Share::Run(pool, s.d / kColumns,
              [=](int64_t part) { strided::PackKernel(weights, s.c, s.d, part, packed); });
   Share::Run(pool, s.n, [=](int64_t map) {
-    float* planes = Workspace(4 * s.plane());
-    strided::CutIntoPlanes(places + map * s.h * s.w * s.c, s, planes);
-    strided::Convolve(planes, packed, s, results + map * s.rows() * s.columns() * s.d);
+    float* padded = Workspace(s.padded());
+    strided::Pad(places + map * s.h * s.w * s.c, s, padded);
+    strided::Convolve(padded, packed, s, results + map * s.outputs() * s.d);
   });
   return ffi::Error::Success();
 }
@@ -196,7 +150,7 @@ ffi::Error StridedMapsGradient(ffi::ThreadPool pool, Array dy, Array kernel,
              [=](int64_t part) { strided::PackKernel(weights, s.d, s.c, part, packed); });
   Share::Run(pool, s.n, [=](int64_t map) {
     float* padded = Workspace(s.padded_gradient());
-    strided::Pad(rates + map * s.rows() * s.columns() * s.d, s, padded);
+    strided::PadGradient(rates + map * s.outputs() * s.d, s, padded);
     strided::MapsGradient(padded, packed, s, results + map * s.h * s.w * s.c);
   });
   return ffi::Error::Success();

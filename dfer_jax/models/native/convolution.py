@@ -29,9 +29,16 @@ def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
 
 def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
     """Whether these functions can be used here; at stride 2 they are faster then."""
-    fit = all(size % _CHANNELS == 0 and size <= _MOST_CHANNELS for size in kernel.shape[2:])
-    single = x.dtype == kernel.dtype == jnp.float32
-    return x.size > 0 and fit and single and jax.default_backend() == "cpu" and library.available()
+    return _fits(kernel.shape[2]) and forward_possible(x, kernel)
+
+
+def forward_possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether `strided_convolve` can be used here: for maps of any channels, three of an image."""
+    return _fits(kernel.shape[3]) and library.takes(x, kernel)
+
+
+def _fits(channels: int) -> bool:
+    return channels % _CHANNELS == 0 and channels <= _MOST_CHANNELS
 
 
 def convolve(
@@ -53,7 +60,7 @@ def kernel_gradient(
 def strided_convolve(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
 ) -> Float[Array, "n r q d"]:
-    """Returns the convolution at stride 2; only where `possible` says so."""
+    """Returns the convolution at stride 2; only where `forward_possible` says so."""
     n, height, width, c = x.shape
     shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
     return _call("dfer_strided_convolve", shape, _TAPS * c * shape[3], x, kernel)

@@ -16,13 +16,16 @@ import tempfile
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import jaxlib
 from absl import logging
+from jaxtyping import Array
 
 from dfer_jax import private_folder
 
-_SOURCES = tuple(
-    Path(__file__).with_name(name) for name in ("convolution.cc", "winograd.h", "strided.h")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("convolution.cc", "pooling.cc"))
+_HEADERS = tuple(
+    Path(__file__).with_name(f"{name}.h") for name in ("winograd", "strided", "threads")
 )
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-DNDEBUG")
 _FUNCTIONS = (
@@ -31,8 +34,17 @@ _FUNCTIONS = (
     "dfer_strided_convolve",
     "dfer_strided_maps_gradient",
     "dfer_strided_kernel_gradient",
+    "dfer_max_pool",
+    "dfer_max_pool_with_places",
+    "dfer_max_pool_gradient",
 )
 _TIMEOUT_SECONDS = 300
+
+
+def takes(*arrays: Array) -> bool:
+    """Whether the functions can be called with these: float32, not empty, on CPU by default."""
+    suit = all(x.dtype == jnp.float32 and x.size > 0 for x in arrays)
+    return suit and jax.default_backend() == "cpu" and available()
 
 
 @functools.cache
@@ -44,7 +56,7 @@ def available() -> bool:
             handler = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, handler, platform="cpu")
     except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as error:
-        logging.info("convolutions on CPU stay slower, because no C++ was compiled: %s", error)
+        logging.info("networks on CPU stay slower, because no C++ was compiled: %s", error)
         return False
     return True
 
@@ -61,7 +73,7 @@ def _compiled() -> Path:
     if not shutil.which(compiler[0]):
         raise FileNotFoundError(f"{compiler[0]} was not found")
     command = [*compiler, *_OPTIONS, f"-I{jax.ffi.include_dir()}"]
-    known = [source.read_bytes() for source in _SOURCES]
+    known = [source.read_bytes() for source in (*_SOURCES, *_HEADERS)]
     known += [shlex.join(command).encode(), jaxlib.__version__.encode()]
     name = hashlib.sha256(b"\0".join(known)).hexdigest()[:16]
     library = private_folder.of_this_machine("native") / f"{name}.so"
@@ -77,11 +89,11 @@ def _compile(command: list[str], library: Path) -> None:
         OSError: if the compiler cannot be run or the folder not be written.
         subprocess.SubprocessError: if the compiler fails.
     """
-    logging.info("compiling the convolutions for this machine")
+    logging.info("compiling convolution and pooling for this machine")
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         made = Path(folder) / library.name
         subprocess.run(
-            [*command, str(_SOURCES[0]), "-o", str(made)],
+            [*command, *map(str, _SOURCES), "-o", str(made)],
             check=True,
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,

@@ -1,10 +1,10 @@
 // 3x3 convolution at stride 2 with a border of one zero, and its gradients: direct sums.
 //
-// The padded map is cut into four planes by the parity of row and column. In its plane each of the
-// nine taps sees the places of a row of outputs side by side, so that a block of them is one matrix
-// product, summed over taps in registers. For the gradient each parity of the map's places is such
-// a sum over the taps that reach it. The gradient of the kernel is a product for each tap, of what
-// it sees of a few maps with their gradients.
+// What a row of the kernel sees of a padded map, 3c numbers, lies side by side, and 2c further for
+// the next output: a block of outputs is one matrix product, summed over the kernel's rows in
+// registers. For the gradient of the maps each parity of their places is such a sum over the taps
+// that reach it. The gradient of the kernel is a product for each tap, of what it sees of a few maps
+// with their gradients.
 
 #ifndef DFER_JAX_MODELS_NATIVE_STRIDED_H_
 #define DFER_JAX_MODELS_NATIVE_STRIDED_H_
@@ -33,7 +33,7 @@ struct Shape {
   int64_t rows() const { return (h + 1) / 2; }  // of the outputs
   int64_t columns() const { return (w + 1) / 2; }
   int64_t outputs() const { return rows() * columns(); }
-  int64_t plane() const { return (rows() + 1) * (columns() + 1) * c; }
+  int64_t padded() const { return (2 * rows() + 1) * (2 * columns() + 1) * c; }
   int64_t padded_gradient() const { return (rows() + 2) * (columns() + 2) * d; }
 };
 
@@ -47,33 +47,43 @@ struct Taps {  // the places of a block and the weights, for each tap that count
   }
 };
 
-template <int rows>
-void Sum(const Taps& taps, int64_t row_step, int64_t depth, float* out, int64_t out_step) {
-  Vector sums[rows][2] = {};
+struct Steps {  // how far apart the places of a block are, and its lines
+  int64_t place, line;
+};
+
+// A block of `rows` places of each of `lines` lines; `depth` numbers of each tap and place.
+template <int rows, int lines>
+void Sum(const Taps& taps, Steps in, int64_t depth, float* out, Steps out_steps) {
+  Vector sums[lines][rows][2] = {};
   for (int t = 0; t < taps.number; t++) {
     const float *a = taps.places[t], *b = taps.weights[t];
     for (int64_t k = 0; k < depth; k++, b += kColumns) {
       const Vector left = Load(b), right = Load(b + kWidth);
+#pragma GCC unroll 2
+      for (int line = 0; line < lines; line++)
 #pragma GCC unroll 12
-      for (int r = 0; r < rows; r++) {
-        const float factor = a[r * row_step + k];
-        sums[r][0] += factor * left;
-        sums[r][1] += factor * right;
-      }
+        for (int r = 0; r < rows; r++) {
+          const float factor = a[line * in.line + r * in.place + k];
+          sums[line][r][0] += factor * left;
+          sums[line][r][1] += factor * right;
+        }
     }
   }
-  for (int r = 0; r < rows; r++)
-    for (int half = 0; half < 2; half++)
-      Store(out + r * out_step + half * kWidth, sums[r][half]);
+  for (int line = 0; line < lines; line++)
+    for (int r = 0; r < rows; r++)
+      for (int half = 0; half < 2; half++)
+        Store(out + line * out_steps.line + r * out_steps.place + half * kWidth,
+              sums[line][r][half]);
 }
 
-typedef void (*SumRows)(const Taps&, int64_t, int64_t, float*, int64_t);
+typedef void (*SumBlock)(const Taps&, Steps, int64_t, float*, Steps);
 
-template <size_t... rows>
-constexpr std::array<SumRows, kRows> Sums(std::index_sequence<rows...>) {
-  return {Sum<rows + 1>...};
+template <int lines, size_t... rows>
+constexpr std::array<SumBlock, kRows / lines> Sums(std::index_sequence<rows...>) {
+  return {Sum<rows + 1, lines>...};
 }
-inline constexpr auto kSums = Sums(std::make_index_sequence<kRows>());  // [rows - 1]
+inline constexpr auto kOneLine = Sums<1>(std::make_index_sequence<kRows>());  // [rows - 1]
+inline constexpr auto kTwoLines = Sums<2>(std::make_index_sequence<kRows / 2>());
 
 // The length of the blocks that a line is cut into, as equal as can be.
 inline int64_t Block(int64_t length) {
@@ -88,40 +98,44 @@ inline void PackKernel(const float* kernel, int64_t c, int64_t d, int64_t part, 
                 kColumns * sizeof(float));
 }
 
-// Cuts a padded map [h, w, c] into planes [4, rows + 1, columns + 1, c].
-inline void CutIntoPlanes(const float* x, const Shape& s, float* planes) {
-  const int64_t pitch = s.columns() + 1;
-  for (int64_t place = 0; place < 4 * (s.rows() + 1) * pitch; place++) {
-    const int64_t plane = place / ((s.rows() + 1) * pitch), row = place / pitch % (s.rows() + 1);
-    const int64_t y = 2 * row + plane / 2 - 1, left = 2 * (place % pitch) + plane % 2 - 1;
-    float* to = planes + place * s.c;
-    if (y < 0 || y >= s.h || left < 0 || left >= s.w)
-      std::memset(to, 0, s.c * sizeof(float));
-    else
-      std::memcpy(to, x + (y * s.w + left) * s.c, s.c * sizeof(float));
+// Sums all blocks of `lines` lines of `length` places; `taps` and `out` are those of the first.
+inline void SumLines(const Taps& taps, Steps in, int64_t depth, int64_t lines, int64_t length,
+                     float* out, Steps out_steps) {
+  const int64_t block = Block(length), together = length <= kRows / 2 ? 2 : 1;
+  for (int64_t line = 0; line < lines; line += together)
+    for (int64_t first = 0; first < length; first += block) {
+      Taps here = taps;
+      for (int tap = 0; tap < here.number; tap++)
+        here.places[tap] += line * in.line + first * in.place;
+      const int64_t places = std::min(block, length - first);
+      const auto sum =
+          lines - line > 1 && together > 1 ? kTwoLines[places - 1] : kOneLine[places - 1];
+      sum(here, in, depth, out + line * out_steps.line + first * out_steps.place, out_steps);
+    }
+}
+
+// Puts [h, w, c] into zeros [2 rows + 1, 2 columns + 1, c], one place from the top and the left.
+inline void Pad(const float* x, const Shape& s, float* padded) {
+  const int64_t line = (2 * s.columns() + 1) * s.c;
+  std::memset(padded, 0, s.padded() * sizeof(float));
+  for (int64_t row = 0; row < s.h; row++)
+    std::memcpy(padded + (row + 1) * line + s.c, x + row * s.w * s.c, s.w * s.c * sizeof(float));
+}
+
+// One map; `padded` as above, `packed` as PackKernel leaves it, `y` [rows, columns, d].
+inline void Convolve(const float* padded, const float* packed, const Shape& s, float* y) {
+  const int64_t line = (2 * s.columns() + 1) * s.c;
+  for (int64_t d = 0; d < s.d; d += kColumns) {
+    Taps kernel_rows;
+    for (int i = 0; i < 3; i++)
+      kernel_rows.Add(padded + i * line, packed + (d * kTaps + 3 * i * kColumns) * s.c);
+    SumLines(kernel_rows, {2 * s.c, 2 * line}, 3 * s.c, s.rows(), s.columns(), y + d,
+             {s.d, s.columns() * s.d});
   }
 }
 
-// One map; `planes` as above, `packed` as PackKernel leaves it, `y` [rows, columns, d].
-inline void Convolve(const float* planes, const float* packed, const Shape& s, float* y) {
-  const int64_t pitch = s.columns() + 1, block = Block(s.columns());
-  for (int64_t d = 0; d < s.d; d += kColumns)
-    for (int64_t row = 0; row < s.rows(); row++)
-      for (int64_t first = 0; first < s.columns(); first += block) {
-        Taps taps;
-        for (int tap = 0; tap < kTaps; tap++) {
-          const int i = tap / 3, j = tap % 3;
-          const float* plane = planes + (i % 2 * 2 + j % 2) * s.plane();
-          taps.Add(plane + ((row + i / 2) * pitch + first + j / 2) * s.c,
-                   packed + (d * kTaps + tap * kColumns) * s.c);
-        }
-        const int64_t length = std::min(block, s.columns() - first);
-        kSums[length - 1](taps, s.c, s.c, y + (row * s.columns() + first) * s.d + d, s.d);
-      }
-}
-
 // Puts a border of zeros around [rows, columns, d].
-inline void Pad(const float* dy, const Shape& s, float* padded) {
+inline void PadGradient(const float* dy, const Shape& s, float* padded) {
   const int64_t line = s.columns() * s.d;
   std::memset(padded, 0, s.padded_gradient() * sizeof(float));
   for (int64_t row = 0; row < s.rows(); row++)
@@ -144,19 +158,16 @@ struct Reach {
 inline void MapsGradient(const float* padded, const float* packed, const Shape& s, float* dx) {
   const int64_t pitch = s.columns() + 2;
   for (int64_t c = 0; c < s.c; c += kColumns)
-    for (int64_t y = 0; y < s.h; y++)
-      for (int64_t parity = 0; parity < std::min<int64_t>(2, s.w); parity++) {
-        const int64_t length = (s.w - parity + 1) / 2, block = Block(length);
-        for (int64_t first = 0; first < length; first += block) {
-          const Reach down(y), across(parity);
-          Taps taps;
-          for (int i = 0; i < down.number; i++)
-            for (int j = 0; j < across.number; j++)
-              taps.Add(padded + (down.places[i] * pitch + across.places[j] + first) * s.d,
-                       packed + (c * kTaps + (down.taps[i] * 3 + across.taps[j]) * kColumns) * s.d);
-          float* out = dx + (y * s.w + 2 * first + parity) * s.c + c;
-          kSums[std::min(block, length - first) - 1](taps, s.d, s.d, out, 2 * s.c);
-        }
+    for (int64_t top = 0; top < std::min<int64_t>(2, s.h); top++)
+      for (int64_t left = 0; left < std::min<int64_t>(2, s.w); left++) {
+        const Reach down(top), across(left);
+        Taps taps;
+        for (int i = 0; i < down.number; i++)
+          for (int j = 0; j < across.number; j++)
+            taps.Add(padded + (down.places[i] * pitch + across.places[j]) * s.d,
+                     packed + (c * kTaps + (down.taps[i] * 3 + across.taps[j]) * kColumns) * s.d);
+        SumLines(taps, {s.d, pitch * s.d}, s.d, (s.h - top + 1) / 2, (s.w - left + 1) / 2,
+                 dx + (top * s.w + left) * s.c + c, {2 * s.c, 2 * s.w * s.c});
       }
 }
 
