@@ -1,14 +1,16 @@
-"""3x3 convolution as XLA runs it, except where its CPU backend is slow; the sums are the same.
+"""Convolution as XLA runs it, except where its CPU backend is slow; the sums are the same.
 
-- Maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA's CPU
-  backend has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose
-  smallest maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
-- float32, 32 channels or a multiple, on CPU: C++ (`native/`), where a compiler is at hand; at
+- 1x1: one matrix product. XLA's own (JAX 0.10 and 0.12, shapes of ResNet-50, 16 pictures, two
+  cores) takes 0.8 to 2.5 times as long forward and 1.5 to 6.9 times with its gradients.
+- 3x3 on maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA
+  has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose smallest
+  maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
+- 3x3, float32, 32 channels or a multiple, on CPU: C++ (`native/`), where a compiler is at hand; at
   stride 1 with a quarter of the multiplications. Where none is, stride 1 and 64 channels or more:
   half of the multiplications (`winograd.py`), forward and for the gradient of the maps.
-- The weight gradient of maps of 2,048 places or more, on CPU: a matrix product per frame. XLA turns
-  it into one convolution whose kernel is a whole map (the second stem convolution of the published
-  network, 64 frames of 56x56x64 on two cores: 390-660 ms against 130-180 ms here).
+- The weight gradient of 3x3 with maps of 2,048 places or more, where no compiler is: a matrix
+  product per frame. XLA turns it into one convolution whose kernel is a whole map (the second stem
+  convolution of the published network, 64 frames of 56x56x64: 390-660 ms against 130-180 ms here).
 
 All are used by `layers.conv` through the hook that Flax's Conv has for this.
 """
@@ -22,6 +24,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from dfer_jax.models import winograd
+from dfer_jax.models.matrix_product import matrix_product
 from dfer_jax.models.native import convolution as native
 
 _SMALL_SIDE = 3
@@ -38,8 +41,8 @@ def convolve(
 ) -> Float[Array, "n r q d"]:
     """Returns the convolution; the arguments are those of `jax.lax.conv_general_dilated`."""
     stride = strides[0]
-    if kernel.shape[:2] == (1, 1) and stride > 1:  # as it is, the gradient copies all of the maps
-        return jnp.einsum("nrqc,cd->nrqd", x[:, ::stride, ::stride], kernel[0, 0])
+    if kernel.shape[:2] == (1, 1):
+        return matrix_product(x[:, ::stride, ::stride], kernel[0, 0])
     if kernel.shape[:2] == (3, 3):
         side = max(-(-x.shape[1] // stride), -(-x.shape[2] // stride))
         if side <= _SMALL_SIDE:
@@ -150,7 +153,7 @@ def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[A
     faster = None
     if stride == 1 and native.pays(x, kernel):
         faster = native.kernel_gradient
-    elif stride == 2 and native.possible(x, kernel):
+    elif stride == 2 and native.strided_kernel_gradient_possible(x, kernel):
         faster = native.strided_kernel_gradient
     elif _is_large(x, stride):
         by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient

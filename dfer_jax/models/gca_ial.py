@@ -139,10 +139,11 @@ class GCAIAL(nn.Module):
                 "set its num_frames and image_size to those of the clips"
             )
 
-    def _norm(
+    def _norm_relu(
         self, x: Float[Array, "n h w c"], *, train: bool, name: str
     ) -> Float[Array, "n h w c"]:
-        return batch_norm(x, train=train, dtype=self.dtype, axis_name=self.axis_name, name=name)
+        shared = {"dtype": self.dtype, "axis_name": self.axis_name}
+        return batch_norm(x, train=train, relu=True, name=name, **shared)
 
     def _block(self, factor: int, *, name: str, **options: object) -> BasicBlock:
         options = {"dtype": self.dtype, "axis_name": self.axis_name, **options}
@@ -160,9 +161,9 @@ class GCAIAL(nn.Module):
     def _stem(self, x: Float[Array, "n h w 3"], *, train: bool) -> Float[Array, "n i j c"]:
         """Two 3x3 convolutions and a max-pool: a quarter of the image size."""
         x = conv(self.width, stride=2, dtype=self.dtype, name="stem_conv1")(x)
-        x = nn.relu(self._norm(x, train=train, name="stem_bn1"))
+        x = self._norm_relu(x, train=train, name="stem_bn1")
         x = conv(self.width, dtype=self.dtype, name="stem_conv2")(x)
-        x = nn.relu(self._norm(x, train=train, name="stem_bn2"))
+        x = self._norm_relu(x, train=train, name="stem_bn2")
         return max_pool(x)
 
     def _aux_head(self, descriptor: Float[Array, "b t c"], *, name: str) -> Float[Array, "b k"]:
@@ -181,7 +182,7 @@ class GCAIAL(nn.Module):
     def _static(self, x: Float[Array, "n h w c"], *, train: bool) -> Float[Array, "n i j c"]:
         """A transformer over the places of each frame, row by row."""
         x = conv(4 * self.width, stride=2, dtype=self.dtype, name="static_conv")(x)
-        x = nn.relu(self._norm(x, train=train, name="static_bn"))
+        x = self._norm_relu(x, train=train, name="static_bn")
         shape = x.shape
         x = self._transformer(x.reshape(shape[0], -1, shape[-1]), mlp=4, name="static")
         return x.reshape(shape)

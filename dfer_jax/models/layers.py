@@ -15,7 +15,9 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from dfer_jax.models.batch_norm import BatchNorm
 from dfer_jax.models.convolution import convolve
+from dfer_jax.models.matrix_product import as_dot_general
 
 kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """Normal with std = sqrt(2 / (output channels * kernel area)), not truncated."""
@@ -53,6 +55,7 @@ def dense(
         dtype=dtype,
         kernel_init=_uniform_fan_in,
         bias_init=uniform(fan_in**-0.5),
+        dot_general=as_dot_general,
         name=name,
     )
 
@@ -88,6 +91,7 @@ def batch_norm(
     train: bool,
     dtype: DTypeLike,
     axis_name: str | None,
+    relu: bool = False,
     name: str | None = None,
 ) -> Float[Array, "*n c"]:
     """Applies BatchNorm with PyTorch's constants (epsilon 1e-5, its momentum 0.1 is 0.9 here).
@@ -96,23 +100,18 @@ def batch_norm(
     loses digits when a channel's mean is large against its spread.
 
     Deviates: running variances average the biased batch variance where PyTorch averages the
-    unbiased one (factor n / (n - 1), n = elements per channel), because that is Flax's BatchNorm.
+    unbiased one (factor n / (n - 1), n = elements per channel), because Flax's BatchNorm does.
 
     Args:
         x: any leading axes, channels last.
         train: whether to use, and record, the statistics of this batch.
         dtype: type of the result; statistics are float32.
         axis_name: device axis over which statistics are averaged; None on one device.
+        relu: whether a ReLU follows.
         name: name in the parameter tree.
     """
-    norm = nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
-        dtype=jnp.float32,
-        axis_name=axis_name,
-        use_fast_variance=False,
-        name=name,
+    norm = BatchNorm(
+        train=train, momentum=0.9, epsilon=1e-5, relu=relu, axis_name=axis_name, name=name
     )
     return norm(x.astype(jnp.float32)).astype(dtype)
 
@@ -157,7 +156,7 @@ class BasicBlock(nn.Module):
         """Returns the block's output and the gate's intermediates (empty without a gate)."""
         norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
         y = conv(self.features, stride=self.stride, dtype=self.dtype, name="conv1")(x)
-        y = nn.relu(batch_norm(y, **norm, name="bn1"))
+        y = batch_norm(y, **norm, relu=True, name="bn1")
         y = conv(self.features, dtype=self.dtype, name="conv2")(y)
         y = batch_norm(y, **norm, name="bn2")
         out = {}

@@ -62,9 +62,9 @@ class Bottleneck(nn.Module):
         norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
         one, stride, width = {"kernel": 1, "dtype": self.dtype}, self.stride, 4 * self.features
         y = conv(self.features, stride=stride, name="conv1", **one)(x)
-        y = nn.relu(batch_norm(y, **norm, name="bn1"))
+        y = batch_norm(y, **norm, relu=True, name="bn1")
         y = conv(self.features, dtype=self.dtype, name="conv2")(y)
-        y = nn.relu(batch_norm(y, **norm, name="bn2"))
+        y = batch_norm(y, **norm, relu=True, name="bn2")
         y = batch_norm(conv(width, name="conv3", **one)(y), **norm, name="bn3")
         if self.squeeze_excite:
             y = y * self._gate(y)[:, None, None].astype(self.dtype)
@@ -109,7 +109,7 @@ class Backbone(nn.Module):
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
         x = normalise(images, preset=self.normalisation).astype(self.dtype)
         x = conv(self.width, kernel=7, stride=2, dtype=self.dtype, name="conv1")(x)
-        x = _max_pool(nn.relu(batch_norm(x, train=train, name="bn1", **shared)))
+        x = _max_pool(batch_norm(x, train=train, relu=True, name="bn1", **shared))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for block in range(num_blocks):
                 first = block == 0

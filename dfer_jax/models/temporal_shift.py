@@ -73,8 +73,7 @@ class ShiftedBlock(nn.Module):
         for i, (width, kernel, stride) in enumerate(layers, 1):
             options = {"kernel": kernel, "stride": stride, "dtype": self.dtype}
             y = conv(width, **options, name=f"conv{i}")(y)
-            y = batch_norm(y, **norm, name=f"bn{i}")
-            y = nn.relu(y) if i < len(layers) else y
+            y = batch_norm(y, **norm, relu=i < len(layers), name=f"bn{i}")
         if self.stride != 1 or x.shape[-1] != width:
             options = {"kernel": 1, "stride": self.stride, "dtype": self.dtype}
             x = batch_norm(
@@ -113,7 +112,7 @@ class ShiftedResNet(nn.Module):
         """
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
         x = conv(self.width, kernel=7, stride=2, dtype=self.dtype, name="conv1")(frames)
-        x = max_pool(nn.relu(batch_norm(x, train=train, name="bn1", **shared)))
+        x = max_pool(batch_norm(x, train=train, relu=True, name="bn1", **shared))
         for stage, num_blocks in enumerate(self._stage_sizes()):
             for block in range(num_blocks):
                 x = ShiftedBlock(

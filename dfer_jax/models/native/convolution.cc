@@ -156,17 +156,43 @@ ffi::Error StridedMapsGradient(ffi::ThreadPool pool, Array dy, Array kernel,
   return ffi::Error::Success();
 }
 
+// Parts of the maps, each summed on its own; the parts are added in order.
+void GradientOfFewChannels(ffi::ThreadPool& pool, const float* places, const float* rates,
+                           const strided::Shape& s, float* results) {
+  const int64_t parts = std::min<int64_t>(s.n, 32), numbers = strided::Around(s) * s.d;
+  std::vector<float> found(parts * numbers);
+  float* sums = found.data();
+  Share::Run(pool, parts, [=](int64_t part) {
+    const int64_t room = s.columns() * strided::Around(s);
+    float* seen = Workspace(room + s.padded());
+    float* padded = seen + room;
+    std::memset(seen, 0, room * sizeof(float));
+    for (int64_t map = s.n * part / parts; map < s.n * (part + 1) / parts; map++) {
+      strided::Pad(places + map * s.h * s.w * s.c, s, padded);
+      strided::AddMap(padded, rates + map * s.outputs() * s.d, s, seen, sums + part * numbers);
+    }
+  });
+  for (int64_t i = 0; i < strided::kTaps * s.c * s.d; i++) {
+    results[i] = 0;
+    for (int64_t part = 0; part < parts; part++) results[i] += sums[part * numbers + i];
+  }
+}
+
 ffi::Error StridedKernelGradient(ffi::ThreadPool pool, Array x, Array dy,
                                  ffi::Result<Array> gradient) {
   const auto in = x.dimensions(), out = dy.dimensions(), k = gradient->dimensions();
   const strided::Shape s{in[0], in[1], in[2], in[3], out[3]};
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && k[3] == s.d && out[0] == s.n &&
-                    out[1] == s.rows() && out[2] == s.columns() && s.c % kColumns == 0 &&
-                    s.d % kColumns == 0;
-  if (!fits) return WrongShapes();
+                    out[1] == s.rows() && out[2] == s.columns() && s.d % kColumns == 0;
+  const bool few = s.c <= strided::kFewChannels;
+  if (!fits || (!few && s.c % kColumns != 0)) return WrongShapes();
   const float* places = x.typed_data();
   const float* rates = dy.typed_data();
   float* results = gradient->typed_data();
+  if (few) {
+    GradientOfFewChannels(pool, places, rates, s, results);
+    return ffi::Error::Success();
+  }
   constexpr int64_t outputs_at_once = 2 * kColumns;
   const int64_t parts = (s.d + outputs_at_once - 1) / outputs_at_once;
   const int64_t at_once = std::max<int64_t>(1, 256 / s.outputs());  // maps

@@ -16,6 +16,7 @@ _POINTS = 36  # products for each tile of 4 x 4 places
 _TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
 _MOST_CHANNELS = 4096
+_FEW_CHANNELS = 16
 _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
 
 
@@ -35,6 +36,13 @@ def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> boo
 def forward_possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
     """Whether `strided_convolve` can be used here: for maps of any channels, three of an image."""
     return _fits(kernel.shape[3]) and library.takes(x, kernel)
+
+
+def strided_kernel_gradient_possible(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+) -> bool:
+    """Whether `strided_kernel_gradient` can be used here: also for up to 16 channels of maps."""
+    return possible(x, kernel) or (x.shape[3] <= _FEW_CHANNELS and forward_possible(x, kernel))
 
 
 def _fits(channels: int) -> bool:
@@ -78,7 +86,7 @@ def strided_maps_gradient(
 def strided_kernel_gradient(
     x: Float[Array, "n h w c"], dy: Float[Array, "n r q d"]
 ) -> Float[Array, "3 3 c d"]:
-    """Returns the gradient of the kernel at stride 2, given that of the convolution."""
+    """Returns the gradient of the kernel; only where `strided_kernel_gradient_possible` says so."""
     return _call("dfer_strided_kernel_gradient", (3, 3, x.shape[3], dy.shape[3]), 0, x, dy)
 
 

@@ -23,7 +23,9 @@ from jaxtyping import Array
 
 from dfer_jax import private_folder
 
-_SOURCES = tuple(Path(__file__).with_name(name) for name in ("convolution.cc", "pooling.cc"))
+_SOURCES = tuple(
+    Path(__file__).with_name(f"{name}.cc") for name in ("batch_norm", "convolution", "pooling")
+)
 _HEADERS = tuple(
     Path(__file__).with_name(f"{name}.h") for name in ("winograd", "strided", "threads")
 )
@@ -37,6 +39,8 @@ _FUNCTIONS = (
     "dfer_max_pool",
     "dfer_max_pool_with_places",
     "dfer_max_pool_gradient",
+    "dfer_channel_moments",
+    "dfer_batch_norm_gradient_sums",
 )
 _TIMEOUT_SECONDS = 300
 
@@ -89,7 +93,7 @@ def _compile(command: list[str], library: Path) -> None:
         OSError: if the compiler cannot be run or the folder not be written.
         subprocess.SubprocessError: if the compiler fails.
     """
-    logging.info("compiling convolution and pooling for this machine")
+    logging.info("compiling the slow parts of the networks for this machine")
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         made = Path(folder) / library.name
         subprocess.run(

@@ -4,7 +4,7 @@
 // the next output: a block of outputs is one matrix product, summed over the kernel's rows in
 // registers. For the gradient of the maps each parity of their places is such a sum over the taps
 // that reach it. The gradient of the kernel is a product for each tap, of what it sees of a few maps
-// with their gradients.
+// with their gradients; with few channels, as of images, one product for all nine.
 
 #ifndef DFER_JAX_MODELS_NATIVE_STRIDED_H_
 #define DFER_JAX_MODELS_NATIVE_STRIDED_H_
@@ -27,6 +27,7 @@ using winograd::Store;
 using winograd::Vector;
 
 constexpr int kTaps = 9;
+constexpr int64_t kFewChannels = 16;
 
 struct Shape {
   int64_t n, h, w, c, d;
@@ -192,6 +193,28 @@ void SumOverPlaces(const float* seen, const float* dy, const Shape& s, int64_t p
     for (int64_t c = 0; c < s.c; c += kGradientRows)
       winograd::Multiply<kGradientRows, add>(seen + c, 1, s.c, dy + d, s.d, places,
                                              gradient + c * s.d + d, s.d);
+}
+
+// How many numbers an output sees, rounded up to what is multiplied at a time.
+inline int64_t Around(const Shape& s) {
+  return (kTaps * s.c + kGradientRows - 1) / kGradientRows * kGradientRows;
+}
+
+// Adds to the kernel's gradient, [Around, d], what one map gives; `padded` as above, `seen` is room
+// for [columns, Around] with zeros beyond 9c.
+inline void AddMap(const float* padded, const float* dy, const Shape& s, float* seen,
+                   float* gradient) {
+  const int64_t around = Around(s), line = (2 * s.columns() + 1) * s.c;
+  for (int64_t row = 0; row < s.rows(); row++, dy += s.columns() * s.d) {
+    for (int64_t column = 0; column < s.columns(); column++)
+      for (int64_t i = 0; i < 3; i++)
+        std::memcpy(seen + column * around + 3 * i * s.c,
+                    padded + (2 * row + i) * line + 2 * column * s.c, 3 * s.c * sizeof(float));
+    for (int64_t d = 0; d < s.d; d += kColumns)
+      for (int64_t k = 0; k < around; k += kGradientRows)
+        winograd::Multiply<kGradientRows, true>(seen + k, 1, around, dy + d, s.d, s.columns(),
+                                                gradient + k * s.d + d, s.d);
+  }
 }
 
 }  // namespace strided

