@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dfer_jax.models.layers import kaiming_fan_out
+from dfer_jax.models.conv_norm import kaiming_fan_out
 
 ATTENTIONS = ("none", "se", "cbam", "gca")
 
@@ -66,10 +66,9 @@ class ChannelGate(nn.Module):
         stddev = (2 / (channels * height * width)) ** 0.5  # Kaiming fan-out, as any convolution
         init = nn.initializers.normal(stddev)
         kernel = self.param("kernel", init, (height, width, channels), jnp.float32)
-        # A contraction, not a grouped convolution: the map and the kernel meet at one place only.
-        return jnp.einsum(
-            "nhwc,hwc->nc", x, kernel.astype(x.dtype), preferred_element_type=jnp.float32
-        )
+        # A product and a sum, not a grouped convolution: map and kernel meet at one place only. As
+        # an einsum it would be a matrix product for each channel, with both turned for it first.
+        return (x.astype(jnp.float32) * jnp.broadcast_to(kernel, x.shape)).sum(axis=(1, 2))
 
     def _gate(self, z: Float[Array, "b t c"], x: Float[Array, "n h w c"]) -> Float[Array, "b t c"]:
         channels = z.shape[-1]

@@ -7,6 +7,7 @@ directions: 20 ms, Flax's and a ReLU 52. Parameters, statistics and values are F
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,39 +18,54 @@ from jaxtyping import Array, Float
 from dfer_jax.models.native import batch_norm as native
 
 
+class Norm(NamedTuple):
+    """(x - mean) * factor + bias, each a number per channel."""
+
+    mean: Float[Array, " c"]
+    factor: Float[Array, " c"]
+    bias: Float[Array, " c"]
+
+
 class BatchNorm(nn.Module):
-    """BatchNorm over all axes but the last, then perhaps a ReLU; float32.
+    """What maps are normalised by: parameters and statistics of BatchNorm, float32.
+
+    The variance is the mean squared deviation, never the difference of two large moments, which
+    loses digits when a channel's mean is large against its spread.
+
+    Deviates: running variances average the biased batch variance where PyTorch averages the
+    unbiased one (factor n / (n - 1), n = elements per channel), because Flax's BatchNorm does.
 
     Attributes:
-        train: whether to use, and record, the statistics of this batch.
-        momentum: share of the old value in the running statistics.
+        channels: c, of the maps.
+        momentum: share of the old value in the running statistics; PyTorch's 0.1 is 0.9 here.
         epsilon: added to the variance.
-        relu: whether what is below 0 becomes 0.
         axis_name: device axis over which statistics are averaged; None on one device.
     """
 
-    train: bool
-    momentum: float
-    epsilon: float
-    relu: bool
-    axis_name: str | None
+    channels: int
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+    axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:
-        """Returns the maps normalised per channel, scaled and shifted."""
-        shape = x.shape[-1:]
+    def __call__(self, batch: Float[Array, "*n c"] | None) -> Norm:
+        """Returns what `normalise` takes.
+
+        Args:
+            batch: maps whose statistics are used, and recorded; None for the running ones.
+        """
+        shape = (self.channels,)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape, jnp.float32)
         running_variance = self.variable("batch_stats", "var", jnp.ones, shape, jnp.float32)
         scale = self.param("scale", nn.initializers.ones, shape, jnp.float32)
         bias = self.param("bias", nn.initializers.zeros, shape, jnp.float32)
         mean, variance = running_mean.value, running_variance.value
-        if self.train:
-            mean, variance = self._batch_moments(x)
+        if batch is not None:
+            mean, variance = self._batch_moments(batch)
             if not self.is_initializing():
                 for running, now in ((running_mean, mean), (running_variance, variance)):
                     running.value = self.momentum * running.value + (1 - self.momentum) * now
-        factor = lax.rsqrt(variance + self.epsilon) * scale
-        return _normalise(x, mean, factor, bias, self.relu)
+        return Norm(mean, lax.rsqrt(variance + self.epsilon) * scale, bias)
 
     def _batch_moments(
         self, x: Float[Array, "*n c"]
@@ -92,38 +108,31 @@ def _moments_backward(
 _moments.defvjp(_moments_forward, _moments_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _normalise(
-    x: Float[Array, "*n c"],
-    mean: Float[Array, " c"],
-    factor: Float[Array, " c"],
-    bias: Float[Array, " c"],
-    relu: bool,
-) -> Float[Array, "*n c"]:
-    y = (x - _everywhere(mean, x)) * _everywhere(factor, x) + _everywhere(bias, x)
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def normalise(x: Float[Array, "*n c"], norm: Norm, relu: bool) -> Float[Array, "*n c"]:
+    """Returns the maps normalised, then perhaps without what is below 0; float32."""
+    y = (x - _everywhere(norm.mean, x)) * _everywhere(norm.factor, x) + _everywhere(norm.bias, x)
     return nn.relu(y) if relu else y
 
 
-def _normalise_forward(
-    x: Array, mean: Array, factor: Array, bias: Array, relu: bool
-) -> tuple[Array, tuple[Array, ...]]:
-    return _normalise(x, mean, factor, bias, relu), (x, mean, factor, bias)
+def _normalise_forward(x: Array, norm: Norm, relu: bool) -> tuple[Array, tuple[Array, Norm]]:
+    return normalise(x, norm, relu), (x, norm)
 
 
 def _normalise_backward(
-    relu: bool, saved: tuple[Array, ...], dy: Float[Array, "*n c"]
-) -> tuple[Array, Array, Array, Array]:
-    x, _, factor, _ = saved
+    relu: bool, saved: tuple[Array, Norm], dy: Float[Array, "*n c"]
+) -> tuple[Array, Norm]:
+    x, norm = saved
     sums = partial(_sums_by_xla, relu=relu)
     if native.possible(x):
         in_one_reading = partial(native.gradient_sums, relu=relu)
         sums = partial(lax.platform_dependent, cpu=in_one_reading, default=sums)
-    of_bias, of_factor = sums(x, dy, *saved[1:])
-    dx = _passed(x, dy, *saved[1:], relu=relu) * _everywhere(factor, x)
-    return dx, -factor * of_bias, of_factor, of_bias
+    of_bias, of_factor = sums(x, dy, *norm)
+    dx = _passed(x, dy, norm, relu=relu) * _everywhere(norm.factor, x)
+    return dx, Norm(-norm.factor * of_bias, of_factor, of_bias)
 
 
-_normalise.defvjp(_normalise_forward, _normalise_backward)
+normalise.defvjp(_normalise_forward, _normalise_backward)
 
 
 def _sums_by_xla(
@@ -134,15 +143,13 @@ def _sums_by_xla(
     They are the gradients of bias and factor.
     """
     places = tuple(range(x.ndim - 1))
-    passed = _passed(x, dy, mean, factor, bias, relu=relu)
+    passed = _passed(x, dy, Norm(mean, factor, bias), relu=relu)
     return passed.sum(places), (passed * (x - _everywhere(mean, x))).sum(places)
 
 
-def _passed(
-    x: Array, dy: Array, mean: Array, factor: Array, bias: Array, *, relu: bool
-) -> Float[Array, "*n c"]:
+def _passed(x: Array, dy: Array, norm: Norm, *, relu: bool) -> Float[Array, "*n c"]:
     """Returns the gradient where the ReLU lets it pass, else 0."""
-    return jnp.where(_normalise(x, mean, factor, bias, False) > 0, dy, 0) if relu else dy
+    return jnp.where(normalise(x, norm, False) > 0, dy, 0) if relu else dy
 
 
 def _everywhere(values: Float[Array, " c"], x: Float[Array, "*n c"]) -> Float[Array, "*n c"]:

@@ -12,10 +12,10 @@
   product per frame. XLA turns it into one convolution whose kernel is a whole map (the second stem
   convolution of the published network, 64 frames of 56x56x64: 390-660 ms against 130-180 ms here).
 
-All are used by `layers.conv` through the hook that Flax's Conv has for this.
+`conv_norm.py` uses them all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -33,23 +33,37 @@ _WINOGRAD_CHANNELS = 64  # with 32 the demo compiled longer, its step was no fas
 
 
 def convolve(
-    x: Float[Array, "n h w c"],
-    kernel: Float[Array, "i j c d"],
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-    **options: object,
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
 ) -> Float[Array, "n r q d"]:
-    """Returns the convolution; the arguments are those of `jax.lax.conv_general_dilated`."""
-    stride = strides[0]
+    """Returns the convolution with a border of i // 2 zeros on every side, of the type of `x`.
+
+    The border is explicit because `SAME` pads even maps by (0, 1) at stride 2, PyTorch by (1, 1).
+    """
     if kernel.shape[:2] == (1, 1):
         return matrix_product(x[:, ::stride, ::stride], kernel[0, 0])
     if kernel.shape[:2] == (3, 3):
-        side = max(-(-x.shape[1] // stride), -(-x.shape[2] // stride))
-        if side <= _SMALL_SIDE:
+        if _is_small(x, stride):
             return _as_matrix_product(x, kernel, stride)
         if _is_large(x, stride) or _for_cpu(x, kernel, stride):
             return _convolve(x, kernel, stride)
-    return lax.conv_general_dilated(x, kernel, strides, padding, **options)
+    return _by_xla(x, kernel, stride)
+
+
+def in_cpp(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
+) -> Callable | None:
+    """Returns the C++ that `convolve` uses here on CPU, or None."""
+    if kernel.shape[:2] != (3, 3) or _is_small(x, stride):
+        return None
+    if stride == 1 and native.pays(x, kernel):
+        return native.convolve
+    if stride == 2 and native.forward_possible(x, kernel):
+        return native.strided_convolve
+    return None
+
+
+def _is_small(x: Float[Array, "n h w c"], stride: int) -> bool:
+    return max(-(-x.shape[1] // stride), -(-x.shape[2] // stride)) <= _SMALL_SIDE
 
 
 def _is_large(x: Float[Array, "n h w c"], stride: int) -> bool:
@@ -60,10 +74,8 @@ def _for_cpu(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
 ) -> Callable | None:
     """Returns what convolves faster there, or None."""
-    if stride == 1 and native.pays(x, kernel):
-        return native.convolve
-    if stride == 2 and native.forward_possible(x, kernel):
-        return native.strided_convolve
+    if compiled := in_cpp(x, kernel, stride):
+        return compiled
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
     wide = min(channels) >= _WINOGRAD_CHANNELS
@@ -80,13 +92,13 @@ def _on_cpu(run: Callable | None, otherwise: Callable, *inputs: Array) -> Array:
 
 
 def _by_xla(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
 ) -> Float[Array, "n r q d"]:
     return lax.conv_general_dilated(
         x,
         kernel,
         (stride, stride),
-        ((1, 1), (1, 1)),
+        ((kernel.shape[0] // 2,) * 2,) * 2,
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
     )
 

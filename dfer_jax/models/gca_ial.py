@@ -17,7 +17,7 @@ weights, so imported weights need no permutation.
 Deviates: the release's parameters that no output depends on (146,752 values: stray biases, 1x1
 convolutions, layer1's gate and auxiliary head) are not built; its sub-layers are evaluated once,
 not twice (the second time only gave an attention map). BatchNorm's running variance is Flax's, see
-`layers.batch_norm`.
+`batch_norm.BatchNorm`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,8 @@ from jaxtyping import Array, Float
 
 from dfer_jax.errors import UserError
 from dfer_jax.models.attention import ATTENTIONS, ChannelGate
-from dfer_jax.models.layers import BasicBlock, TransformerLayer, batch_norm, conv, dense
+from dfer_jax.models.conv_norm import conv_norm
+from dfer_jax.models.layers import BasicBlock, TransformerLayer, dense
 from dfer_jax.models.pooling import max_pool
 
 AUX_STAGES = ("layer2", "layer3")
@@ -139,11 +140,11 @@ class GCAIAL(nn.Module):
                 "set its num_frames and image_size to those of the clips"
             )
 
-    def _norm_relu(
-        self, x: Float[Array, "n h w c"], *, train: bool, name: str
-    ) -> Float[Array, "n h w c"]:
+    def _conv_norm_relu(
+        self, x: Float[Array, "n h w c"], features: int, **options: object
+    ) -> Float[Array, "n i j d"]:
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
-        return batch_norm(x, train=train, relu=True, name=name, **shared)
+        return conv_norm(x, features, relu=True, **shared, **options)
 
     def _block(self, factor: int, *, name: str, **options: object) -> BasicBlock:
         options = {"dtype": self.dtype, "axis_name": self.axis_name, **options}
@@ -160,11 +161,8 @@ class GCAIAL(nn.Module):
 
     def _stem(self, x: Float[Array, "n h w 3"], *, train: bool) -> Float[Array, "n i j c"]:
         """Two 3x3 convolutions and a max-pool: a quarter of the image size."""
-        x = conv(self.width, stride=2, dtype=self.dtype, name="stem_conv1")(x)
-        x = self._norm_relu(x, train=train, name="stem_bn1")
-        x = conv(self.width, dtype=self.dtype, name="stem_conv2")(x)
-        x = self._norm_relu(x, train=train, name="stem_bn2")
-        return max_pool(x)
+        x = self._conv_norm_relu(x, self.width, stride=2, train=train, name="stem_conv1")
+        return max_pool(self._conv_norm_relu(x, self.width, train=train, name="stem_conv2"))
 
     def _aux_head(self, descriptor: Float[Array, "b t c"], *, name: str) -> Float[Array, "b k"]:
         """A factored linear classifier on the mean descriptor; no bias, no non-linearity."""
@@ -181,8 +179,7 @@ class GCAIAL(nn.Module):
 
     def _static(self, x: Float[Array, "n h w c"], *, train: bool) -> Float[Array, "n i j c"]:
         """A transformer over the places of each frame, row by row."""
-        x = conv(4 * self.width, stride=2, dtype=self.dtype, name="static_conv")(x)
-        x = self._norm_relu(x, train=train, name="static_bn")
+        x = self._conv_norm_relu(x, 4 * self.width, stride=2, train=train, name="static_conv")
         shape = x.shape
         x = self._transformer(x.reshape(shape[0], -1, shape[-1]), mlp=4, name="static")
         return x.reshape(shape)

@@ -15,12 +15,8 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from dfer_jax.models.batch_norm import BatchNorm
-from dfer_jax.models.convolution import convolve
+from dfer_jax.models.conv_norm import conv_norm
 from dfer_jax.models.matrix_product import as_dot_general
-
-kaiming_fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-"""Normal with std = sqrt(2 / (output channels * kernel area)), not truncated."""
 
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
@@ -58,62 +54,6 @@ def dense(
         dot_general=as_dot_general,
         name=name,
     )
-
-
-def conv(
-    features: int,
-    *,
-    kernel: int = 3,
-    stride: int = 1,
-    dtype: DTypeLike = jnp.float32,
-    name: str | None = None,
-) -> nn.Conv:
-    """Returns a bias-free square convolution with symmetric padding `kernel // 2`.
-
-    The padding is explicit because `SAME` pads even maps by (0, 1) at stride 2, PyTorch by (1, 1).
-    """
-    return nn.Conv(
-        features,
-        (kernel, kernel),
-        strides=(stride, stride),
-        padding=((kernel // 2, kernel // 2),) * 2,
-        use_bias=False,
-        dtype=dtype,
-        kernel_init=kaiming_fan_out,
-        conv_general_dilated=convolve,
-        name=name,
-    )
-
-
-def batch_norm(
-    x: Float[Array, "*n c"],
-    *,
-    train: bool,
-    dtype: DTypeLike,
-    axis_name: str | None,
-    relu: bool = False,
-    name: str | None = None,
-) -> Float[Array, "*n c"]:
-    """Applies BatchNorm with PyTorch's constants (epsilon 1e-5, its momentum 0.1 is 0.9 here).
-
-    The variance is the mean squared deviation, never the difference of two large moments, which
-    loses digits when a channel's mean is large against its spread.
-
-    Deviates: running variances average the biased batch variance where PyTorch averages the
-    unbiased one (factor n / (n - 1), n = elements per channel), because Flax's BatchNorm does.
-
-    Args:
-        x: any leading axes, channels last.
-        train: whether to use, and record, the statistics of this batch.
-        dtype: type of the result; statistics are float32.
-        axis_name: device axis over which statistics are averaged; None on one device.
-        relu: whether a ReLU follows.
-        name: name in the parameter tree.
-    """
-    norm = BatchNorm(
-        train=train, momentum=0.9, epsilon=1e-5, relu=relu, axis_name=axis_name, name=name
-    )
-    return norm(x.astype(jnp.float32)).astype(dtype)
 
 
 def layer_norm(
@@ -154,19 +94,15 @@ class BasicBlock(nn.Module):
         self, x: Float[Array, "n h w c"], *, train: bool
     ) -> tuple[Float[Array, "n i j d"], Mapping[str, Array]]:
         """Returns the block's output and the gate's intermediates (empty without a gate)."""
-        norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
-        y = conv(self.features, stride=self.stride, dtype=self.dtype, name="conv1")(x)
-        y = batch_norm(y, **norm, relu=True, name="bn1")
-        y = conv(self.features, dtype=self.dtype, name="conv2")(y)
-        y = batch_norm(y, **norm, name="bn2")
+        shared = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
+        y = conv_norm(x, self.features, stride=self.stride, relu=True, name="conv1", **shared)
+        y = conv_norm(y, self.features, name="conv2", **shared)
         out = {}
         if self.gate is not None:
             y, out = self.gate(name="gate")(y)
         if self.stride != 1 or x.shape[-1] != self.features:
-            shortcut = conv(
-                self.features, kernel=1, stride=self.stride, dtype=self.dtype, name="shortcut_conv"
-            )
-            x = batch_norm(shortcut(x), **norm, name="shortcut_bn")
+            options = {"kernel": 1, "stride": self.stride, "name": "shortcut_conv"}
+            x = conv_norm(x, self.features, **options, **shared)
         return nn.relu(y + x), out
 
 

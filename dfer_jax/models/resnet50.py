@@ -21,7 +21,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PyTree
 
 from dfer_jax.errors import UserError
-from dfer_jax.models.layers import batch_norm, conv, dense
+from dfer_jax.models.conv_norm import conv_norm
+from dfer_jax.models.layers import dense
 from dfer_jax.models.normalisation import normalise
 
 BACKBONE = "backbone"
@@ -59,18 +60,16 @@ class Bottleneck(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"], *, train: bool) -> Float[Array, "n i j d"]:
         """Returns the block's output, d = 4 * features."""
-        norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
-        one, stride, width = {"kernel": 1, "dtype": self.dtype}, self.stride, 4 * self.features
-        y = conv(self.features, stride=stride, name="conv1", **one)(x)
-        y = batch_norm(y, **norm, relu=True, name="bn1")
-        y = conv(self.features, dtype=self.dtype, name="conv2")(y)
-        y = batch_norm(y, **norm, relu=True, name="bn2")
-        y = batch_norm(conv(width, name="conv3", **one)(y), **norm, name="bn3")
+        shared = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
+        reduced = {"kernel": 1, "stride": self.stride}
+        width = 4 * self.features
+        y = conv_norm(x, self.features, relu=True, name="conv1", **reduced, **shared)
+        y = conv_norm(y, self.features, relu=True, name="conv2", **shared)
+        y = conv_norm(y, width, kernel=1, name="conv3", **shared)
         if self.squeeze_excite:
             y = y * self._gate(y)[:, None, None].astype(self.dtype)
         if self.project:
-            x = conv(width, stride=stride, name="shortcut_conv", **one)(x)
-            x = batch_norm(x, **norm, name="shortcut_bn")
+            x = conv_norm(x, width, name="shortcut_conv", **reduced, **shared)
         return nn.relu(y + x)
 
     def _gate(self, y: Float[Array, "n i j d"]) -> Float[Array, "n d"]:
@@ -108,8 +107,8 @@ class Backbone(nn.Module):
             )
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
         x = normalise(images, preset=self.normalisation).astype(self.dtype)
-        x = conv(self.width, kernel=7, stride=2, dtype=self.dtype, name="conv1")(x)
-        x = _max_pool(batch_norm(x, train=train, relu=True, name="bn1", **shared))
+        stem = {"kernel": 7, "stride": 2, "relu": True, "name": "conv1"}
+        x = _max_pool(conv_norm(x, self.width, train=train, **stem, **shared))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for block in range(num_blocks):
                 first = block == 0

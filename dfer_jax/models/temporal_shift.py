@@ -14,7 +14,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from dfer_jax.errors import UserError
-from dfer_jax.models.layers import batch_norm, conv
+from dfer_jax.models.conv_norm import conv_norm
 from dfer_jax.models.pooling import max_pool
 
 STAGE_SIZES = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
@@ -64,21 +64,18 @@ class ShiftedBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "n h w c"], *, train: bool) -> Float[Array, "n i j d"]:
         """Returns the block's output, d = features, or four times as many."""
-        norm = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
+        shared = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
         layers = ((self.features, 3, self.stride), (self.features, 3, 1))
         if self.bottleneck:
             last = (4 * self.features, 1, 1)
             layers = ((self.features, 1, 1), (self.features, 3, self.stride), last)
         y = temporal_shift(x, segment=self.segment)
         for i, (width, kernel, stride) in enumerate(layers, 1):
-            options = {"kernel": kernel, "stride": stride, "dtype": self.dtype}
-            y = conv(width, **options, name=f"conv{i}")(y)
-            y = batch_norm(y, **norm, relu=i < len(layers), name=f"bn{i}")
+            options = {"kernel": kernel, "stride": stride, "relu": i < len(layers)}
+            y = conv_norm(y, width, name=f"conv{i}", **options, **shared)
         if self.stride != 1 or x.shape[-1] != width:
-            options = {"kernel": 1, "stride": self.stride, "dtype": self.dtype}
-            x = batch_norm(
-                conv(width, **options, name="shortcut_conv")(x), **norm, name="shortcut_bn"
-            )
+            options = {"kernel": 1, "stride": self.stride}
+            x = conv_norm(x, width, name="shortcut_conv", **options, **shared)
         return nn.relu(y + x)
 
 
@@ -111,8 +108,8 @@ class ShiftedResNet(nn.Module):
             UserError: if the depth is unknown.
         """
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
-        x = conv(self.width, kernel=7, stride=2, dtype=self.dtype, name="conv1")(frames)
-        x = max_pool(batch_norm(x, train=train, relu=True, name="bn1", **shared))
+        stem = {"kernel": 7, "stride": 2, "relu": True, "name": "conv1"}
+        x = max_pool(conv_norm(frames, self.width, train=train, **stem, **shared))
         for stage, num_blocks in enumerate(self._stage_sizes()):
             for block in range(num_blocks):
                 x = ShiftedBlock(

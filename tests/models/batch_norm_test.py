@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from dfer_jax.models.batch_norm import BatchNorm
+from dfer_jax.models.batch_norm import BatchNorm, normalise
 from dfer_jax.models.native import batch_norm as native
 
 CONSTANTS = {"momentum": 0.9, "epsilon": 1e-5}
@@ -34,8 +34,18 @@ class FlaxNorm(nn.Module):
         return nn.relu(norm(x)) if self.relu else norm(x)
 
 
-def ours(*, train, relu, axis_name=None):
-    return BatchNorm(train=train, relu=relu, axis_name=axis_name, **CONSTANTS)
+class OurNorm(nn.Module):
+    """The same, of ours."""
+
+    train: bool
+    relu: bool
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x):
+        norm = BatchNorm(x.shape[-1], axis_name=self.axis_name, **CONSTANTS)
+        nn.share_scope(self, norm)
+        return normalise(x, norm(x if self.train else None), self.relu)
 
 
 def _case(shape, *, mean=0.0):
@@ -87,7 +97,7 @@ def _assert_close(found, expected, tolerance=2e-6):
 )
 def test_all_is_as_in_flax(shape, train, relu):
     case = _case(shape)
-    found = jax.jit(partial(_results, ours(train=train, relu=relu)))(*case)
+    found = jax.jit(partial(_results, OurNorm(train=train, relu=relu)))(*case)
     _assert_close(found, _results(FlaxNorm(train=train, relu=relu), *case))
 
 
@@ -96,9 +106,9 @@ def test_all_is_as_in_flax(shape, train, relu):
 def test_compiled_and_not_are_the_same(relu, monkeypatch):
     case = _case((6, 14, 14, 80))
     assert native.possible(case[0])
-    found = _results(ours(train=True, relu=relu), *case)
+    found = _results(OurNorm(train=True, relu=relu), *case)
     monkeypatch.setattr(native.library, "takes", lambda *_: False)
-    _assert_close(found, _results(ours(train=True, relu=relu), *case))
+    _assert_close(found, _results(OurNorm(train=True, relu=relu), *case))
 
 
 @pytest.mark.parametrize("channels", [16, 17])  # compiled and not
@@ -106,7 +116,7 @@ def test_a_mean_far_from_zero_costs_no_digits(channels):
     x, *_, statistics = _case((8, 28, 28, channels), mean=1000.0)
     statistics = jax.tree.map(jnp.zeros_like, statistics)
     params = {"scale": jnp.ones(channels), "bias": jnp.zeros(channels)}
-    after = _results(ours(train=True, relu=False), x, x, params, statistics)["after"]
+    after = _results(OurNorm(train=True, relu=False), x, x, params, statistics)["after"]
     with jax.enable_x64(True):
         exact = jnp.var(jnp.asarray(x, jnp.float64), axis=(0, 1, 2))
     assert jnp.abs(after["var"] * 10 / exact.astype(jnp.float32) - 1).max() <= 1e-5
@@ -114,7 +124,7 @@ def test_a_mean_far_from_zero_costs_no_digits(channels):
 
 def test_initial_values_and_names_are_those_of_flax():
     x = jnp.ones((2, 3, 3, 5))
-    found = ours(train=True, relu=True).init(jax.random.key(0), x)
+    found = OurNorm(train=True, relu=True).init(jax.random.key(0), x)
     expected = nn.BatchNorm(use_running_average=False).init(jax.random.key(0), x)
     assert jax.tree.structure(found) == jax.tree.structure(expected)
     assert jax.tree.all(jax.tree.map(lambda a, b: (a == b).all(), found, expected))
@@ -124,7 +134,7 @@ def test_initial_values_and_names_are_those_of_flax():
 def test_parts_of_the_batch_on_an_axis_are_as_the_whole(channels):
     x, dy, params, statistics = _case((4, 6, 6, channels))
     halves = [z.reshape(2, 2, *z.shape[1:]) for z in (x, dy)]
-    norms = [cls(train=True, relu=True, axis_name="device") for cls in (ours, FlaxNorm)]
+    norms = [cls(train=True, relu=True, axis_name="device") for cls in (OurNorm, FlaxNorm)]
     found, expected = (
         jax.vmap(partial(_results, norm), in_axes=(0, 0, None, None), axis_name="device")(
             *halves, params, statistics
@@ -132,7 +142,7 @@ def test_parts_of_the_batch_on_an_axis_are_as_the_whole(channels):
         for norm in norms
     )
     _assert_close(found, expected)
-    whole = _results(ours(train=True, relu=True), x, dy, params, statistics)
+    whole = _results(OurNorm(train=True, relu=True), x, dy, params, statistics)
     of_params, dx = found["gradients"]
     _assert_close(dx.reshape(x.shape), whole["gradients"][1])
     _assert_close(jax.tree.map(lambda z: z.sum(0), of_params), whole["gradients"][0])
@@ -142,7 +152,7 @@ def test_parts_of_the_batch_on_an_axis_are_as_the_whole(channels):
 def test_not_a_number_is_seen():
     x, dy, params, statistics = _case((2, 4, 4, 16))
     x = x.at[1, 2, 3, 5].set(jnp.nan)
-    found = _results(ours(train=True, relu=True), x, dy, params, statistics)
+    found = _results(OurNorm(train=True, relu=True), x, dy, params, statistics)
     assert jnp.isnan(found["after"]["mean"]).tolist() == [i == 5 for i in range(16)]
     assert jnp.isnan(found["y"][..., 5]).all()
     assert not jnp.isnan(jnp.delete(found["y"], 5, axis=-1)).any()

@@ -4,6 +4,7 @@ import shutil
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax import lax
 
@@ -98,7 +99,7 @@ def _compare(height, width, stride, *, channels, features=None):
         )
 
     def ours(x, kernel):
-        return convolve(x, kernel, (stride, stride), padding, dimension_numbers=LAYOUT)
+        return convolve(x, kernel, stride)
 
     expected, expected_pull = jax.vjp(reference, x, kernel)
     found, pull = jax.vjp(jax.jit(ours), x, kernel)
@@ -114,7 +115,17 @@ def _check_gradients(pairs):
 def test_bfloat16_gradients_are_summed_in_float32():
     x = jnp.ones((2, 64, 64, 1), jnp.bfloat16)
     kernel = jnp.ones((3, 3, 1, 1), jnp.bfloat16)
-    _, pull = jax.vjp(lambda k: convolve(x, k, (1, 1), ((1, 1), (1, 1))), kernel)
+    _, pull = jax.vjp(lambda k: convolve(x, k, 1), kernel)
     (dk,) = pull(jnp.ones((2, 64, 64, 1), jnp.bfloat16))
     assert dk.dtype == jnp.bfloat16
     assert dk[1, 1, 0, 0] == 2 * 64 * 64
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (3, 1), (1, 0)])
+def test_both_sides_are_padded_alike(kernel, padding):
+    """At stride 2 on an even map the first window starts at -padding."""
+    x = jnp.arange(16.0).reshape(1, 4, 4, 1)
+    y = convolve(x, jnp.ones((kernel, kernel, 1, 1)), 2)
+    padded = np.pad(np.asarray(x[0, :, :, 0]), padding)
+    expected = [[padded[i : i + kernel, j : j + kernel].sum() for j in (0, 2)] for i in (0, 2)]
+    np.testing.assert_array_equal(y[0, :, :, 0], expected)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from recorded_convolutions import recorded_convolutions
 
 from dfer_jax import models
 from dfer_jax.errors import UserError
@@ -91,26 +92,19 @@ def test_parameters_of_resnet50(options, count):
     assert model.frozen == ()
 
 
-def test_strides_and_shortcuts_are_those_of_the_first_version():
-    """Sizes of every block at 224, seen in the arguments of its convolutions."""
-    model = ResNet50()
-    x = jax.ShapeDtypeStruct((1, 1, 224, 224, 3), jnp.float32)
-
-    def run(key, x):
-        variables = model.init(key, x, train=False)
-        _, state = model.apply(variables, x, train=False, capture_intermediates=True, mutable=True)
-        return state["intermediates"]["backbone"]
-
-    found = jax.eval_shape(run, jax.random.key(0), x)
-    sides = {"conv1": 112, "stage2": 56, "stage3": 28, "stage4": 14, "stage5": 7}
-    assert found["conv1"]["__call__"][0].shape == (1, 112, 112, 64)
-    blocks = {name: value for name, value in found.items() if "block" in name}
-    assert len(blocks) == 16
-    for name, block in blocks.items():
-        stage, side, width = name[:6], sides[name[:6]], 32 * 2 ** int(name[5])
-        assert block["conv1"]["__call__"][0].shape == (1, side, side, width // 2), name
-        assert block["__call__"][0].shape == (1, side, side, 2 * width)
-        assert ("shortcut_conv" in block) == name.endswith("block1"), stage
+def test_strides_and_shortcuts_are_those_of_the_first_version(monkeypatch):
+    """Every convolution at 224: kernel, stride, shape of the result."""
+    found = recorded_convolutions(monkeypatch, ResNet50(), (1, 1, 224, 224, 3))
+    expected = [(7, 2, (1, 112, 112, 64))]
+    for stage, (blocks, side) in enumerate(zip((3, 4, 6, 3), (56, 28, 14, 7), strict=True)):
+        width = 64 << stage
+        inner, outer = (1, side, side, width), (1, side, side, 4 * width)
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            expected += [(1, stride, inner), (3, 1, inner), (1, 1, outer)]
+            if not block:
+                expected.append((1, stride, outer))  # the shortcut
+    assert found == expected
 
 
 @pytest.mark.parametrize("size", [32, 33, 37, 56, 58])

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from random_variables import random_variables
+from recorded_convolutions import recorded_convolutions
 
 from dfer_jax.errors import UserError
 from dfer_jax.models.temporal_shift import ShiftedResNet, temporal_shift
@@ -36,7 +37,7 @@ def _shapes(depth, *, size=112):
 
 # torchvision's networks, 11,689,512 and 25,557,032, without their 1000-way classifiers.
 @pytest.mark.parametrize(("depth", "count", "factor"), [(18, 11_176_512, 1), (50, 23_508_032, 4)])
-def test_sizes_are_those_of_the_imagenet_networks(depth, count, factor):
+def test_sizes_are_those_of_the_imagenet_networks(depth, count, factor, monkeypatch):
     params, found = _shapes(depth)
     assert sum(x.size for x in jax.tree.leaves(params)) == count
     for stage, side in enumerate((28, 14, 7, 4)):
@@ -45,9 +46,10 @@ def test_sizes_are_those_of_the_imagenet_networks(depth, count, factor):
         assert set(outputs) == {(4, side, side, width)}
     assert found["__call__"][0].shape == (4, 512 * factor)
     if depth == 50:  # the stride is on the 3x3 convolution
-        block = found["layer2_block0"]
-        assert block["conv1"]["__call__"][0].shape == (4, 28, 28, 128)
-        assert block["conv2"]["__call__"][0].shape == (4, 14, 14, 128)
+        shape = (4, 112, 112, 3)
+        convolutions = recorded_convolutions(monkeypatch, ShiftedResNet(depth=depth), shape)
+        of_second_stage = convolutions[1 + 3 * 3 + 1 :]  # after stem, first stage and its shortcut
+        assert of_second_stage[:2] == [(1, 1, (4, 28, 28, 128)), (3, 2, (4, 14, 14, 128))]
 
 
 def test_frames_of_another_group_are_not_seen():

@@ -14,27 +14,21 @@ using threads::Workspace;
 namespace winograd {
 namespace {
 
-// Tiles computed together: their two transforms fill most of a core's cache of 1 MB.
-int64_t TilesAtOnce(const Shape& s) {
-  return kRows * std::max<int64_t>(1, 3072 / (kRows * (s.c + s.d)));
-}
-
+// As many tiles as are multiplied at once: more would push the kernel out of the cache.
 void ConvolveTiles(const float* x, const float* kernel, const Shape& s, int64_t first,
-                   int64_t at_once, float* y) {
-  const int64_t end = std::min(first + at_once, s.tiles());
-  const int64_t in_plane = at_once * s.c + kGap, out_plane = at_once * s.d + kGap;
+                   const Finish& finish, float* y) {
+  const int64_t end = std::min(first + kRows, s.tiles());
+  const int64_t in_plane = kRows * s.c + kGap, out_plane = kRows * s.d + kGap;
   float* in = Workspace(kPoints * (in_plane + out_plane));
   float* out = in + kPoints * in_plane;
   for (int64_t t = first; t < end; t++)
     TransformInput(x, s, t, in + (t - first) * s.c, in_plane);
   for (int64_t p = 0; p < kPoints; p++)
-    for (int64_t d = 0; d < s.d; d += kColumns)
-      for (int64_t row = 0; row < end - first; row += kRows)  // the last rows may be left-overs
-        Multiply<kRows, false>(in + p * in_plane + row * s.c, s.c, 1,
-                               kernel + (p * s.d + d) * s.c, kColumns, s.c,
-                               out + p * out_plane + row * s.d + d, s.d);
+    for (int64_t d = 0; d < s.d; d += kColumns)  // the last rows may be left-overs
+      Multiply<kRows, false>(in + p * in_plane, s.c, 1, kernel + (p * s.d + d) * s.c, kColumns, s.c,
+                             out + p * out_plane + d, s.d);
   for (int64_t t = first; t < end; t++)
-    TransformOutput(out + (t - first) * s.d, out_plane, s, t, y);
+    TransformOutput(out + (t - first) * s.d, out_plane, s, t, finish, y);
 }
 
 ffi::Error WrongShapes() {
@@ -45,8 +39,8 @@ bool Suits(const Shape& s) {
   return s.c <= kMostChannels && s.c % kColumns == 0 && s.d % kColumns == 0;
 }
 
-ffi::Error Convolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
-                    ffi::Result<Numbers> scratch) {
+ffi::Error ConvolveAnd(const Finish& finish, ffi::ThreadPool& pool, Array x, Array kernel,
+                       ffi::Result<Array> y, ffi::Result<Numbers> scratch) {
   const auto in = x.dimensions(), k = kernel.dimensions(), out = y->dimensions();
   const Shape s{in[0], in[1], in[2], in[3], k[3]};
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n && out[1] == s.h &&
@@ -58,9 +52,8 @@ ffi::Error Convolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Arr
   float* transformed = scratch->typed_data();
   float* results = y->typed_data();
   Share::Run(pool, s.c, [=](int64_t c) { TransformKernel(weights, s, c, transformed); });
-  const int64_t at_once = TilesAtOnce(s), blocks = (s.tiles() + at_once - 1) / at_once;
-  Share::Run(pool, blocks, [=](int64_t block) {
-    ConvolveTiles(places, transformed, s, block * at_once, at_once, results);
+  Share::Run(pool, (s.tiles() + kRows - 1) / kRows, [=](int64_t block) {
+    ConvolveTiles(places, transformed, s, block * kRows, finish, results);
   });
   return ffi::Error::Success();
 }
@@ -111,8 +104,8 @@ ffi::Error KernelGradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<A
   return ffi::Error::Success();
 }
 
-ffi::Error StridedConvolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
-                           ffi::Result<Numbers> scratch) {
+ffi::Error StridedConvolveAnd(const Finish& finish, ffi::ThreadPool& pool, Array x, Array kernel,
+                              ffi::Result<Array> y, ffi::Result<Numbers> scratch) {
   const auto in = x.dimensions(), k = kernel.dimensions(), out = y->dimensions();
   const strided::Shape s{in[0], in[1], in[2], in[3], k[3]};
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n &&
@@ -128,7 +121,7 @@ ffi::Error StridedConvolve(ffi::ThreadPool pool, Array x, Array kernel, ffi::Res
   Share::Run(pool, s.n, [=](int64_t map) {
     float* padded = Workspace(s.padded());
     strided::Pad(places + map * s.h * s.w * s.c, s, padded);
-    strided::Convolve(padded, packed, s, results + map * s.outputs() * s.d);
+    strided::Convolve(padded, packed, s, finish, results + map * s.outputs() * s.d);
   });
   return ffi::Error::Success();
 }
@@ -212,6 +205,25 @@ ffi::Error StridedKernelGradient(ffi::ThreadPool pool, Array x, Array dy,
   return ffi::Error::Success();
 }
 
+typedef ffi::Error (*Convolution)(const Finish&, ffi::ThreadPool&, Array, Array,
+                                  ffi::Result<Array>, ffi::Result<Numbers>);
+
+template <Convolution convolve>
+ffi::Error Alone(ffi::ThreadPool pool, Array x, Array kernel, ffi::Result<Array> y,
+                 ffi::Result<Numbers> scratch) {
+  return convolve(Finish{}, pool, x, kernel, y, scratch);
+}
+
+template <Convolution convolve>
+ffi::Error Normalised(ffi::ThreadPool pool, Array x, Array kernel, Numbers mean, Numbers factor,
+                      Numbers bias, bool relu, ffi::Result<Array> y,
+                      ffi::Result<Numbers> scratch) {
+  for (const Numbers& of_channels : {mean, factor, bias})
+    if (of_channels.dimensions()[0] != kernel.dimensions()[3]) return WrongShapes();
+  const Finish finish{mean.typed_data(), factor.typed_data(), bias.typed_data(), relu};
+  return convolve(finish, pool, x, kernel, y, scratch);
+}
+
 }  // namespace
 }  // namespace winograd
 
@@ -219,11 +231,29 @@ static auto TwoToOne() {
   return ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<Array>().Arg<Array>().Ret<Array>();
 }
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve, winograd::Convolve, TwoToOne().Ret<Numbers>());
+static auto ToNormalised() {
+  return ffi::Ffi::Bind()
+      .Ctx<ffi::ThreadPool>()
+      .Arg<Array>()
+      .Arg<Array>()
+      .Arg<Numbers>()
+      .Arg<Numbers>()
+      .Arg<Numbers>()
+      .Attr<bool>("relu")
+      .Ret<Array>()
+      .Ret<Numbers>();
+}
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve, winograd::Alone<winograd::ConvolveAnd>,
+                              TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_convolve_normalised, winograd::Normalised<winograd::ConvolveAnd>,
+                              ToNormalised());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_kernel_gradient, winograd::KernelGradient,
                               TwoToOne().Ret<Numbers>());
-XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_convolve, winograd::StridedConvolve,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_convolve, winograd::Alone<winograd::StridedConvolveAnd>,
                               TwoToOne().Ret<Numbers>());
+XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_convolve_normalised,
+                              winograd::Normalised<winograd::StridedConvolveAnd>, ToNormalised());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_maps_gradient, winograd::StridedMapsGradient,
                               TwoToOne().Ret<Numbers>());
 XLA_FFI_DEFINE_HANDLER_SYMBOL(dfer_strided_kernel_gradient, winograd::StridedKernelGradient,

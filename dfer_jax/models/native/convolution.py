@@ -50,11 +50,18 @@ def _fits(channels: int) -> bool:
 
 
 def convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "3 3 c d"],
+    *norm: Float[Array, " d"],
+    relu: bool = False,
 ) -> Float[Array, "n h w d"]:
-    """Returns the convolution at stride 1; only where `pays` says so."""
+    """Returns the convolution at stride 1; only where `pays` says so.
+
+    With `norm` = mean, factor, bias it is normalised by them, `batch_norm.normalise`, on its way.
+    """
     c, d = kernel.shape[2:]
-    return _call("dfer_convolve", (*x.shape[:3], d), _POINTS * c * d, x, kernel)
+    shape, scratch = (*x.shape[:3], d), _POINTS * c * d
+    return _call_normalising("dfer_convolve", shape, scratch, x, kernel, norm, relu)
 
 
 def kernel_gradient(
@@ -66,12 +73,16 @@ def kernel_gradient(
 
 
 def strided_convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "3 3 c d"],
+    *norm: Float[Array, " d"],
+    relu: bool = False,
 ) -> Float[Array, "n r q d"]:
-    """Returns the convolution at stride 2; only where `forward_possible` says so."""
+    """Returns the same at stride 2; only where `forward_possible` says so."""
     n, height, width, c = x.shape
     shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
-    return _call("dfer_strided_convolve", shape, _TAPS * c * shape[3], x, kernel)
+    scratch = _TAPS * c * shape[3]
+    return _call_normalising("dfer_strided_convolve", shape, scratch, x, kernel, norm, relu)
 
 
 def strided_maps_gradient(
@@ -90,8 +101,24 @@ def strided_kernel_gradient(
     return _call("dfer_strided_kernel_gradient", (3, 3, x.shape[3], dy.shape[3]), 0, x, dy)
 
 
-def _call(name: str, shape: tuple[int, ...], scratch: int, *inputs: Array) -> Array:
+def _call_normalising(
+    name: str,
+    shape: tuple[int, ...],
+    scratch: int,
+    x: Array,
+    kernel: Array,
+    norm: tuple[Array, ...],
+    relu: bool,
+) -> Array:
+    if norm:
+        return _call(f"{name}_normalised", shape, scratch, x, kernel, *norm, relu=relu)
+    return _call(name, shape, scratch, x, kernel)
+
+
+def _call(
+    name: str, shape: tuple[int, ...], scratch: int, *inputs: Array, **attributes: bool
+) -> Array:
     """Returns what the function of that name computes, with so many numbers to work with."""
     sizes = [shape, (scratch,)] if scratch else [shape]
     results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes]
-    return jax.ffi.ffi_call(name, results, vmap_method="sequential")(*inputs)[0]
+    return jax.ffi.ffi_call(name, results, vmap_method="sequential")(*inputs, **attributes)[0]

@@ -32,8 +32,10 @@ _HEADERS = tuple(
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-DNDEBUG")
 _FUNCTIONS = (
     "dfer_convolve",
+    "dfer_convolve_normalised",
     "dfer_kernel_gradient",
     "dfer_strided_convolve",
+    "dfer_strided_convolve_normalised",
     "dfer_strided_maps_gradient",
     "dfer_strided_kernel_gradient",
     "dfer_max_pool",

@@ -18,6 +18,7 @@
 
 namespace strided {
 
+using winograd::Finish;
 using winograd::kColumns;
 using winograd::kGradientRows;
 using winograd::kRows;
@@ -52,9 +53,16 @@ struct Steps {  // how far apart the places of a block are, and its lines
   int64_t place, line;
 };
 
+struct Out {  // where sums go, the channels of `finish` that are theirs, and how far apart they are
+  float* numbers;
+  const Finish* finish;
+  int64_t channel;
+  Steps steps;
+};
+
 // A block of `rows` places of each of `lines` lines; `depth` numbers of each tap and place.
 template <int rows, int lines>
-void Sum(const Taps& taps, Steps in, int64_t depth, float* out, Steps out_steps) {
+void Sum(const Taps& taps, Steps in, int64_t depth, const Out& out) {
   Vector sums[lines][rows][2] = {};
   for (int t = 0; t < taps.number; t++) {
     const float *a = taps.places[t], *b = taps.weights[t];
@@ -73,11 +81,11 @@ void Sum(const Taps& taps, Steps in, int64_t depth, float* out, Steps out_steps)
   for (int line = 0; line < lines; line++)
     for (int r = 0; r < rows; r++)
       for (int half = 0; half < 2; half++)
-        Store(out + line * out_steps.line + r * out_steps.place + half * kWidth,
-              sums[line][r][half]);
+        Store(out.numbers + line * out.steps.line + r * out.steps.place + half * kWidth,
+              (*out.finish)(sums[line][r][half], out.channel + half * kWidth));
 }
 
-typedef void (*SumBlock)(const Taps&, Steps, int64_t, float*, Steps);
+typedef void (*SumBlock)(const Taps&, Steps, int64_t, const Out&);
 
 template <int lines, size_t... rows>
 constexpr std::array<SumBlock, kRows / lines> Sums(std::index_sequence<rows...>) {
@@ -101,7 +109,7 @@ inline void PackKernel(const float* kernel, int64_t c, int64_t d, int64_t part, 
 
 // Sums all blocks of `lines` lines of `length` places; `taps` and `out` are those of the first.
 inline void SumLines(const Taps& taps, Steps in, int64_t depth, int64_t lines, int64_t length,
-                     float* out, Steps out_steps) {
+                     const Out& out) {
   const int64_t block = Block(length), together = length <= kRows / 2 ? 2 : 1;
   for (int64_t line = 0; line < lines; line += together)
     for (int64_t first = 0; first < length; first += block) {
@@ -111,7 +119,9 @@ inline void SumLines(const Taps& taps, Steps in, int64_t depth, int64_t lines, i
       const int64_t places = std::min(block, length - first);
       const auto sum =
           lines - line > 1 && together > 1 ? kTwoLines[places - 1] : kOneLine[places - 1];
-      sum(here, in, depth, out + line * out_steps.line + first * out_steps.place, out_steps);
+      Out there = out;
+      there.numbers += line * out.steps.line + first * out.steps.place;
+      sum(here, in, depth, there);
     }
 }
 
@@ -124,14 +134,15 @@ inline void Pad(const float* x, const Shape& s, float* padded) {
 }
 
 // One map; `padded` as above, `packed` as PackKernel leaves it, `y` [rows, columns, d].
-inline void Convolve(const float* padded, const float* packed, const Shape& s, float* y) {
+inline void Convolve(const float* padded, const float* packed, const Shape& s,
+                     const Finish& finish, float* y) {
   const int64_t line = (2 * s.columns() + 1) * s.c;
   for (int64_t d = 0; d < s.d; d += kColumns) {
     Taps kernel_rows;
     for (int i = 0; i < 3; i++)
       kernel_rows.Add(padded + i * line, packed + (d * kTaps + 3 * i * kColumns) * s.c);
-    SumLines(kernel_rows, {2 * s.c, 2 * line}, 3 * s.c, s.rows(), s.columns(), y + d,
-             {s.d, s.columns() * s.d});
+    SumLines(kernel_rows, {2 * s.c, 2 * line}, 3 * s.c, s.rows(), s.columns(),
+             {y + d, &finish, d, {s.d, s.columns() * s.d}});
   }
 }
 
@@ -158,6 +169,7 @@ struct Reach {
 // One map; `padded` as above, `packed` of the kernel [3, 3, d, c], `dx` [h, w, c].
 inline void MapsGradient(const float* padded, const float* packed, const Shape& s, float* dx) {
   const int64_t pitch = s.columns() + 2;
+  const Finish nothing;
   for (int64_t c = 0; c < s.c; c += kColumns)
     for (int64_t top = 0; top < std::min<int64_t>(2, s.h); top++)
       for (int64_t left = 0; left < std::min<int64_t>(2, s.w); left++) {
@@ -168,7 +180,7 @@ inline void MapsGradient(const float* padded, const float* packed, const Shape& 
             taps.Add(padded + (down.places[i] * pitch + across.places[j]) * s.d,
                      packed + (c * kTaps + (down.taps[i] * 3 + across.taps[j]) * kColumns) * s.d);
         SumLines(taps, {s.d, pitch * s.d}, s.d, (s.h - top + 1) / 2, (s.w - left + 1) / 2,
-                 dx + (top * s.w + left) * s.c + c, {2 * s.c, 2 * s.w * s.c});
+                 {dx + (top * s.w + left) * s.c + c, &nothing, c, {2 * s.c, 2 * s.w * s.c}});
       }
 }
 

@@ -13,7 +13,11 @@
 #define DFER_JAX_MODELS_NATIVE_WINOGRAD_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+
+// What must not be called, nor loop, for its numbers to stay in registers.
+#define DFER_INLINE __attribute__((always_inline)) inline
 
 namespace winograd {
 
@@ -49,6 +53,20 @@ struct Shape {
   int64_t tiles() const { return n * tiles_down() * tiles_across(); }
 };
 
+// What becomes of the sums of output channels before they are stored: nothing, or what BatchNorm and
+// perhaps a ReLU make of them.
+struct Finish {
+  const float *mean = nullptr, *factor = nullptr, *bias = nullptr;
+  bool relu = false;
+
+  Vector operator()(Vector sum, int64_t d) const {
+    if (!mean) return sum;
+    sum = (sum - Load(mean + d)) * Load(factor + d) + Load(bias + d);
+    if (relu) sum = sum < 0 ? Vector{} : sum;  // what is not a number stays
+    return sum;
+  }
+};
+
 struct Tile {
   int64_t map, top, left;  // of its outputs
   Tile(const Shape& s, int64_t number)
@@ -57,102 +75,113 @@ struct Tile {
         left(number % s.tiles_across() * kStep) {}
 };
 
-// ---- The four transforms of one line of a tile; `step` is the distance of its numbers.
+// ---- The transforms of one line of a tile. Small arrays by value, so that they stay in registers.
 
-template <int step>
-inline void FromInput(Vector* x) {  // B^T, six to six, in place
-  const Vector x0 = x[0], x1 = x[step], x2 = x[2 * step], x3 = x[3 * step], x4 = x[4 * step];
-  const Vector even_a = x4 - 2.f * x2, odd_a = kA * (x3 - 2.f * x1);
-  const Vector even_b = x4 - .5f * x2, odd_b = kB * (x3 - .5f * x1);
-  x[0] = x0 - 2.5f * x2 + x4;
-  x[step] = even_a + odd_a;
-  x[2 * step] = even_a - odd_a;
-  x[3 * step] = even_b + odd_b;
-  x[4 * step] = even_b - odd_b;
-  x[5 * step] = x1 - 2.5f * x3 + x[5 * step];
+typedef std::array<Vector, kSide> Six;
+typedef std::array<Vector, kStep> Four;
+typedef std::array<Vector, 3> Three;
+
+DFER_INLINE Six FromInput(const Six& x) {  // B^T
+  const Vector even_a = x[4] - 2.f * x[2], odd_a = kA * (x[3] - 2.f * x[1]);
+  const Vector even_b = x[4] - .5f * x[2], odd_b = kB * (x[3] - .5f * x[1]);
+  return {x[0] - 2.5f * x[2] + x[4], even_a + odd_a, even_a - odd_a,
+          even_b + odd_b, even_b - odd_b, x[1] - 2.5f * x[3] + x[5]};
 }
 
-template <int step>
-inline void FromProducts(const Vector* m, Vector* y) {  // A^T, six to four
-  const Vector sum_a = m[step] + m[2 * step], sum_b = m[3 * step] + m[4 * step];
-  const Vector odd_a = kA * (m[step] - m[2 * step]), odd_b = kB * (m[3 * step] - m[4 * step]);
-  y[0] = m[0] + sum_a + sum_b;
-  y[step] = odd_a + odd_b;
-  y[2 * step] = .5f * sum_a + 2.f * sum_b;
-  y[3 * step] = .5f * odd_a + 2.f * odd_b + m[5 * step];
+DFER_INLINE Four FromProducts(const Six& m) {  // A^T
+  const Vector sum_a = m[1] + m[2], sum_b = m[3] + m[4];
+  const Vector odd_a = kA * (m[1] - m[2]), odd_b = kB * (m[3] - m[4]);
+  return {m[0] + sum_a + sum_b, odd_a + odd_b, .5f * sum_a + 2.f * sum_b,
+          .5f * odd_a + 2.f * odd_b + m[5]};
 }
 
-template <int step>
-inline void ToProducts(Vector* y) {  // A, four to six, in place
-  const Vector y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
-  const Vector even_a = y0 + .5f * y2, odd_a = kA * (y1 + .5f * y3);
-  const Vector even_b = y0 + 2.f * y2, odd_b = kB * (y1 + 2.f * y3);
-  y[step] = even_a + odd_a;
-  y[2 * step] = even_a - odd_a;
-  y[3 * step] = even_b + odd_b;
-  y[4 * step] = even_b - odd_b;
-  y[5 * step] = y3;
+DFER_INLINE Six ToProducts(const Four& y) {  // A
+  const Vector even_a = y[0] + .5f * y[2], odd_a = kA * (y[1] + .5f * y[3]);
+  const Vector even_b = y[0] + 2.f * y[2], odd_b = kB * (y[1] + 2.f * y[3]);
+  return {y[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, y[3]};
 }
 
-template <int step>
-inline void FromKernel(Vector* k) {  // G, three to six, in place
-  const Vector k0 = k[0], k1 = k[step], k2 = k[2 * step];
-  const Vector even_a = (k0 + .5f * k2) * (-2.f / 3), odd_a = k1 * (-2.f / 3 * kA);
-  const Vector even_b = (k0 + 2.f * k2) * (1.f / 6), odd_b = k1 * (1.f / 6 * kB);
-  k[step] = even_a + odd_a;
-  k[2 * step] = even_a - odd_a;
-  k[3 * step] = even_b + odd_b;
-  k[4 * step] = even_b - odd_b;
-  k[5 * step] = k2;
+DFER_INLINE Six FromKernel(const Three& k) {  // G
+  const Vector even_a = (k[0] + .5f * k[2]) * (-2.f / 3), odd_a = k[1] * (-2.f / 3 * kA);
+  const Vector even_b = (k[0] + 2.f * k[2]) * (1.f / 6), odd_b = k[1] * (1.f / 6 * kB);
+  return {k[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, k[2]};
 }
 
-template <int step>
-inline void ToKernel(Vector* u) {  // G^T, six to three, in place
-  const Vector sum_a = (u[step] + u[2 * step]) * (-2.f / 3);
-  const Vector sum_b = (u[3 * step] + u[4 * step]) * (1.f / 6);
-  const Vector odd_a = (u[step] - u[2 * step]) * (-2.f / 3 * kA);
-  const Vector odd_b = (u[3 * step] - u[4 * step]) * (1.f / 6 * kB);
-  u[0] = u[0] + sum_a + sum_b;
-  u[step] = odd_a + odd_b;
-  u[2 * step] = .5f * sum_a + 2.f * sum_b + u[5 * step];
+DFER_INLINE Three ToKernel(const Six& u) {  // G^T
+  const Vector sum_a = (u[1] + u[2]) * (-2.f / 3), sum_b = (u[3] + u[4]) * (1.f / 6);
+  const Vector odd_a = (u[1] - u[2]) * (-2.f / 3 * kA), odd_b = (u[3] - u[4]) * (1.f / 6 * kB);
+  return {u[0] + sum_a + sum_b, odd_a + odd_b, .5f * sum_a + 2.f * sum_b + u[5]};
 }
 
-// ---- The same for whole tiles.
+// ---- The same for whole tiles: along their rows, then along the columns of what that gives.
+
+template <size_t rows, size_t columns>
+DFER_INLINE std::array<Vector, rows> Column(const std::array<std::array<Vector, columns>, rows>& from,
+                                       int64_t column) {
+  std::array<Vector, rows> found;
+#pragma GCC unroll 6
+  for (size_t i = 0; i < rows; i++) found[i] = from[i][column];
+  return found;
+}
+
+// Where a line of a map is, from `left` on, and which of its next places exist.
+struct Line {
+  const float* places;
+  int64_t step, before, after;  // of places from `left`: -before to after - 1
+  Line(const float* map, int64_t row, int64_t left, int64_t h, int64_t w, int64_t channels)
+      : places(map + (row * w + left) * channels), step(channels), before(left), after(w - left) {
+    if (row < 0 || row >= h) before = after = 0;
+  }
+  // The numbers at a place, zeros if there is none.
+  DFER_INLINE Vector At(int64_t place, int64_t channel) const {
+    return place >= -before && place < after ? Load(places + place * step + channel) : Vector{};
+  }
+};
 
 // Writes the tile's channels, `planes` being where its row of the first plane begins.
 inline void TransformInput(const float* x, const Shape& s, int64_t number, float* planes,
                            int64_t plane) {
-  static const float zeros[kMostChannels] = {};
   const Tile tile(s, number);
-  const float* places[kPoints];
-  for (int i = 0; i < kSide; i++)
-    for (int j = 0; j < kSide; j++) {
-      const int64_t row = tile.top + i - 1, column = tile.left + j - 1;
-      const bool inside = row >= 0 && row < s.h && column >= 0 && column < s.w;
-      places[i * kSide + j] = inside ? x + ((tile.map * s.h + row) * s.w + column) * s.c : zeros;
-    }
+  const float* map = x + tile.map * s.h * s.w * s.c;
   for (int64_t c = 0; c < s.c; c += kWidth) {
-    Vector v[kPoints];
-    for (int p = 0; p < kPoints; p++) v[p] = Load(places[p] + c);
-    for (int j = 0; j < kSide; j++) FromInput<kSide>(v + j);
-    for (int i = 0; i < kSide; i++) FromInput<1>(v + kSide * i);
-    for (int p = 0; p < kPoints; p++) Store(planes + p * plane + c, v[p]);
+    std::array<Six, kSide> rows;
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; i++) {
+      const Line line(map, tile.top + i - 1, tile.left, s.h, s.w, s.c);
+      Six places;
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; j++) places[j] = line.At(j - 1, c);
+      rows[i] = FromInput(places);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < kSide; j++) {
+      const Six column = FromInput(Column(rows, j));
+#pragma GCC unroll 6
+      for (int i = 0; i < kSide; i++) Store(planes + (i * kSide + j) * plane + c, column[i]);
+    }
   }
 }
 
 inline void TransformOutput(const float* planes, int64_t plane, const Shape& s, int64_t number,
-                            float* y) {
+                            const Finish& finish, float* y) {
   const Tile tile(s, number);
-  const int64_t rows = std::min<int64_t>(kStep, s.h - tile.top);
-  const int64_t columns = std::min<int64_t>(kStep, s.w - tile.left);
   float* corner = y + ((tile.map * s.h + tile.top) * s.w + tile.left) * s.d;
   for (int64_t d = 0; d < s.d; d += kWidth) {
-    Vector m[kPoints], lines[kStep * kSide], line[kStep];
-    for (int p = 0; p < kPoints; p++) m[p] = Load(planes + p * plane + d);
-    for (int j = 0; j < kSide; j++) FromProducts<kSide>(m + j, lines + j);
-    for (int64_t i = 0; i < rows; i++) {
-      FromProducts<1>(lines + kSide * i, line);
-      for (int64_t j = 0; j < columns; j++) Store(corner + (i * s.w + j) * s.d + d, line[j]);
+    std::array<Four, kSide> rows;
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; i++) {
+      Six products;
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; j++) products[j] = Load(planes + (i * kSide + j) * plane + d);
+      rows[i] = FromProducts(products);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < kStep; j++) {
+      const Four column = FromProducts(Column(rows, j));
+#pragma GCC unroll 6
+      for (int i = 0; i < kStep; i++)
+        if (tile.top + i < s.h && tile.left + j < s.w)
+          Store(corner + (i * s.w + j) * s.d + d, finish(column[i], d));
     }
   }
 }
@@ -160,32 +189,45 @@ inline void TransformOutput(const float* planes, int64_t plane, const Shape& s, 
 inline void TransformOutputGradient(const float* dy, const Shape& s, int64_t number, float* planes,
                                     int64_t plane) {
   const Tile tile(s, number);
-  const int64_t rows = std::min<int64_t>(kStep, s.h - tile.top);
-  const int64_t columns = std::min<int64_t>(kStep, s.w - tile.left);
-  const float* corner = dy + ((tile.map * s.h + tile.top) * s.w + tile.left) * s.d;
+  const float* map = dy + tile.map * s.h * s.w * s.d;
   for (int64_t d = 0; d < s.d; d += kWidth) {
-    Vector m[kPoints] = {};
-    for (int64_t i = 0; i < rows; i++)
-      for (int64_t j = 0; j < columns; j++)
-        m[i * kSide + j] = Load(corner + (i * s.w + j) * s.d + d);
-    for (int j = 0; j < kStep; j++) ToProducts<kSide>(m + j);
-    for (int i = 0; i < kSide; i++) ToProducts<1>(m + kSide * i);
-    for (int p = 0; p < kPoints; p++) Store(planes + p * plane + d, m[p]);
+    std::array<Six, kStep> rows;
+#pragma GCC unroll 6
+    for (int i = 0; i < kStep; i++) {
+      const Line line(map, tile.top + i, tile.left, s.h, s.w, s.d);
+      Four places;
+#pragma GCC unroll 6
+      for (int j = 0; j < kStep; j++) places[j] = line.At(j, d);
+      rows[i] = ToProducts(places);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < kSide; j++) {
+      const Six column = ToProducts(Column(rows, j));
+#pragma GCC unroll 6
+      for (int i = 0; i < kSide; i++) Store(planes + (i * kSide + j) * plane + d, column[i]);
+    }
   }
 }
 
 // Of input channel `c`, to [points, d / kColumns, c, kColumns]: the order of its use.
 inline void TransformKernel(const float* kernel, const Shape& s, int64_t c, float* transformed) {
   for (int64_t d = 0; d < s.d; d += kWidth) {
-    Vector k[kPoints];
-    for (int i = 0; i < 3; i++)
-      for (int j = 0; j < 3; j++)
-        k[i * kSide + j] = Load(kernel + ((i * 3 + j) * s.c + c) * s.d + d);
-    for (int j = 0; j < 3; j++) FromKernel<kSide>(k + j);
-    for (int i = 0; i < kSide; i++) FromKernel<1>(k + kSide * i);
-    for (int p = 0; p < kPoints; p++) {
-      const int64_t panel = p * (s.d / kColumns) + d / kColumns;
-      Store(transformed + (panel * s.c + c) * kColumns + d % kColumns, k[p]);
+    std::array<Six, 3> rows;
+#pragma GCC unroll 6
+    for (int i = 0; i < 3; i++) {
+      Three taps;
+#pragma GCC unroll 6
+      for (int j = 0; j < 3; j++) taps[j] = Load(kernel + ((i * 3 + j) * s.c + c) * s.d + d);
+      rows[i] = FromKernel(taps);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < kSide; j++) {
+      const Six column = FromKernel(Column(rows, j));
+#pragma GCC unroll 6
+      for (int i = 0; i < kSide; i++) {
+        const int64_t panel = (i * kSide + j) * (s.d / kColumns) + d / kColumns;
+        Store(transformed + (panel * s.c + c) * kColumns + d % kColumns, column[i]);
+      }
     }
   }
 }
@@ -194,13 +236,21 @@ inline void TransformKernel(const float* kernel, const Shape& s, int64_t c, floa
 inline void TransformKernelGradient(const float* products, const Shape& s, int64_t c,
                                     float* gradient) {
   for (int64_t d = 0; d < s.d; d += kWidth) {
-    Vector u[kPoints];
-    for (int p = 0; p < kPoints; p++) u[p] = Load(products + (p * s.c + c) * s.d + d);
-    for (int j = 0; j < kSide; j++) ToKernel<kSide>(u + j);
-    for (int i = 0; i < 3; i++) {
-      ToKernel<1>(u + kSide * i);
-      for (int j = 0; j < 3; j++)
-        Store(gradient + ((i * 3 + j) * s.c + c) * s.d + d, u[kSide * i + j]);
+    std::array<Three, kSide> rows;
+#pragma GCC unroll 6
+    for (int i = 0; i < kSide; i++) {
+      Six sums;
+#pragma GCC unroll 6
+      for (int j = 0; j < kSide; j++)
+        sums[j] = Load(products + ((i * kSide + j) * s.c + c) * s.d + d);
+      rows[i] = ToKernel(sums);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < 3; j++) {
+      const Three column = ToKernel(Column(rows, j));
+#pragma GCC unroll 6
+      for (int i = 0; i < 3; i++)
+        Store(gradient + ((i * 3 + j) * s.c + c) * s.d + d, column[i]);
     }
   }
 }

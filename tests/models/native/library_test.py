@@ -17,7 +17,7 @@ from dfer_jax.models.native import library
 
 print(library.available())
 x, kernel = jnp.ones((2, 8, 8, 64)), jnp.ones((3, 3, 64, 64))
-total = lambda x, kernel: convolve(x, kernel, (1, 1), ((1, 1), (1, 1))).sum()
+total = lambda x, kernel: convolve(x, kernel, 1).sum()
 print(*(float(jnp.sum(part)) for part in jax.jit(jax.grad(total, (0, 1)))(x, kernel)))
 """
 
