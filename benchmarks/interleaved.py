@@ -18,6 +18,9 @@ from tqdm import tqdm
 
 from dfer_jax.errors import UserError
 
+SHARED_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+"""Environment of a JAX process beside another on a GPU, of whose memory it would take most."""
+
 _PAUSE_S = 0.2  # threads of the one before stop waiting for work, processors settle
 
 

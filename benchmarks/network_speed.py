@@ -44,7 +44,7 @@ _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # see docs/scaling.md; helps both
 _OUR_ENVIRONMENT = {
     **_HUGE_PAGES,
-    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # JAX would take most of a GPU's memory
+    **interleaved.SHARED_GPU,
     "JAX_ENABLE_COMPILATION_CACHE": "false",  # the time to compile is reported
 }
 

@@ -7,8 +7,8 @@ r"""How do time and memory grow with frames, image size, batch, devices, and cli
 From one middle point each axis is walked alone. A point of `frames`, `image_size`, `batch` and
 `devices` is the training step on a resident batch; a point of `clips` is the real training command
 on a data set of so many clips, started twice, stopped after --steps. Every point is a process of
-its own. Several devices are threads of this machine's processor, made for the purpose: they show
-that work and memory are shared, not how fast real devices are.
+its own. The devices of axis `devices` are threads of this machine's processor, made for the purpose
+even where there is a GPU: they show that work and memory are shared, not how fast devices are.
 
 Prints tables and writes JSON. About ten minutes on two cores.
   state, batch   bytes the step is given and returns, on one device (the compiler's account)
@@ -56,7 +56,7 @@ def main(_: list[str]) -> None:
         f"width {_WIDTH.value}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}", flush=True
     )
     middle = Place(*(int(_STEP_AXES[axis].value[0]) for axis in Place._fields))
-    measured: dict[Place, Point] = {}  # the middle lies on every axis
+    measured: dict[tuple[Place, bool], Point] = {}  # the middle lies on every axis
     found = {axis: _walk(axis, middle, measured) for axis in _AXES.value}
     if len(found.get("clips", {})) > 1:
         print(scaling_points.growth(found["clips"]))
@@ -73,7 +73,7 @@ def main(_: list[str]) -> None:
     out.write_text(json.dumps(figures, indent=2))
 
 
-def _walk(axis: str, middle: Place, measured: dict[Place, Point]) -> dict[str, Point]:
+def _walk(axis: str, middle: Place, measured: dict[tuple[Place, bool], Point]) -> dict[str, Point]:
     """Measures and prints the points of an axis that are not `measured` yet, by their value."""
     print(f"\n{_heading(axis)}", flush=True)
     found = {}
@@ -82,10 +82,12 @@ def _walk(axis: str, middle: Place, measured: dict[Place, Point]) -> dict[str, P
         if axis == "clips":
             point = scaling_points.at_clips(middle, clips=value, cached=_CACHED.value, **often)
         else:
-            place = middle._replace(**{axis: value})
-            if place not in measured:
-                measured[place] = scaling_points.at(place, repeats=_REPEATS.value, **often)
-            point = measured[place]
+            place, on_processor = middle._replace(**{axis: value}), axis == "devices"
+            if (place, on_processor) not in measured:
+                measured[place, on_processor] = scaling_points.at(
+                    place, repeats=_REPEATS.value, on_processor=on_processor, **often
+                )
+            point = measured[place, on_processor]
         found[str(value)] = point
         print(_row(axis, value, point), flush=True)
     return found

@@ -31,22 +31,24 @@ def fields(place: Place, *, width: int) -> dict[str, Any]:
     }
 
 
-def at(place: Place, *, width: int, steps: int, repeats: int) -> Point:
+def at(place: Place, *, width: int, steps: int, repeats: int, on_processor: bool = False) -> Point:
     """Measures the training step on a resident batch, in a process of its own.
 
     Args:
-        place: devices are threads of this machine's processor.
+        place: with `on_processor` its devices are threads of this machine's processor, else they
+            are one, JAX's first choice.
         width: channels of the network's first stage.
         steps: of one measurement.
         repeats: measurements; the median counts.
+        on_processor: whether a GPU that may be there is left alone.
 
     Returns:
         `step_s`, `clips_per_s`, and what `bare_step.BareStep.facts` tells.
     """
-    environment = {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={place.devices}",
-        "JAX_ENABLE_COMPILATION_CACHE": "false",  # compiling is part of the picture
-    }
+    environment = {"JAX_ENABLE_COMPILATION_CACHE": "false"}  # compiling is part of the picture
+    if on_processor:
+        environment["JAX_PLATFORMS"] = "cpu"
+        environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={place.devices}"
     target, arguments = "benchmarks.bare_step:BareStep", (fields(place, width=width), steps)
     with interleaved.Peer(str(place), target, arguments, environment) as peer:
         seconds = [peer.call("measure")[0] for _ in range(repeats)]

@@ -2,6 +2,8 @@ r"""Does the real training loop keep up with the bare step, and how many epochs 
 
     python -m benchmarks.whole_job
     python -m benchmarks.whole_job --width 64 --image_size 112 --frames 16 --batch_size 4
+    python -m benchmarks.whole_job --width 64 --image_size 112 --frames 16 --batch_size 40 \
+        --clips 8000                                                         # on a GPU
 
 Builds a data set of rendered faces and its frame cache, then measures in turn, each in a process of
 its own: `python -m dfer_jax.main` training from the cache for some epochs, evaluation and saving
@@ -55,7 +57,7 @@ def main(_: list[str]) -> None:
         target = "benchmarks.bare_step:BareStep"
         rounds = []
         print(f"{'loop':>8} {'bare':>8} {'ratio':>7} {'wait':>7} {'epochs/s':>9}", flush=True)
-        with interleaved.Peer("the bare step", target, arguments) as bare:
+        with interleaved.Peer("the bare step", target, arguments, interleaved.SHARED_GPU) as bare:
             before = _rate(bare)
             for number in range(_ROUNDS.value):
                 measured = _loop(folder / f"run{number}", fields | places, folder / "programs")
@@ -108,9 +110,8 @@ def _prepare(folder: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _loop(workdir: Path, fields: Mapping[str, Any], programs: Path) -> Round:
     """Trains some epochs from a new work directory; what the epochs after the first took."""
-    took = real_run.train(
-        fields, workdir=workdir, rows=None, environment=real_run.fresh_cache(programs)
-    )
+    environment = real_run.fresh_cache(programs) | interleaved.SHARED_GPU
+    took = real_run.train(fields, workdir=workdir, rows=None, environment=environment)
     ends = [
         (second, row)
         for second, row in zip(took.seconds, took.rows, strict=True)

@@ -4,7 +4,7 @@ TINY = scaling_points.Place(frames=2, image_size=32, batch=4, devices=2)
 
 
 def test_a_point_tells_time_and_bytes_of_its_devices():
-    point = scaling_points.at(TINY, width=8, steps=1, repeats=1)
+    point = scaling_points.at(TINY, width=8, steps=1, repeats=1, on_processor=True)
     assert point["clips_per_s"] == 4 / point["step_s"] > 0
     assert point["trace_s"] > 0 and point["compile_s"] > 0
     clips = 4 * 2 * 36 * 36 * 3 / 2  # each of two devices holds half the batch
