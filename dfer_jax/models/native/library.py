@@ -23,12 +23,7 @@ from jaxtyping import Array
 
 from dfer_jax import private_folder
 
-_SOURCES = tuple(
-    Path(__file__).with_name(f"{name}.cc") for name in ("batch_norm", "convolution", "pooling")
-)
-_HEADERS = tuple(
-    Path(__file__).with_name(f"{name}.h") for name in ("winograd", "strided", "threads")
-)
+_SOURCE = Path(__file__).with_name("library.cc")  # includes all others
 _OPTIONS = ("-std=c++17", "-O3", "-march=native", "-shared", "-fPIC", "-DNDEBUG")
 _FUNCTIONS = (
     "dfer_convolve",
@@ -79,7 +74,8 @@ def _compiled() -> Path:
     if not shutil.which(compiler[0]):
         raise FileNotFoundError(f"{compiler[0]} was not found")
     command = [*compiler, *_OPTIONS, f"-I{jax.ffi.include_dir()}"]
-    known = [source.read_bytes() for source in (*_SOURCES, *_HEADERS)]
+    sources = sorted(path for path in _SOURCE.parent.iterdir() if path.suffix in (".cc", ".h"))
+    known = [path.read_bytes() for path in sources]
     known += [shlex.join(command).encode(), jaxlib.__version__.encode()]
     name = hashlib.sha256(b"\0".join(known)).hexdigest()[:16]
     library = private_folder.of_this_machine("native") / f"{name}.so"
@@ -99,7 +95,7 @@ def _compile(command: list[str], library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
         made = Path(folder) / library.name
         subprocess.run(
-            [*command, *map(str, _SOURCES), "-o", str(made)],
+            [*command, str(_SOURCE), "-o", str(made)],
             check=True,
             capture_output=True,
             timeout=_TIMEOUT_SECONDS,
