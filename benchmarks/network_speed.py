@@ -7,6 +7,7 @@ the device.
 """
 
 import dataclasses
+import importlib.metadata
 import importlib.util
 import os
 import statistics
@@ -41,6 +42,7 @@ _TORCH_COMPILE = flags.DEFINE_boolean("torch_compile", True, "Also time torch.co
 _TOLERANCE = 1e-3  # of the largest logit
 _LOSS_TOLERANCES = {"float32": (1e-3, 1e-3), "bfloat16": (5e-2,)}  # of first, second loss
 _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
+_CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
 _HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # see docs/scaling.md; helps both
 _OUR_ENVIRONMENT = {
     **_HUGE_PAGES,
@@ -68,10 +70,15 @@ def find_device() -> str:
     """Returns `gpu` where JAX finds one, else `cpu`.
 
     Raises:
-        UserError: if PyTorch is missing or does not find the same.
+        UserError: if PyTorch is missing or does not find the same, or both brought a cuDNN.
     """
     if importlib.util.find_spec("torch") is None:
         raise UserError("this benchmark needs PyTorch; install it with pip install -e '.[bench]'")
+    if os.environ.get("JAX_PLATFORMS") != "cpu" and all(map(_installed, _CUDNN)):
+        raise UserError(
+            f"{' and '.join(_CUDNN)} are both installed and overwrite each other's files; install "
+            "'.[bench,cuda13]' in a new environment, or set JAX_PLATFORMS=cpu"
+        )
     ours = _ask("import jax; print(jax.default_backend())")
     theirs = _ask("import torch; print('gpu' if torch.cuda.is_available() else 'cpu')")
     if ours not in _BATCH["train"]:
@@ -80,9 +87,13 @@ def find_device() -> str:
         raise UserError("JAX finds a GPU, PyTorch does not; install its CUDA build")
     if ours == "cpu" and theirs == "gpu" and os.environ.get("JAX_PLATFORMS") != "cpu":
         raise UserError(
-            "PyTorch finds a GPU, JAX does not; install dfer_jax[cuda12], or set JAX_PLATFORMS=cpu"
+            "PyTorch finds a GPU, JAX does not; install '.[bench,cuda13]', or set JAX_PLATFORMS=cpu"
         )
     return ours
+
+
+def _installed(package: str) -> bool:
+    return any(importlib.metadata.distributions(name=package))
 
 
 def _ask(code: str) -> str:

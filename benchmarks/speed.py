@@ -1,6 +1,6 @@
 r"""All speed comparisons of the network with PyTorch, on whatever device there is, in one command.
 
-    pip install -e '.[bench]'                # on a GPU: -e '.[bench,cuda12]'
+    pip install -e '.[bench]'                # on a GPU: -e '.[bench,cuda13]', as PyTorch's wheels
     python -m benchmarks.speed --out runs/benchmarks/speed
 
 Runs what `train_step`, `eval_step` and `inference_latency` run, prints one table with the time that

@@ -181,6 +181,21 @@ def test_pytorch_must_be_there(monkeypatch):
         network_speed.find_device()
 
 
+def test_libraries_that_overwrite_each_other_are_refused(monkeypatch, tmp_path):
+    for package in ("nvidia_cudnn_cu12", "nvidia_cudnn_cu13"):
+        facts = tmp_path / f"{package}-9.1.dist-info" / "METADATA"
+        facts.parent.mkdir()
+        facts.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 9.1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(network_speed, "_ask", lambda code: "cpu")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    with pytest.raises(UserError, match="cu12 and nvidia-cudnn-cu13 are both installed"):
+        network_speed.find_device()
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert network_speed.find_device() == "cpu"
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "said"),
     [
