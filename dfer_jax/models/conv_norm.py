@@ -46,12 +46,19 @@ def conv_norm(
         relu: whether a ReLU follows.
     """
     shape = (kernel, kernel, x.shape[-1], features)
-    weights = _Kernel(shape, name=name)().astype(dtype)
-    norm = BatchNorm(features, axis_name=axis_name, name=name.replace("conv", "bn"))
+    weights, norm = declare(shape, dtype=dtype, axis_name=axis_name, name=name)
     if train:
         y = convolve(x.astype(dtype), weights, stride).astype(jnp.float32)
         return normalise(y, norm(y), relu).astype(dtype)
-    return _convolve_and_normalise(x.astype(dtype), weights, norm(None), stride, relu)
+    return convolve_and_normalise(x.astype(dtype), weights, norm(None), stride, relu)
+
+
+def declare(
+    shape: tuple[int, int, int, int], *, dtype: DTypeLike, axis_name: str | None, name: str
+) -> tuple[Float[Array, "i j c d"], BatchNorm]:
+    """Returns the kernel and the BatchNorm that belong to these names; see `conv_norm`."""
+    norm = BatchNorm(shape[-1], axis_name=axis_name, name=name.replace("conv", "bn"))
+    return _Kernel(shape, name=name)().astype(dtype), norm
 
 
 class _Kernel(nn.Module):
@@ -65,10 +72,10 @@ class _Kernel(nn.Module):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _convolve_and_normalise(
+def convolve_and_normalise(
     x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], norm: Norm, stride: int, relu: bool
 ) -> Float[Array, "n r q d"]:
-    """Does both in one writing of the maps where that is possible."""
+    """Does both with given statistics, in one writing of the maps where that is possible."""
     one_by_one = partial(_one_by_one, stride=stride, relu=relu)
     compiled = in_cpp(x, kernel, stride)
     if compiled is None:
@@ -97,4 +104,4 @@ def _backward(
     return pull(dy)
 
 
-_convolve_and_normalise.defvjp(_forward, _backward)
+convolve_and_normalise.defvjp(_forward, _backward)

@@ -32,7 +32,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.models.attention import ATTENTIONS, ChannelGate
 from dfer_jax.models.conv_norm import conv_norm
 from dfer_jax.models.layers import BasicBlock, TransformerLayer, dense
-from dfer_jax.models.pooling import max_pool
+from dfer_jax.models.stem import stem
 
 AUX_STAGES = ("layer2", "layer3")
 """Stages with a channel gate, where an auxiliary head can sit."""
@@ -95,7 +95,8 @@ class GCAIAL(nn.Module):
         self._check(clips)
         b, t = clips.shape[:2]
         out = {"aux_logits": {}, "gates": {}}
-        x = self._stem(clips.reshape(b * t, *clips.shape[2:]), train=train)  # [b*t, h, w, c]
+        shared = {"train": train, "dtype": self.dtype, "axis_name": self.axis_name}
+        x = stem(clips.reshape(b * t, *clips.shape[2:]), self.width, **shared)  # [b*t, h, w, c]
         out["stem"] = _unfold(x, t)
         for stage, factor, stride in (("layer1", 1, 1), ("layer2", 2, 2), ("layer3", 4, 2)):
             gate = self._make_gate() if stage in AUX_STAGES else None
@@ -140,12 +141,6 @@ class GCAIAL(nn.Module):
                 "set its num_frames and image_size to those of the clips"
             )
 
-    def _conv_norm_relu(
-        self, x: Float[Array, "n h w c"], features: int, **options: object
-    ) -> Float[Array, "n i j d"]:
-        shared = {"dtype": self.dtype, "axis_name": self.axis_name}
-        return conv_norm(x, features, relu=True, **shared, **options)
-
     def _block(self, factor: int, *, name: str, **options: object) -> BasicBlock:
         options = {"dtype": self.dtype, "axis_name": self.axis_name, **options}
         return BasicBlock(factor * self.width, name=name, **options)
@@ -158,11 +153,6 @@ class GCAIAL(nn.Module):
             reduction=self.reduction,
             temporal_factor=self.temporal_factor,
         )
-
-    def _stem(self, x: Float[Array, "n h w 3"], *, train: bool) -> Float[Array, "n i j c"]:
-        """Two 3x3 convolutions and a max-pool: a quarter of the image size."""
-        x = self._conv_norm_relu(x, self.width, stride=2, train=train, name="stem_conv1")
-        return max_pool(self._conv_norm_relu(x, self.width, train=train, name="stem_conv2"))
 
     def _aux_head(self, descriptor: Float[Array, "b t c"], *, name: str) -> Float[Array, "b k"]:
         """A factored linear classifier on the mean descriptor; no bias, no non-linearity."""
@@ -179,7 +169,9 @@ class GCAIAL(nn.Module):
 
     def _static(self, x: Float[Array, "n h w c"], *, train: bool) -> Float[Array, "n i j c"]:
         """A transformer over the places of each frame, row by row."""
-        x = self._conv_norm_relu(x, 4 * self.width, stride=2, train=train, name="static_conv")
+        options = {"stride": 2, "relu": True, "train": train, "name": "static_conv"}
+        shared = {"dtype": self.dtype, "axis_name": self.axis_name}
+        x = conv_norm(x, 4 * self.width, **options, **shared)
         shape = x.shape
         x = self._transformer(x.reshape(shape[0], -1, shape[-1]), mlp=4, name="static")
         return x.reshape(shape)

@@ -4,7 +4,7 @@
 
 #include "strided.h"
 #include "threads.h"
-#include "winograd.h"
+#include "tiles.h"
 
 using Array = ffi::Buffer<ffi::F32, 4>;
 using Numbers = ffi::Buffer<ffi::F32, 1>;
@@ -13,23 +13,6 @@ using threads::Workspace;
 
 namespace winograd {
 namespace {
-
-// As many tiles as are multiplied at once: more would push the kernel out of the cache.
-void ConvolveTiles(const float* x, const float* kernel, const Shape& s, int64_t first,
-                   const Finish& finish, float* y) {
-  const int64_t end = std::min(first + kRows, s.tiles());
-  const int64_t in_plane = kRows * s.c + kGap, out_plane = kRows * s.d + kGap;
-  float* in = Workspace(kPoints * (in_plane + out_plane));
-  float* out = in + kPoints * in_plane;
-  for (int64_t t = first; t < end; t++)
-    TransformInput(x, s, t, in + (t - first) * s.c, in_plane);
-  for (int64_t p = 0; p < kPoints; p++)
-    for (int64_t d = 0; d < s.d; d += kColumns)  // the last rows may be left-overs
-      Multiply<kRows, false>(in + p * in_plane, s.c, 1, kernel + (p * s.d + d) * s.c, kColumns, s.c,
-                             out + p * out_plane + d, s.d);
-  for (int64_t t = first; t < end; t++)
-    TransformOutput(out + (t - first) * s.d, out_plane, s, t, finish, y);
-}
 
 ffi::Error WrongShapes() {
   return ffi::Error::InvalidArgument("the shapes are not those of a 3x3 convolution");
@@ -53,7 +36,8 @@ ffi::Error ConvolveAnd(const Finish& finish, ffi::ThreadPool& pool, Array x, Arr
   float* results = y->typed_data();
   Share::Run(pool, s.c, [=](int64_t c) { TransformKernel(weights, s, c, transformed); });
   Share::Run(pool, (s.tiles() + kRows - 1) / kRows, [=](int64_t block) {
-    ConvolveTiles(places, transformed, s, block * kRows, finish, results);
+    float* room = Workspace(TilesRoom(s));
+    ConvolveTiles(places, transformed, s, block * kRows, finish, room, results);
   });
   return ffi::Error::Success();
 }

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float
 
 from dfer_jax.models.native import library
 
-_POINTS = 36  # products for each tile of 4 x 4 places
-_TAPS = 9
+POINTS = 36  # products for each tile of 4 x 4 places
+TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
 _MOST_CHANNELS = 4096
 _FEW_CHANNELS = 16
@@ -60,7 +60,7 @@ def convolve(
     With `norm` = mean, factor, bias it is normalised by them, `batch_norm.normalise`, on its way.
     """
     c, d = kernel.shape[2:]
-    shape, scratch = (*x.shape[:3], d), _POINTS * c * d
+    shape, scratch = (*x.shape[:3], d), POINTS * c * d
     return _call_normalising("dfer_convolve", shape, scratch, x, kernel, norm, relu)
 
 
@@ -69,7 +69,7 @@ def kernel_gradient(
 ) -> Float[Array, "3 3 c d"]:
     """Returns the gradient of the kernel at stride 1, given that of the convolution."""
     c, d = x.shape[3], dy.shape[3]
-    return _call("dfer_kernel_gradient", (3, 3, c, d), _POINTS * c * d, x, dy)
+    return _call("dfer_kernel_gradient", (3, 3, c, d), POINTS * c * d, x, dy)
 
 
 def strided_convolve(
@@ -81,7 +81,7 @@ def strided_convolve(
     """Returns the same at stride 2; only where `forward_possible` says so."""
     n, height, width, c = x.shape
     shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
-    scratch = _TAPS * c * shape[3]
+    scratch = TAPS * c * shape[3]
     return _call_normalising("dfer_strided_convolve", shape, scratch, x, kernel, norm, relu)
 
 
@@ -89,7 +89,7 @@ def strided_maps_gradient(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], dy: Float[Array, "n r q d"]
 ) -> Float[Array, "n h w c"]:
     """Returns the gradient of the maps at stride 2, given that of the convolution."""
-    scratch = _TAPS * kernel.shape[2] * kernel.shape[3]
+    scratch = TAPS * kernel.shape[2] * kernel.shape[3]
     turned = kernel.swapaxes(2, 3)
     return _call("dfer_strided_maps_gradient", x.shape, scratch, dy, turned)
 

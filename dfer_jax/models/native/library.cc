@@ -3,3 +3,4 @@
 #include "batch_norm.cc"
 #include "convolution.cc"
 #include "pooling.cc"
+#include "stem.cc"

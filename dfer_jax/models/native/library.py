@@ -33,6 +33,7 @@ _FUNCTIONS = (
     "dfer_strided_convolve_normalised",
     "dfer_strided_maps_gradient",
     "dfer_strided_kernel_gradient",
+    "dfer_stem",
     "dfer_max_pool",
     "dfer_max_pool_with_places",
     "dfer_max_pool_gradient",
