@@ -1,9 +1,9 @@
-"""Blocks shared by the models: initialisers, convolution, normalisation, transformer layer.
+"""Blocks shared by the models: linear layers, LayerNorm, residual block, transformer layer.
 
 Initial values are those PyTorch code gets without asking (linear layers) or by the ResNet recipe
-(convolutions), because the published results were obtained with them. Parameters are float32;
-`dtype` is the type of the computation. BatchNorm and LayerNorm statistics and every softmax are
-float32 whatever `dtype` is.
+(convolutions, `conv_norm.py`), because the published results were obtained with them. Parameters
+are float32; `dtype` is the type of the computation. BatchNorm and LayerNorm statistics and every
+softmax are float32 whatever `dtype` is.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,1 +1,1 @@
-"""Convolutions in C++ for CPUs, compiled on the machine that runs them."""
+"""What networks on CPUs spend their time on, in C++ compiled on the machine that runs it."""

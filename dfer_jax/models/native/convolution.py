@@ -1,8 +1,8 @@
 """3x3 convolutions of float32 for CPUs in C++, with a border of one zero, and their gradients.
 
 At stride 1 with a quarter of the multiplications (`winograd.h`), at stride 2 by direct sums
-(`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms: 56 x 56 x 64 159 and 30,
-gradient of its kernel 283 and 32; 28 x 28 x 64 38 and 8, 41 and 9; 28 x 28 x 64 to 128 channels at
+(`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms: 56 x 56 x 64 159 and 29,
+gradient of its kernel 283 and 38; 28 x 28 x 64 38 and 7, 41 and 10; 28 x 28 x 64 to 128 channels at
 stride 2 21 and 9 (10 and 9 with JAX 0.12).
 """
 
