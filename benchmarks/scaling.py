@@ -82,7 +82,8 @@ def _walk(axis: str, middle: Place, measured: dict[tuple[Place, bool], Point]) -
         if axis == "clips":
             point = scaling_points.at_clips(middle, clips=value, cached=_CACHED.value, **often)
         else:
-            place, on_processor = middle._replace(**{axis: value}), axis == "devices"
+            place = middle._replace(**{axis: value})
+            on_processor = axis == "devices" or place.devices > 1
             if (place, on_processor) not in measured:
                 measured[place, on_processor] = scaling_points.at(
                     place, repeats=_REPEATS.value, on_processor=on_processor, **often

@@ -4,6 +4,9 @@
 // A map goes through all of it before the next begins. What is in between, two maps of 0.8 MB in the
 // published network, stays in a core's cache and is never written to memory.
 
+#include <algorithm>
+#include <initializer_list>
+
 #include "pooling.h"
 #include "strided.h"
 #include "threads.h"
