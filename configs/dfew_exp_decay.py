@@ -11,7 +11,7 @@ rates is a misprint). The paper's best result (WAR 69.72, UAR 55.60, one fold, w
 test fold: --select_on_test) combines this run with one without the gap loss (configs/dfew.py with
 loss.ial_weight=0, in runs/ce_fold1; both with data.validation_fraction=0.1 to fit the weight):
 
-    python -m dfer_jax.ensemble runs/ce_fold1 runs/dfew_exp_decay_fold1 --out runs/f_fold1
+    python -m dfer_jax.clips.ensemble runs/ce_fold1 runs/dfew_exp_decay_fold1 --out runs/f_fold1
 """
 
 from configs import dfew_gap

@@ -8,7 +8,8 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import config_file, errors
+from dfer_jax import errors
+from dfer_jax.runtime import config_file
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Experiment file, e.g. configs/dfew.py; fields: --config.fold=2"
@@ -29,12 +30,14 @@ _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, from
 def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
     # Imported after the flags, so that --help is quick.
-    from dfer_jax import compilation_cache, phases, processes, train
+    from dfer_jax.runtime import compilation_cache, processes
+    from dfer_jax.training import phases
+    from dfer_jax.training.loop import default_workdir
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
     config = config_file.load(_CONFIG)
-    directory = _WORKDIR.value or train.default_workdir(config)
+    directory = _WORKDIR.value or default_workdir(config)
     processes.start(
         coordinator_address=_COORDINATOR.value,
         num_processes=_PROCESSES.value,
@@ -53,7 +56,7 @@ def main(argv: list[str]) -> None:
         if config.task == "frames":  # either with the report's plotting library
             from dfer_jax.frames import evaluate_run
         else:
-            from dfer_jax import evaluate_run
+            from dfer_jax.clips import evaluate_run
         evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
 
 

@@ -1,4 +1,4 @@
-"""Something to measure in a process of its own, for the tests of `benchmarks.interleaved`."""
+"""Something to measure in a process of its own, for the tests of `benchmarks.speed.interleaved`."""
 
 import os
 import time

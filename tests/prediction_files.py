@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 
-from dfer_jax.evaluate import Evaluation, write_evaluation
+from dfer_jax.clips.evaluation import Evaluation, write_evaluation
+from dfer_jax.clips.predictions import confusion_of
 from dfer_jax.labels import CLASSES
-from dfer_jax.predictions import confusion_of
 
 
 def random_case(seed, clips=60, *, skill=1.5, first_id=0, labels=None):

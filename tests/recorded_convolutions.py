@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from dfer_jax.models import conv_norm
+from dfer_jax.ops import conv_norm
 
 
 def recorded_convolutions(monkeypatch, model, shape):

@@ -4,7 +4,7 @@ import os
 import signal
 
 from configs import base
-from dfer_jax import train
+from dfer_jax.training.loop import tqdm
 
 
 def config(data_dir):
@@ -37,4 +37,4 @@ def stop_after(patch, steps):
         if len(done) == steps:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    patch.setattr(train.tqdm, "update", update)
+    patch.setattr(tqdm, "update", update)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from dfer_jax.file_lock import only_builder
+from dfer_jax.runtime.file_lock import only_builder
 
 
 @contextlib.contextmanager

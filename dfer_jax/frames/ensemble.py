@@ -1,6 +1,6 @@
 """The weighted sum of what several networks say of the same frames (ABAW 2021).
 
-Frames are matched by video and number, never by row. The command is `dfer_jax.ensemble`.
+Frames are matched by video and number, never by row. The command is `dfer_jax.clips.ensemble`.
 """
 
 import dataclasses

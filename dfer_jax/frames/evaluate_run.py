@@ -5,12 +5,13 @@ from collections.abc import Collection
 import jax
 import ml_collections
 
-from dfer_jax import checkpoint, parallel, processes, restored
 from dfer_jax.frames import experiment
 from dfer_jax.frames.evaluation import FrameEvaluation, table, write_evaluation
 from dfer_jax.frames.report import write_report
 from dfer_jax.frames.scorer import Scorer
 from dfer_jax.frames.task import FrameTask
+from dfer_jax.runs import checkpoint, checkpoint_metadata
+from dfer_jax.runtime import parallel, processes
 
 _AS_TRAINED = ("window", "max_gap", "decode_size")
 
@@ -40,24 +41,26 @@ def evaluate_checkpoints(
     parts, scorer = None, None
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
-        restored.check_same(
+        checkpoint_metadata.check_same(
             metadata,
             name=config.model.name,
             kwargs=experiment.model_kwargs(config),
             classes=experiment.class_names(config),
         )
-        config = restored.as_trained(
+        config = checkpoint_metadata.as_trained(
             config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
         )
         parts = parts or experiment.open_parts(config)
         scorer = scorer or Scorer(config, experiment.create_model(config, devices), devices)
-        selection = metadata["selection"] if which == "best" else restored.last_is(metadata)
+        selection = (
+            metadata["selection"] if which == "best" else checkpoint_metadata.last_is(metadata)
+        )
         held_out = {} if parts.validation is None else {"validation": parts.validation}
         for split, part in {**held_out, config.data.test_split: parts.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
                 results[split, step] = scorer.evaluate(part, variables)
             result = results[split, step]
-            about = {"task": "frames"} | restored.about(
+            about = {"task": "frames"} | checkpoint_metadata.about(
                 metadata,
                 config=config,
                 preprocess=experiment.preprocess(config),
@@ -66,7 +69,7 @@ def evaluate_checkpoints(
                 step=step,
             )
             file_name = split if which == "last" else f"{split}.{which}"
-            title = f"{config.data.dataset} {split}, {restored.in_words(selection)}, step {step}"
+            title = f"{config.data.dataset} {split}, {checkpoint_metadata.in_words(selection)}, step {step}"
             if processes.is_first():
                 path = write_evaluation(workdir, file_name, result, about)
                 print(f"\n{table(result, title)}\nwrote {path}")

@@ -9,7 +9,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dfer_jax import metrics
 from dfer_jax.errors import UserError
 from dfer_jax.frames import losses
 from dfer_jax.frames.metrics import (
@@ -19,7 +18,8 @@ from dfer_jax.frames.metrics import (
     action_unit_scores,
     expression_scores,
 )
-from dfer_jax.workdir import write_json
+from dfer_jax.results import metrics
+from dfer_jax.runs.workdir import write_json
 
 _ARRAYS = ("videos", "numbers", "labels", "mask", "logits")
 _AT_ONCE = 4096  # frames whose scores are counted together

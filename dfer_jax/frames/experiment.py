@@ -7,7 +7,6 @@ import ml_collections
 import numpy as np
 from flax import linen as nn
 
-from dfer_jax import experiment
 from dfer_jax.data.clip_index import carve_validation
 from dfer_jax.errors import UserError
 from dfer_jax.frames.features import DTYPES
@@ -16,7 +15,8 @@ from dfer_jax.frames.packed import PackedFrames, open_packed
 from dfer_jax.labels import ACTION_UNITS, CLASSES, EXPRESSIONS
 from dfer_jax.models import MODELS
 from dfer_jax.models.resnet50 import FrameModel
-from dfer_jax.parallel import Parallel
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import network
 
 KINDS = ("expressions", "action_units")
 _AT_LEAST_ONE = (
@@ -48,7 +48,7 @@ def model_kwargs(config: ml_collections.ConfigDict) -> dict[str, Any]:
 
 def create_model(config: ml_collections.ConfigDict, devices: Parallel) -> nn.Module:
     """Returns the model of the config, for these devices."""
-    return experiment.create_model(
+    return network.create_model(
         config.model.name, model_kwargs(config), dtype=config.model.dtype, parallel=devices
     )
 
@@ -77,7 +77,7 @@ def check(config: ml_collections.ConfigDict, devices: Parallel) -> None:
     if model is None or not issubclass(model, FrameModel):
         known = ", ".join(name for name, kind in MODELS.items() if issubclass(kind, FrameModel))
         raise UserError(f"model.name={config.model.name!r} labels no frames; choose from {known}")
-    experiment.compute_dtype(config.model.dtype)
+    network.compute_dtype(config.model.dtype)
     editions = sorted({edition for _, edition in WEIGHTS})
     for field, value, known in (
         ("data.labels", data.labels, KINDS),

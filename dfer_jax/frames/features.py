@@ -20,9 +20,9 @@ from jaxtyping import Float, PyTree
 from tqdm import tqdm
 
 from dfer_jax.errors import UserError
-from dfer_jax.file_lock import taking_turns
 from dfer_jax.frames.packed import PackedFrames
-from dfer_jax.workdir import write_json
+from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.file_lock import taking_turns
 
 DTYPES = ("float32", "float16")
 _LARGEST = {"float32": np.inf, "float16": 65504.0}

@@ -24,12 +24,12 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int64, UInt8
 from tqdm import tqdm
 
-from dfer_jax import processes
 from dfer_jax.data.decode import decode_frames
 from dfer_jax.data.source import as_str, fingerprint, newest_version, open_records
 from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
+from dfer_jax.runtime import processes
 
 _FORMAT = 1
 

@@ -7,7 +7,6 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import PyTree
 
-from dfer_jax import experiment, processes
 from dfer_jax.errors import UserError
 from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.frames import features
@@ -17,7 +16,9 @@ from dfer_jax.frames.experiment import Part
 from dfer_jax.frames.inference import Network, features_by, features_in, score_frames
 from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.models.resnet50 import BACKBONE
-from dfer_jax.parallel import Parallel
+from dfer_jax.runtime import processes
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import network
 
 BACKBONE_FIELDS = ("width", "stage_sizes", "squeeze_excite", "normalisation")
 """Arguments of a model that decide what its backbone computes."""
@@ -126,6 +127,6 @@ class Scorer:
             "backbone": {name: kwargs[name] for name in BACKBONE_FIELDS},
             "decode_size": config.data.decode_size,
             "image_size": config.model.image_size,
-            "compute": str(experiment.compute_dtype(config.model.dtype)),
+            "compute": str(network.compute_dtype(config.model.dtype)),
             "dtype": config.data.features_dtype,
         }

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from dfer_jax import checkpoint, experiment, optim, processes
 from dfer_jax.data import pipeline
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.frames import experiment as frames_experiment
@@ -22,10 +21,13 @@ from dfer_jax.frames.losses import inverse_frequency, negatives_per_positive
 from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_weigh_frames
 from dfer_jax.frames.scorer import BACKBONE_FIELDS, Scorer
 from dfer_jax.models.resnet50 import FrameModel, with_backbone
-from dfer_jax.parallel import Parallel
-from dfer_jax.train_state import TrainState
-from dfer_jax.train_step import Augmentation, make_init, make_train_step
-from dfer_jax.workdir import differing_fields
+from dfer_jax.runs import checkpoint
+from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runs.workdir import differing_fields
+from dfer_jax.runtime import processes
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import optim
+from dfer_jax.training.step import Augmentation, make_init, make_train_step
 
 
 class FrameTask:
@@ -49,7 +51,7 @@ class FrameTask:
         self.parts = frames_experiment.open_parts(config)
         self._windows = _training_windows(config, self.parts)
         self.steps_per_epoch = pipeline.steps_per_epoch(len(self._windows), config.train.batch_size)
-        self.schedule = experiment.schedule(config, self.steps_per_epoch)
+        self.schedule = optim.schedule(config, self.steps_per_epoch)
         self._build_steps()
 
     def _build_steps(self) -> None:

@@ -18,12 +18,13 @@ import numpy as np
 from absl import app, logging
 from jaxtyping import PyTree
 
-from dfer_jax import checkpoint, errors
+from dfer_jax import errors
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
 from dfer_jax.labels import CLASSES
 from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.runs import checkpoint
 
 # The release's parameters that no output depends on, and BatchNorm's step counters.
 _UNUSED = re.compile(

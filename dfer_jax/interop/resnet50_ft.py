@@ -17,11 +17,12 @@ import numpy as np
 from absl import app, logging
 from jaxtyping import PyTree
 
-from dfer_jax import checkpoint, errors
+from dfer_jax import errors
 from dfer_jax.errors import UserError
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
 from dfer_jax.models.resnet50 import BACKBONE, ResNet50
+from dfer_jax.runs import checkpoint
 
 _IN_BLOCK = {
     "conv1": "1x1_reduce",

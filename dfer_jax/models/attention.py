@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from dfer_jax.models.conv_norm import kaiming_fan_out
+from dfer_jax.ops.conv_norm import kaiming_fan_out
 
 ATTENTIONS = ("none", "se", "cbam", "gca")
 

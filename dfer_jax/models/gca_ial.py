@@ -30,9 +30,9 @@ from jaxtyping import Array, Float
 
 from dfer_jax.errors import UserError
 from dfer_jax.models.attention import ATTENTIONS, ChannelGate
-from dfer_jax.models.conv_norm import conv_norm
 from dfer_jax.models.layers import BasicBlock, TransformerLayer, dense
-from dfer_jax.models.stem import stem
+from dfer_jax.ops.conv_norm import conv_norm
+from dfer_jax.ops.stem import stem
 
 AUX_STAGES = ("layer2", "layer3")
 """Stages with a channel gate, where an auxiliary head can sit."""

@@ -15,8 +15,8 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from dfer_jax.models.conv_norm import conv_norm
-from dfer_jax.models.matrix_product import as_dot_general
+from dfer_jax.ops.conv_norm import conv_norm
+from dfer_jax.ops.matrix_product import as_dot_general
 
 _uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 

@@ -5,7 +5,7 @@ T-BIOM 7(4), 2025. The synopsis network sees 16 frames spread over the video and
 instants of the expression it predicts; the detail network sees clips of 4 frames around them, with
 temporal shift inside a clip (short-term movement) and a BiLSTM across the clips (long-term change),
 gated by the context that the synopsis gives. How agreement between clips weighs their losses is not
-part of the network: see `dfer_jax.agreement`.
+part of the network: see `dfer_jax.training.agreement`.
 
 Deviates: a reconstruction from abstract, figures and the authors' earlier public code, because the
 paper's own code is not public; no result of the paper is to be expected of it. The key instants are

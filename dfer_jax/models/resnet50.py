@@ -21,9 +21,9 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float, PyTree
 
 from dfer_jax.errors import UserError
-from dfer_jax.models.conv_norm import conv_norm
 from dfer_jax.models.layers import dense
 from dfer_jax.models.normalisation import normalise
+from dfer_jax.ops.conv_norm import conv_norm
 
 BACKBONE = "backbone"
 """Name of the backbone in the variable trees of all per-frame models."""

@@ -14,8 +14,8 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from dfer_jax.errors import UserError
-from dfer_jax.models.conv_norm import conv_norm
-from dfer_jax.models.pooling import max_pool
+from dfer_jax.ops.conv_norm import conv_norm
+from dfer_jax.ops.pooling import max_pool
 
 STAGE_SIZES = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 """Depth of the network -> blocks of each stage."""

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from benchmarks.claim_plan import peak_between, runs_of
+from benchmarks.claims.claim_plan import peak_between, runs_of
 from configs import synthetic
 
 

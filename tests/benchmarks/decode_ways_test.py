@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from benchmarks import decode_ways
-from benchmarks.rendered_release import jpeg_clips
+from benchmarks.input import decode_ways
+from benchmarks.input.rendered_release import jpeg_clips
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import device_peak
+from benchmarks.speed import device_peak
 
 TINY = {"side": 64, "numbers": 2**12}
 

@@ -1,10 +1,10 @@
-"""Tests of `benchmarks.face_crops` on geometry that is known by construction."""
+"""Tests of `benchmarks.proofs.face_crops` on geometry that is known by construction."""
 
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks import face_crops
+from benchmarks.proofs import face_crops
 from dfer_jax.errors import UserError
 
 

@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from benchmarks import input_loaders, input_rates
+from benchmarks.input import input_loaders, input_rates
 
 
 @pytest.fixture(scope="module")

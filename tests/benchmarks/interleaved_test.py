@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from benchmarks import interleaved
-from benchmarks.interleaved import Peer
+from benchmarks.speed import interleaved
+from benchmarks.speed.interleaved import Peer
 from dfer_jax.errors import UserError
 
 TARGET = "measured_peer:Recorder"

@@ -5,7 +5,7 @@ import json
 import pytest
 from absl.testing import flagsaver
 
-from benchmarks import model_size
+from benchmarks.speed import model_size
 from dfer_jax.errors import UserError
 from dfer_jax.models import create_model
 

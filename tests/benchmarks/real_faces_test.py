@@ -1,4 +1,4 @@
-"""Tests of the DFEW-shaped layout of `benchmarks.real_faces`."""
+"""Tests of the DFEW-shaped layout of `benchmarks.proofs.real_faces`."""
 
 import csv
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import real_faces
+from benchmarks.proofs import real_faces
 from dfer_jax.errors import UserError
 
 

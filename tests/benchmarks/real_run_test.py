@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-from benchmarks import many_clips, real_run, scaling_points
+from benchmarks.input import many_clips
+from benchmarks.scaling import scaling_points
+from benchmarks.speed import real_run
 from dfer_jax.data.source import open_split
 from dfer_jax.errors import UserError
 
@@ -43,7 +45,7 @@ def test_a_run_that_fails_says_why(tmp_path):
 def test_the_whole_job_is_compared_with_the_bare_step(tmp_path):
     tiny = {"width": 8, "image_size": 32, "frames": 2, "batch_size": 4, "clips": 40}
     tiny |= {"epochs": 3, "rounds": 1, "out": tmp_path / "out.json"}
-    command = [sys.executable, "-m", "benchmarks.whole_job"]
+    command = [sys.executable, "-m", "benchmarks.speed.whole_job"]
     command += [f"--{name}={value}" for name, value in tiny.items()]
     environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(real_run.ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -3,7 +3,7 @@ import csv
 import cv2
 import numpy as np
 
-from benchmarks import rendered_release
+from benchmarks.input import rendered_release
 
 
 def test_release_has_dfews_layout_and_realistic_files(tmp_path):

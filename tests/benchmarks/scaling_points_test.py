@@ -1,4 +1,4 @@
-from benchmarks import scaling_points
+from benchmarks.scaling import scaling_points
 
 TINY = scaling_points.Place(frames=2, image_size=32, batch=4, devices=2)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import synthetic_runs
+from benchmarks.claims import synthetic_runs
 
 
 def test_scalars_are_averaged_by_epoch():

@@ -6,7 +6,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import torch_style_loader as loader  # noqa: E402
+from benchmarks.input import torch_style_loader as loader
 
 
 def pictures(count=3, side=40):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from dfer_jax import losses
 from dfer_jax.frames import losses as frame_losses
+from dfer_jax.training import losses
 
 RNG = np.random.default_rng(0)
 LOGITS = jnp.asarray(RNG.standard_normal((3, 9, 7)) * 3, jnp.float32)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from dfer_jax import metrics
 from dfer_jax.errors import UserError
 from dfer_jax.frames import metrics as frame_metrics
+from dfer_jax.results import metrics
 
 # arXiv 2107.05160, both tables of results: F1, accuracy, score as printed, validation set.
 EXPRESSION_ROWS = {

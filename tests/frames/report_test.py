@@ -14,6 +14,7 @@ import report_run
 from frame_run import ABOUT, result_of, write_run
 from sklearn.metrics import f1_score
 
+from dfer_jax.clips.report import page
 from dfer_jax.errors import UserError
 from dfer_jax.frames.evaluation import write_evaluation
 from dfer_jax.frames.report import fits, inputs, timelines, videos, write_report
@@ -21,8 +22,7 @@ from dfer_jax.frames.report.comparison import write_comparison
 from dfer_jax.frames.report.intervals import score_intervals
 from dfer_jax.frames.report.scores import headline
 from dfer_jax.labels import CLASSES
-from dfer_jax.report import page
-from dfer_jax.report.picture import PRINT
+from dfer_jax.plotting.picture import PRINT
 
 KINDS = pytest.mark.parametrize("kind", ["expressions", "action_units"])
 
@@ -277,7 +277,7 @@ def test_clips_and_frames_are_told_apart(tmp_path):
         write_comparison([frames, clips], str(tmp_path / "x.html"))
 
     def call(*arguments):
-        command = [sys.executable, "-m", "dfer_jax.report", *arguments]
+        command = [sys.executable, "-m", "dfer_jax.clips.report", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert call(frames).returncode == 0

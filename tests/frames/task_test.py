@@ -11,15 +11,18 @@ import pytest
 import tiny
 import tiny_frames
 
-from dfer_jax import checkpoint, parallel, phases, train
 from dfer_jax.errors import UserError
 from dfer_jax.frames import evaluate_run
 from dfer_jax.frames.evaluation import read_evaluation
 from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_weigh_frames
 from dfer_jax.labels import ACTION_UNITS
 from dfer_jax.models.resnet50 import BACKBONE
-from dfer_jax.train_state import TrainState
-from dfer_jax.train_step import Augmentation
+from dfer_jax.runs import checkpoint
+from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runtime import parallel
+from dfer_jax.training import phases
+from dfer_jax.training.loop import Trainer
+from dfer_jax.training.step import Augmentation
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +106,8 @@ def test_stopped_run_resumes_bit_for_bit(cnn, data_dir, tmp_path, monkeypatch):
     run(config, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 4"):
         tiny.stop_after(patch, 4)
-        train.Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
-    train.Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
+        Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
+    Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
     assert_close(weights_of(tmp_path / "parts"), weights_of(tmp_path / "whole"), rtol=0, atol=0)
 
 
@@ -112,7 +115,7 @@ def test_statistics_freeze_after_an_epoch_and_held_out_videos_choose(data_dir, t
     config = tiny_frames.config(data_dir)
     config.data.validation_fraction = 0.3
     config.train.freeze_batch_norm_after = 1
-    trainer = train.Trainer(config, str(tmp_path))
+    trainer = Trainer(config, str(tmp_path))
     task, state = trainer.task, jax.jit(trainer.task.init)()
     steps = task.steps_per_epoch
     assert task.step_at(steps - 1) is not task.step_at(steps)
@@ -200,11 +203,11 @@ def test_windows_are_varied_as_one_or_frame_by_frame():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"train.init_from": ""}, "keeps its backbone as it is; set train.init_from"),
+        ({"init_from": ""}, "keeps its backbone as it is; set init_from"),
         ({"data.window": 8}, "data.window=8 must be odd"),
         ({"data.labels": "valence"}, "choose from expressions, action_units"),
         ({"model.name": "gca_ial"}, "labels no frames; choose from resnet50, cnn_gru"),
-        ({"train.freeze_batch_norm_after": 1}, "is for models that train their backbone"),
+        ({"freeze_batch_norm_after": 1}, "is for models that train their backbone"),
         ({"model.normalisation": "abaw2021_code"}, "normalisation: imagenet -> abaw2021_code"),
         ({"data.validation_fraction": 1.0}, r"must be in \[0, 1\)"),
     ],
@@ -217,5 +220,5 @@ def test_what_cannot_work_is_said_before_anything_is_written(
         section, name = field.split(".")
         config[section][name] = value
     with pytest.raises(UserError, match=message):
-        train.Trainer(config, str(tmp_path / "run"), init_from=cnn).run(with_evaluation=False)
+        Trainer(config, str(tmp_path / "run"), init_from=cnn).run(with_evaluation=False)
     assert not list((tmp_path).glob("run/checkpoints/[0-9]*"))

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from golden import gca_ial_recipe as recipe
 
-from dfer_jax import checkpoint
 from dfer_jax.errors import UserError
 from dfer_jax.interop import official_ial
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import create_model
+from dfer_jax.runs import checkpoint
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "gca_ial.npz"
 LAST = "s_former.layer4.2.bn2.weight"

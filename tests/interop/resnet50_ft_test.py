@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from golden import frames_recipe as recipe
 
-from dfer_jax import checkpoint
 from dfer_jax.errors import UserError
 from dfer_jax.interop import resnet50_ft
 from dfer_jax.models import create_model
 from dfer_jax.models.cnn_gru import CNNGRU
 from dfer_jax.models.resnet50 import ResNet50, with_backbone
+from dfer_jax.runs import checkpoint
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 LAST = "conv5_1_1x1_proj_bn.running_var"

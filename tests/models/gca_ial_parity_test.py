@@ -13,9 +13,9 @@ import optax
 import pytest
 from golden import gca_ial_recipe as recipe
 
-from dfer_jax import losses, optim
 from dfer_jax.interop import official_ial
 from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.training import losses, optim
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TINY = {"width": 8, "image_size": 48, "num_frames": 5, "reduction": 4}

@@ -6,9 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dfer_jax import losses, models
+from dfer_jax import models
 from dfer_jax.errors import UserError
 from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.training import losses
 
 TREE = pathlib.Path(__file__).parents[1] / "golden" / "gca_ial_tree.txt"
 SMALL = {"num_frames": 4, "image_size": 48, "width": 8, "reduction": 4}
@@ -81,7 +82,7 @@ def test_output_shapes_of_the_released_network():
 
 
 def test_multiply_accumulates_per_clip_by_xla():
-    """5.624 as written (`benchmarks.model_size`); XLA leaves out products with zero padding."""
+    """5.624 as written (`benchmarks.speed.model_size`); XLA leaves out products with zero padding."""
     clips = jax.ShapeDtypeStruct((1, 16, 112, 112, 3), jnp.float32)
     apply = functools.partial(GCAIAL().apply, train=False)
     lowered = jax.jit(apply).trace(_shapes(), clips).lower(lowering_platforms=("cuda",))

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from golden import rdfer_recipe as recipe
 
-from dfer_jax import losses
 from dfer_jax.models.instance_bag import AttentionGate
 from dfer_jax.models.lstm import BidirectionalLSTM
 from dfer_jax.models.rdfer import RDFER
 from dfer_jax.models.temporal_shift import ShiftedResNet, temporal_shift
+from dfer_jax.training import losses
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 QUICK = {"xla_backend_optimization_level": 0}  # compiles several times faster

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from random_variables import random_variables
 
-from dfer_jax import losses
-from dfer_jax.agreement import Agreement
 from dfer_jax.errors import UserError
 from dfer_jax.models import create_model
 from dfer_jax.models.instance_bag import InstanceBag
 from dfer_jax.models.rdfer import RDFER
+from dfer_jax.training import losses
+from dfer_jax.training.agreement import Agreement
 
 SMALL = {
     "num_frames": 20,

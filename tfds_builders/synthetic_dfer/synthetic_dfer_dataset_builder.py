@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from dfer_jax.cores import usable_cores
 from dfer_jax.labels import ACTION_UNITS, CLASSES, EXPRESSIONS
+from dfer_jax.runtime.cores import usable_cores
 from tfds_builders.synthetic_dfer import clips, configs, videos
 
 

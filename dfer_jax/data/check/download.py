@@ -3,13 +3,13 @@
 import time
 from pathlib import Path
 
-from dfer_jax.cores import usable_cores
 from dfer_jax.data.check.findings import Finding, sort_faults, sort_rest
 from dfer_jax.data.check.leaks import find_leaks
 from dfer_jax.data.check.result import Result
 from dfer_jax.data.check.scan import scan_clips
 from dfer_jax.data.check.strays import Strays, find_strays
 from dfer_jax.errors import UserError
+from dfer_jax.runtime.cores import usable_cores
 from tfds_builders import build
 from tfds_builders.clip_builder import ClipBuilder
 from tfds_builders.single_pass import SinglePass

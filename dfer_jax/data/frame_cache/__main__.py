@@ -10,10 +10,10 @@ Exit codes: 0 done (or already there), 1 something is wrong, 2 bad usage.
 
 from absl import app, flags, logging
 
-from dfer_jax.cores import usable_cores
 from dfer_jax.data.frame_cache.build import build, verify
 from dfer_jax.data.frame_cache.store import Place
 from dfer_jax.errors import UserError, run
+from dfer_jax.runtime.cores import usable_cores
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder the built data sets lie in.")
 _SIZE = flags.DEFINE_integer("size", 128, "Side of the frames, pixels; data.decode_size.", 1)

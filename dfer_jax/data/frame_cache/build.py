@@ -21,7 +21,7 @@ from dfer_jax.data.frame_cache.store import (
 )
 from dfer_jax.data.source import fingerprint
 from dfer_jax.errors import UserError, list_some
-from dfer_jax.file_lock import only_builder
+from dfer_jax.runtime.file_lock import only_builder
 
 
 def build(place: Place, *, num_processes: int) -> bool:

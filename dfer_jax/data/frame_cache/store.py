@@ -23,7 +23,7 @@ from tqdm import tqdm
 from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
-from dfer_jax.workdir import write_json
+from dfer_jax.runs.workdir import write_json
 
 FORMAT = 1
 CLIPS_FILE = "clips.npz"

@@ -2,7 +2,7 @@
 
 `inputs` reads what a run left in its work directory; `scores`, `classes` and `videos` (with its
 `timelines`) turn it into sections, `page` puts one run together and `comparison` several. The
-command is that of `dfer_jax.report`.
+command is that of `dfer_jax.clips.report`.
 """
 
 from dfer_jax.frames.report.inputs import fits

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dfer_jax.frames.report.inputs import Evaluated
-from dfer_jax.report.charts import SIZE, legend_above
-from dfer_jax.report.classes import matrix, matrix_chart
-from dfer_jax.report.markup import Section, panel, section, side_by_side
-from dfer_jax.report.picture import Chart, Colours
-from dfer_jax.report.tables import Table
+from dfer_jax.plotting.charts import SIZE, legend_above
+from dfer_jax.plotting.confusion import matrix, matrix_chart
+from dfer_jax.plotting.markup import Section, panel, section, side_by_side
+from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.tables import Table
 
 
 def class_results(evaluated: Evaluated) -> Section:

@@ -13,15 +13,16 @@ from dfer_jax.frames.report.classes import share_axes
 from dfer_jax.frames.report.inputs import Evaluated, fits, read_evaluations
 from dfer_jax.frames.report.intervals import score_intervals
 from dfer_jax.frames.report.scores import footnotes, score_cells, score_heads
-from dfer_jax.report import inputs
-from dfer_jax.report.charts import SIZE, legend_above
-from dfer_jax.report.comparison import curves_of_runs, differences, read_config, run_names
-from dfer_jax.report.markup import Section, section
-from dfer_jax.report.page import write_page
-from dfer_jax.report.picture import Chart, Colours
-from dfer_jax.report.sections import SYNTHETIC
-from dfer_jax.report.seeds import group_by_seed, spread
-from dfer_jax.report.tables import Cell, Table
+from dfer_jax.plotting.charts import SIZE, legend_above
+from dfer_jax.plotting.markup import Section, section
+from dfer_jax.plotting.page import write_page
+from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.run_comparison import curves_of_runs, differences, run_names
+from dfer_jax.plotting.run_sections import SYNTHETIC
+from dfer_jax.plotting.tables import Cell, Table
+from dfer_jax.runs import evaluation_files, read_files
+from dfer_jax.runs.read_files import read_config
+from dfer_jax.runs.seeds import group_by_seed, spread
 
 _CURVES = {
     "test/score": "Test score",
@@ -47,7 +48,7 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
     """
     names = run_names(workdirs)
     for name, workdir in zip(names, workdirs, strict=True):
-        if inputs.is_evaluated(workdir) and not fits(workdir):
+        if evaluation_files.is_evaluated(workdir) and not fits(workdir):
             raise UserError(f"{name} labels whole clips, others frames; compare runs of one task")
     found = dict(zip(names, map(read_evaluations, workdirs), strict=True))
     runs = {name: evaluations[0] for name, evaluations in found.items()}
@@ -55,7 +56,7 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
     for name, run in runs.items():
         if run.result.classes != first.result.classes:
             raise UserError(f"{name} has other classes than {names[0]}; compare runs of one task")
-    series = {n: inputs.read_metrics(w)[0] for n, w in zip(names, workdirs, strict=True)}
+    series = {n: read_files.read_metrics(w)[0] for n, w in zip(names, workdirs, strict=True)}
     configs = {n: read_config(w) for n, w in zip(names, workdirs, strict=True)}
     folder, title = path.removesuffix(".html"), f"{len(runs)} runs on {first.dataset}"
     parts = [

@@ -13,9 +13,8 @@ from jaxtyping import Int
 from dfer_jax.errors import UserError
 from dfer_jax.frames.evaluation import FrameEvaluation, read_evaluation
 from dfer_jax.frames.metrics import ActionUnitScores, ExpressionScores
-from dfer_jax.predictions import is_of_frames
-from dfer_jax.report.inputs import evaluation_files
-from dfer_jax.report.markup import PROTOCOLS
+from dfer_jax.plotting.markup import PROTOCOLS
+from dfer_jax.runs.evaluation_files import evaluation_files, is_of_frames
 
 
 class ClassCounts(NamedTuple):

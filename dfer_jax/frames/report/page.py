@@ -7,9 +7,10 @@ from dfer_jax.frames.report.classes import class_results
 from dfer_jax.frames.report.inputs import Evaluated, read_evaluations
 from dfer_jax.frames.report.scores import all_evaluations, footnotes, headline, learning_curves
 from dfer_jax.frames.report.videos import video_section
-from dfer_jax.report import inputs, sections
-from dfer_jax.report.markup import Section
-from dfer_jax.report.page import write_page
+from dfer_jax.plotting import run_sections
+from dfer_jax.plotting.markup import Section
+from dfer_jax.plotting.page import write_page
+from dfer_jax.runs import read_files
 
 
 def write_report(workdir: str) -> str:
@@ -42,7 +43,7 @@ def report_sections(workdir: str, evaluations: Sequence[Evaluated]) -> list[Sect
         UserError: if a file is damaged.
     """
     main = evaluations[0]
-    series, notes = inputs.read_metrics(workdir)
+    series, notes = read_files.read_metrics(workdir)
     config = os.path.join(workdir, "config.json")
     best = next(
         (e for e in evaluations if e.split == main.split and e.selection.startswith("best")), None
@@ -52,8 +53,8 @@ def report_sections(workdir: str, evaluations: Sequence[Evaluated]) -> list[Sect
         learning_curves(series, notes, best=best),
         class_results(main),
         video_section(main),
-        sections.training_speed(series),
+        run_sections.training_speed(series),
         all_evaluations(evaluations),
-        sections.configuration(inputs.read_json(config) if os.path.exists(config) else {}),
+        run_sections.configuration(read_files.read_json(config) if os.path.exists(config) else {}),
         footnotes(main.result.kind, "report"),
     ]

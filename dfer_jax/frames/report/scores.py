@@ -10,12 +10,12 @@ from jaxtyping import Float32
 from dfer_jax.frames.metrics import ActionUnitScores, ExpressionScores
 from dfer_jax.frames.report.inputs import Evaluated
 from dfer_jax.frames.report.intervals import FEWEST_VIDEOS, score_intervals
-from dfer_jax.metrics import scores as recalls
-from dfer_jax.report.charts import Curve, line_chart
-from dfer_jax.report.inputs import Series
-from dfer_jax.report.markup import PROTOCOLS, Section, panel, percent, section, side_by_side
-from dfer_jax.report.sections import SYNTHETIC
-from dfer_jax.report.tables import Cell, Table
+from dfer_jax.plotting.charts import Curve, line_chart
+from dfer_jax.plotting.markup import PROTOCOLS, Section, panel, percent, section, side_by_side
+from dfer_jax.plotting.run_sections import SYNTHETIC
+from dfer_jax.plotting.tables import Cell, Table
+from dfer_jax.results.metrics import scores as recalls
+from dfer_jax.runs.read_files import Series
 
 _LOSSES = {
     "train/loss": ("muted", False),

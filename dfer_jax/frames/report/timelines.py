@@ -11,7 +11,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from dfer_jax.frames.evaluation import FrameEvaluation
-from dfer_jax.report.picture import Chart, Colours
+from dfer_jax.plotting.picture import Chart, Colours
 
 _WIDTH = 9.4  # inches
 _MOST_COLUMNS = 800

@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 from dfer_jax.frames.report.inputs import Evaluated, active
 from dfer_jax.frames.report.timelines import timeline
-from dfer_jax.report.charts import SIZE, percent_axis
-from dfer_jax.report.markup import Section, panel, percent, section
-from dfer_jax.report.picture import Chart, Colours
-from dfer_jax.report.tables import Table
+from dfer_jax.plotting.charts import SIZE, percent_axis
+from dfer_jax.plotting.markup import Section, panel, percent, section
+from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.tables import Table
 
 _FEWEST = 30  # labelled frames of a video whose accuracy says something
 _LONGEST = 3

@@ -7,7 +7,9 @@ import pytest
 from video_files import picture, write_video
 
 from configs import video_folder
-from dfer_jax import clip_data, evaluate_run, train
+from dfer_jax.clips import evaluate_run
+from dfer_jax.clips.sources import open_sources
+from dfer_jax.training.loop import Trainer
 from tfds_builders import build
 
 SPLITS = ("train",) * 8 + ("test",) * 2 + ("validation",) * 2
@@ -57,7 +59,7 @@ def build_from(videos, tmp_path, header):
 
 def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
     config, directory = build_from(videos, tmp_path, "path,label,split"), tmp_path / "run"
-    train.Trainer(config, str(directory)).run(with_evaluation=True)
+    Trainer(config, str(directory)).run(with_evaluation=True)
     evaluate_run.evaluate_checkpoints(config, str(directory))
     best = json.loads((directory / "eval" / "test.best.json").read_text())
     assert best["selection"] == "best on validation" and best["step"] == 1
@@ -65,5 +67,5 @@ def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
 
 
 def test_without_a_validation_split_the_test_split_chooses(videos, tmp_path):
-    sources = clip_data.open_sources(build_from(videos, tmp_path, "path,label"))
+    sources = open_sources(build_from(videos, tmp_path, "path,label"))
     assert sources.selection == "best on test" and len(sources.train) + len(sources.test) == 12

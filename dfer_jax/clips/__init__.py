@@ -1,0 +1,1 @@
+"""One label per clip: from a config to data, training, evaluation, reports, protocols."""

@@ -1,0 +1,188 @@
+"""The judged clips of a run, written for programs (JSON) and for people who check labels (CSV)."""
+
+import csv
+import dataclasses
+import json
+import os
+from typing import Any
+
+import numpy as np
+
+from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
+from dfer_jax.runs.workdir import write_json
+from dfer_jax.training.agreement import VERDICTS
+
+_NOISY = VERDICTS.index("noisy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What K views of each of n clips are taken for, in the order of the source.
+
+    Attributes:
+        views: K.
+        clip_ids: str `[n]`.
+        labels: int32 `[n]`, indices into `labels.CLASSES`, as the data set has them.
+        modal_class: int32 `[n]`, the class that most views are taken for.
+        share: float32 `[n]`, the part of the views that are, 1/K..1.
+        margin: float32 `[n]` in [0, 1], the largest mean probability less the label's.
+        label_probability: float32 `[n]` in [0, 1], the label's mean probability over the views.
+        verdict: int8 `[n]`, index into `agreement.VERDICTS`.
+    """
+
+    views: int
+    clip_ids: np.ndarray
+    labels: np.ndarray
+    modal_class: np.ndarray
+    share: np.ndarray
+    margin: np.ndarray
+    label_probability: np.ndarray
+    verdict: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.clip_ids)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Clips of each verdict."""
+        return {name: int((self.verdict == i).sum()) for i, name in enumerate(VERDICTS)}
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Views that voted for the modal class, int `[n]`, 1..K."""
+        return np.round(self.share * self.views).astype(np.int64)
+
+    @property
+    def noisiest(self) -> np.ndarray:
+        """Rows of the clips judged noisy, the largest margin first."""
+        ranked = self.by_margin
+        return ranked[self.verdict[ranked] == _NOISY]
+
+    @property
+    def by_margin(self) -> np.ndarray:
+        """All rows, the largest margin first; equal ones in the order of the source."""
+        return np.argsort(-self.margin, kind="stable")
+
+    @property
+    def hardest(self) -> np.ndarray:
+        """Rows of the clips on which the views differ, most first, then by margin."""
+        ranked = self.by_margin
+        ranked = ranked[np.argsort(self.share[ranked], kind="stable")]
+        return ranked[self.share[ranked] < 1]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns one JSON-ready dict per clip; its numbers give the arrays back exactly."""
+        return [
+            {
+                "clip_id": str(self.clip_ids[i]),
+                "label": CLASSES[self.labels[i]],
+                "modal_class": CLASSES[self.modal_class[i]],
+                "agreement": _nine_digits(self.share[i]),
+                "margin": _nine_digits(self.margin[i]),
+                "label_probability": _nine_digits(self.label_probability[i]),
+                "verdict": VERDICTS[self.verdict[i]],
+            }
+            for i in range(len(self))
+        ]
+
+
+def judged_file(workdir: str, file_name: str = "train") -> str:
+    """Returns where `write_judged` writes what the views said."""
+    return os.path.join(workdir, "eval", f"{file_name}.judged.json")
+
+
+def write_judged(workdir: str, file_name: str, judged: Judged, about: dict[str, Any]) -> str:
+    """Writes `<workdir>/eval/<file_name>.judged.json` and `.csv`; returns the former's path.
+
+    The JSON has the clips in the order of the source, the CSV by margin, the largest first: the
+    labels most likely to be wrong are at its top.
+
+    Args:
+        workdir: of the run.
+        file_name: the split.
+        judged: what the views said.
+        about: dataset, step, settings of the verdict, stored as they are.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    path, rows = judged_file(workdir, file_name), judged.rows()
+    content = {
+        **about,
+        "classes": list(CLASSES),
+        "views": judged.views,
+        "num_clips": len(judged),
+        "counts": judged.counts,
+        "clips": rows,
+    }
+    try:
+        write_json(path, content)
+        _write_csv(path.removesuffix("json") + "csv", [rows[i] for i in judged.by_margin])
+    except OSError as error:
+        raise UserError(f"cannot write {path} ({error.strerror}); make it writable") from error
+    return path
+
+
+def read_judged(path: str) -> tuple[Judged, dict[str, Any]]:
+    """Returns what `write_judged` wrote, and `about`.
+
+    Raises:
+        UserError: if the file cannot be read or is damaged.
+    """
+    again = "write it again with `python -m dfer_jax.clips.noisy_labels`"
+    try:
+        with open(path, encoding="utf-8") as file:
+            raw = json.load(file)
+        judged = _parse(raw)
+        if judged.counts != raw["counts"]:
+            raise ValueError("its clips do not add up to its counts")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); {again}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(f"{path} is damaged ({reason}); {again}") from error
+    own = ("classes", "views", "num_clips", "counts", "clips")
+    return judged, {name: value for name, value in raw.items() if name not in own}
+
+
+def _parse(raw: dict[str, Any]) -> Judged:
+    if tuple(raw["classes"]) != CLASSES:
+        raise ValueError(f"its classes are {raw['classes']}")
+    rows = raw["clips"]
+    if not rows:
+        raise ValueError("it has no clip")
+
+    def column(name: str, dtype: type) -> np.ndarray:
+        return np.array([row[name] for row in rows], dtype)
+
+    def index(name: str, names: tuple[str, ...], dtype: type) -> np.ndarray:
+        return np.array([names.index(row[name]) for row in rows], dtype)
+
+    judged = Judged(
+        views=int(raw["views"]),
+        clip_ids=column("clip_id", str),
+        labels=index("label", CLASSES, np.int32),
+        modal_class=index("modal_class", CLASSES, np.int32),
+        share=column("agreement", np.float32),
+        margin=column("margin", np.float32),
+        label_probability=column("label_probability", np.float32),
+        verdict=index("verdict", VERDICTS, np.int8),
+    )
+    for values in (judged.share, judged.margin, judged.label_probability):
+        if not ((values >= 0) & (values <= 1.0001)).all():  # NaN fails too
+            raise ValueError("a share, margin or probability is not in [0, 1]")
+    return judged
+
+
+def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
+    with open(path + ".new", "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(path + ".new", path)
+
+
+def _nine_digits(value: np.float32) -> float:
+    """As many as tell every float32 from its neighbours."""
+    return float(f"{float(value):.9g}")

@@ -1,0 +1,166 @@
+"""Reads what a run left in its work directory, checked and converted, for the report."""
+
+import dataclasses
+import os
+import zipfile
+
+import numpy as np
+from jaxtyping import Float32, Float64, Integer
+
+from dfer_jax.errors import UserError
+from dfer_jax.runs.evaluation_files import evaluation_files
+from dfer_jax.runs.read_files import _number, read_json
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """One clip: its label, the predicted class and that class's probability in [0, 1]."""
+
+    clip_id: str
+    label: str
+    prediction: str
+    confidence: float
+    peak_intensity: float  # NaN where the data set has no such ground truth
+
+    @property
+    def right(self) -> bool:
+        """Whether the prediction is the label."""
+        return self.label == self.prediction
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The contents of one `eval/<split>[.best].json`; shares are in [0, 1], NaN when absent."""
+
+    file: str
+    dataset: str
+    split: str
+    selection: str  # "last", "best on test" or "best on validation"
+    step: int
+    epoch: float
+    model: str
+    classes: list[str]
+    num_clips: int
+    war: float
+    uar: float
+    macro_f1: float
+    loss: float
+    confusion: Integer[np.ndarray, "k k"]  # rows: truth, columns: prediction
+    predictions: list[Prediction]
+
+    @property
+    def correct(self) -> Integer[np.ndarray, " k"]:
+        """Clips of each class predicted right."""
+        return self.confusion.diagonal()
+
+    @property
+    def totals(self) -> Integer[np.ndarray, " k"]:
+        """Clips of each class."""
+        return self.confusion.sum(axis=1)
+
+    @property
+    def recall(self) -> Float64[np.ndarray, " k"]:
+        """Recall of each class in [0, 1], NaN where it has no clip."""
+        return np.where(self.totals > 0, self.correct / np.maximum(self.totals, 1), np.nan)
+
+    @property
+    def stem(self) -> str:
+        """What the names of its other files in `eval/` start with."""
+        return self.file.removesuffix(".json")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipArrays:
+    """What the network computed for each clip, in the order of the evaluation's predictions."""
+
+    features: Float32[np.ndarray, "n d"]
+    gates: dict[str, Float32[np.ndarray, "n _"]]  # stage -> [n, c], mean over the frames
+
+
+def read_evaluations(workdir: str) -> list[Evaluation]:
+    """Returns the evaluations of `workdir`, the one to report in full first.
+
+    Test splits come before validation, and the last epoch before a chosen one.
+
+    Raises:
+        UserError: if there is none, or one lacks something.
+    """
+    folder, names = os.path.join(workdir, "eval"), evaluation_files(workdir)
+    if not names:
+        raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
+    found = [_evaluation(os.path.join(folder, name)) for name in names]
+    return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
+
+
+def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
+    """Returns what `eval/<stem>.features.npz` holds, joined by clip id; None without such a file.
+
+    Raises:
+        UserError: if the file is damaged or of other clips.
+    """
+    path = os.path.join(workdir, "eval", f"{evaluation.stem}.features.npz")
+    if not os.path.exists(path):
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rows = {str(clip_id): row for row, clip_id in enumerate(file["clip_id"])}
+            order = [rows[p.clip_id] for p in evaluation.predictions]
+            arrays = {
+                name: file[name][order].astype(np.float32)
+                for name in file.files
+                if name != "clip_id"
+            }
+        features = arrays.pop("features")
+    except (KeyError, ValueError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} is damaged or of other clips than {evaluation.file} ({error}); "
+            "evaluate again with --mode eval"
+        ) from error
+    if any(a.ndim != 2 or not np.isfinite(a).all() for a in (features, *arrays.values())):
+        raise UserError(f"{path} must hold finite [n, d] arrays; evaluate again with --mode eval")
+    return ClipArrays(features, {n.removeprefix("gates_"): a for n, a in arrays.items()})
+
+
+def _evaluation(path: str) -> Evaluation:
+    """Returns one evaluation file, converted and checked."""
+    raw = read_json(path)
+    if raw.get("task") == "frames":
+        raise UserError(
+            f"{path} is of single frames; such runs have pages of their own, which "
+            "python -m dfer_jax.clips.report writes"
+        )
+    try:
+        classes = [str(name) for name in raw["classes"]]
+        return Evaluation(
+            file=os.path.basename(path),
+            **{name: str(raw[name]) for name in ("dataset", "split", "selection")},
+            **{name: int(raw[name]) for name in ("step", "num_clips")},
+            **{name: _number(raw[name]) for name in ("epoch", "war", "uar", "macro_f1", "loss")},
+            model=str(raw["model"]["name"]),
+            classes=classes,
+            confusion=_counts(raw["confusion"], len(classes)),
+            predictions=[_prediction(entry, classes) for entry in raw["predictions"]],
+        )
+    except KeyError as error:
+        raise UserError(f"{path} lacks {error}; evaluate again with --mode eval") from error
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
+        raise UserError(f"{path} is damaged ({error}); evaluate again with --mode eval") from error
+
+
+def _counts(rows: list[list[int]], k: int) -> np.ndarray:
+    """Returns the confusion matrix as integers [k, k]."""
+    counts = np.array(rows)
+    if k < 2 or counts.shape != (k, k) or counts.dtype.kind != "i" or counts.min() < 0:
+        raise ValueError(f"confusion must be {k} x {k} counts, one row for each of the classes")
+    return counts
+
+
+def _prediction(entry: dict, classes: list[str]) -> Prediction:
+    predicted = classes.index(entry["prediction"])
+    return Prediction(
+        clip_id=str(entry["clip_id"]),
+        label=classes[classes.index(entry["label"])],
+        prediction=classes[predicted],
+        confidence=_number(entry["probabilities"][predicted]),
+        peak_intensity=_number(entry.get("peak_intensity")),
+    )

@@ -1,0 +1,164 @@
+"""Clips with one label each: what the training loop runs, and how an epoch is judged."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import ml_collections
+from flax import linen as nn
+
+from dfer_jax.clips import experiment
+from dfer_jax.clips.evaluation import evaluate, make_eval_step
+from dfer_jax.clips.sources import evaluation_batches, open_sources, training_batches
+from dfer_jax.data import pipeline
+from dfer_jax.labels import CLASSES
+from dfer_jax.runs import checkpoint
+from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import network, optim
+from dfer_jax.training.random_views import make_weigh_by_views
+from dfer_jax.training.step import (
+    Augmentation,
+    Objective,
+    Weigh,
+    equal_weights,
+    make_init,
+    make_train_step,
+)
+
+
+class ClipTask:
+    """One experiment on clips, from its config to compiled steps.
+
+    Attributes:
+        unit: what a row of a batch is, for messages.
+        best_metric: of `measure`, chooses the best epoch.
+        shown_metric: of the train step, on the progress bar.
+        steps_per_epoch: optimisation steps.
+        schedule: learning rate by step.
+        init: makes the first state.
+    """
+
+    unit = "clips"
+    best_metric = "war"
+    shown_metric = "war"
+
+    def __init__(self, config: ml_collections.ConfigDict, devices: Parallel) -> None:
+        """Opens the data and builds the model, the optimiser and the steps.
+
+        Raises:
+            UserError: if the config, the data or the devices do not fit together.
+        """
+        experiment.check(config, devices)
+        self._config, self._devices = config, devices
+        self.sources = open_sources(config)
+        self.steps_per_epoch = pipeline.steps_per_epoch(
+            len(self.sources.train), config.train.batch_size
+        )
+        self.schedule = optim.schedule(config, self.steps_per_epoch)
+        self._build_steps()
+
+    def _build_steps(self) -> None:
+        config, size = self._config, self._config.model.image_size
+        model = network.create_model(
+            config.model.name,
+            experiment.model_kwargs(config),
+            dtype=config.model.dtype,
+            parallel=self._devices,
+        )
+        optimizer = optim.make_optimizer(
+            self.schedule,
+            momentum=config.optim.momentum,
+            weight_decay=config.optim.weight_decay,
+            name=config.optim.name,
+        )
+        shape = (experiment.num_frames(config), size, size, 3)
+        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)
+        self._train_step = make_train_step(
+            model,
+            optimizer,
+            objective=_objective(config, self.steps_per_epoch),
+            augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
+            seed=config.seed,
+            parallel=self._devices,
+            weigh=_weigh(config, model, self.steps_per_epoch),
+            accumulation_steps=config.train.accumulation_steps,
+        )
+        self._eval_step = make_eval_step(model, image_size=size, parallel=self._devices)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Clips by what they are for."""
+        sources = {"train": self.sources.train, **self.sources.evaluated}
+        return {name: len(source) for name, source in sources.items()}
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What a checkpoint of this run says of itself."""
+        return checkpoint.make_metadata(
+            model_name=self._config.model.name,
+            model_kwargs=experiment.model_kwargs(self._config),
+            classes=CLASSES,
+            preprocess=experiment.preprocess(self._config),
+            dataset=self._config.data.dataset,
+            source="trained",
+        ) | {"selection": self.sources.selection, "steps_per_epoch": self.steps_per_epoch}
+
+    def start_from(self, state: TrainState, workdir: str) -> TrainState:
+        """Returns the state with the last weights of another run of the same model."""
+        return checkpoint.with_weights(state, workdir)
+
+    def step_at(self, step: int) -> Callable:
+        """Returns the compiled function of (state, batch) that takes this step."""
+        del step  # the same throughout
+        return self._train_step
+
+    def batches(
+        self, state: TrainState, start_step: int, num_steps: int
+    ) -> Iterator[pipeline.Batch]:
+        """Returns this process's rows of the batches of `start_step` to `num_steps` - 1."""
+        del state  # clips are the same whatever the weights are
+        return training_batches(
+            self._config, self.sources.train, start_step=start_step, num_steps=num_steps
+        )
+
+    def measure(self, state: TrainState) -> dict[str, dict[str, float]]:
+        """Returns scores by split; those of the first one choose the best epoch."""
+        found = {}
+        for name, source in self.sources.evaluated.items():
+            batches = evaluation_batches(self._config, source)
+            result = evaluate(self._eval_step, state.variables, batches, self._devices)
+            scores = result.scores
+            found[name] = {"war": scores.war, "uar": scores.uar, "loss": result.loss}
+        return found
+
+
+def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objective:
+    """The loss of the config, tried on shapes so that a wrong field is refused at once."""
+    fields = config.loss.to_dict()
+    fields["aux_weights"] = experiment.aux_weights(config)
+    fields["instance_weights"] = experiment.instance_weights(config)
+    reweigh = None if experiment.num_views(config) else experiment.reweighing(config)
+    objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweigh=reweigh)
+    logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
+    instances = jax.ShapeDtypeStruct((1, config.robust.views, len(CLASSES)), jax.numpy.float32)
+    out = {
+        "aux_logits": dict.fromkeys(objective.aux_weights, logits),
+        "instance_logits": dict.fromkeys(objective.instance_weights, instances),
+    }
+    label, step = (jax.ShapeDtypeStruct(shape, jax.numpy.int32) for shape in ((1,), ()))
+    weight = jax.ShapeDtypeStruct((1,), jax.numpy.float32)
+    jax.eval_shape(objective, logits, out, label, weight, step)
+    return objective
+
+
+def _weigh(config: ml_collections.ConfigDict, model: nn.Module, steps_per_epoch: int) -> Weigh:
+    """How much each clip counts, as far as the clip's loss does not decide that."""
+    if not experiment.num_views(config):
+        return equal_weights
+    return make_weigh_by_views(
+        model,
+        experiment.reweighing(config),
+        image_size=config.model.image_size,
+        steps_per_epoch=steps_per_epoch,
+    )

@@ -1,0 +1,124 @@
+"""3x3 convolutions of float32 for CPUs in C++, with a border of one zero, and their gradients.
+
+At stride 1 with a quarter of the multiplications (`winograd.h`), at stride 2 by direct sums
+(`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms: 56 x 56 x 64 159 and 29,
+gradient of its kernel 283 and 38; 28 x 28 x 64 38 and 7, 41 and 10; 28 x 28 x 64 to 128 channels at
+stride 2 21 and 9 (10 and 9 with JAX 0.12).
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dfer_jax.ops.cpu import library
+
+POINTS = 36  # products for each tile of 4 x 4 places
+TAPS = 9
+_CHANNELS = 32  # what their numbers must be multiples of
+_MOST_CHANNELS = 4096
+_FEW_CHANNELS = 16
+_KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
+
+
+def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether stride 1 is possible here, and faster than XLA's own."""
+    n, height, width, channels = x.shape
+    tiles = n * -(-height // 4) * -(-width // 4)
+    small = channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
+    return small and possible(x, kernel)
+
+
+def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether these functions can be used here; at stride 2 they are faster then."""
+    return _fits(kernel.shape[2]) and forward_possible(x, kernel)
+
+
+def forward_possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+    """Whether `strided_convolve` can be used here: for maps of any channels, three of an image."""
+    return _fits(kernel.shape[3]) and library.takes(x, kernel)
+
+
+def strided_kernel_gradient_possible(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+) -> bool:
+    """Whether `strided_kernel_gradient` can be used here: also for up to 16 channels of maps."""
+    return possible(x, kernel) or (x.shape[3] <= _FEW_CHANNELS and forward_possible(x, kernel))
+
+
+def _fits(channels: int) -> bool:
+    return channels % _CHANNELS == 0 and channels <= _MOST_CHANNELS
+
+
+def convolve(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "3 3 c d"],
+    *norm: Float[Array, " d"],
+    relu: bool = False,
+) -> Float[Array, "n h w d"]:
+    """Returns the convolution at stride 1; only where `pays` says so.
+
+    With `norm` = mean, factor, bias it is normalised by them, `batch_norm.normalise`, on its way.
+    """
+    c, d = kernel.shape[2:]
+    shape, scratch = (*x.shape[:3], d), POINTS * c * d
+    return _call_normalising("dfer_convolve", shape, scratch, x, kernel, norm, relu)
+
+
+def kernel_gradient(
+    x: Float[Array, "n h w c"], dy: Float[Array, "n h w d"]
+) -> Float[Array, "3 3 c d"]:
+    """Returns the gradient of the kernel at stride 1, given that of the convolution."""
+    c, d = x.shape[3], dy.shape[3]
+    return _call("dfer_kernel_gradient", (3, 3, c, d), POINTS * c * d, x, dy)
+
+
+def strided_convolve(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "3 3 c d"],
+    *norm: Float[Array, " d"],
+    relu: bool = False,
+) -> Float[Array, "n r q d"]:
+    """Returns the same at stride 2; only where `forward_possible` says so."""
+    n, height, width, c = x.shape
+    shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
+    scratch = TAPS * c * shape[3]
+    return _call_normalising("dfer_strided_convolve", shape, scratch, x, kernel, norm, relu)
+
+
+def strided_maps_gradient(
+    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], dy: Float[Array, "n r q d"]
+) -> Float[Array, "n h w c"]:
+    """Returns the gradient of the maps at stride 2, given that of the convolution."""
+    scratch = TAPS * kernel.shape[2] * kernel.shape[3]
+    turned = kernel.swapaxes(2, 3)
+    return _call("dfer_strided_maps_gradient", x.shape, scratch, dy, turned)
+
+
+def strided_kernel_gradient(
+    x: Float[Array, "n h w c"], dy: Float[Array, "n r q d"]
+) -> Float[Array, "3 3 c d"]:
+    """Returns the gradient of the kernel; only where `strided_kernel_gradient_possible` says so."""
+    return _call("dfer_strided_kernel_gradient", (3, 3, x.shape[3], dy.shape[3]), 0, x, dy)
+
+
+def _call_normalising(
+    name: str,
+    shape: tuple[int, ...],
+    scratch: int,
+    x: Array,
+    kernel: Array,
+    norm: tuple[Array, ...],
+    relu: bool,
+) -> Array:
+    if norm:
+        return _call(f"{name}_normalised", shape, scratch, x, kernel, *norm, relu=relu)
+    return _call(name, shape, scratch, x, kernel)
+
+
+def _call(
+    name: str, shape: tuple[int, ...], scratch: int, *inputs: Array, **attributes: bool
+) -> Array:
+    """Returns what the function of that name computes, with so many numbers to work with."""
+    sizes = [shape, (scratch,)] if scratch else [shape]
+    results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in sizes]
+    return jax.ffi.ffi_call(name, results, vmap_method="sequential")(*inputs, **attributes)[0]

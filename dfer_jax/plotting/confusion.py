@@ -1,0 +1,56 @@
+"""A confusion matrix, as HTML and as a picture."""
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+from jaxtyping import Integer
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from dfer_jax.plotting.picture import Chart, Colours
+
+
+def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str:
+    """Returns the confusion matrix as a table: counts, and colours by share of the row."""
+    names = [escape(name) for name in classes]
+    head = "".join(f"<th scope='col' title='{name}'>{name}</th>" for name in names)
+    rows = []
+    for i, name in enumerate(names):
+        total = confusion[i].sum()
+        cells = []
+        for j, count in enumerate(confusion[i]):
+            share = count / max(1, total)
+            kind = "zero" if count == 0 else "full" if share > 0.55 else ""
+            hue = "right" if i == j else "wrong"
+            style = f"--hue:var(--{hue});--share:{0.08 + 0.92 * share:.2f}"
+            below = f"<small>{share:.0%}</small>" if count else ""
+            cells.append(f"<td class='{kind}' style='{style}'>{count}{below}</td>")
+        rows.append(f"<tr><th scope='row' title='{name}'>{name}</th>{''.join(cells)}</tr>")
+    return f"<table class='matrix'><thead><tr><th></th>{head}</tr></thead>{''.join(rows)}</table>"
+
+
+def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Chart:
+    """Returns the same matrix as a picture, for papers; the page shows the table."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def draw(colours: Colours) -> Figure:
+        side = 1.2 + 0.5 * len(names)
+        figure = Figure(figsize=(side, side), layout="constrained")
+        axes = figure.subplots()
+        hue = np.array([to_rgb(colours.second), to_rgb(colours.accent)])
+        pixels = np.empty((*shares.shape, 4))
+        pixels[..., :3] = hue[np.eye(len(names), dtype=int)]
+        pixels[..., 3] = 0.9 * shares
+        axes.imshow(pixels)
+        for (i, j), share in np.ndenumerate(shares):
+            colour = colours.paper if share > 0.55 else colours.ink
+            axes.text(j, i, f"{share:.0%}", color=colour, ha="center", va="center", fontsize=8)
+        axes.grid(visible=False)
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xlabel("prediction")
+        axes.set_ylabel("truth")
+        return figure
+
+    return Chart("confusion", "Confusion matrix, shares of each row", draw)

@@ -1,0 +1,1 @@
+"""Numbers about predictions: scores, intervals, ensemble weights, published rows. Pure NumPy."""

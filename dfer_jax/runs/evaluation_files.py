@@ -1,0 +1,71 @@
+"""Finds the evaluation files of a run, whatever was evaluated."""
+
+import json
+import os
+from typing import Any
+
+from dfer_jax.errors import UserError
+
+
+def is_evaluated(workdir: str) -> bool:
+    """Returns whether a work directory has an evaluation, which a report needs."""
+    return bool(evaluation_files(workdir))
+
+
+def evaluation_files(workdir: str) -> list[str]:
+    """Returns the names of the evaluations; other JSON files of `eval/` are of other things."""
+    folder = os.path.join(workdir, "eval")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return [n for n in names if n.endswith(".json") and not n.endswith(".judged.json")]
+
+
+def is_of_frames(path: str) -> bool:
+    """Whether an evaluation file is of videos labelled frame by frame.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    return _read_object(path).get("task") == "frames"
+
+
+def evaluation_file(run_or_file: str) -> str:
+    """Returns the evaluation file meant: a file itself, or a run's last epoch on its test split.
+
+    Raises:
+        UserError: if a work directory has no such file, or several.
+    """
+    if not os.path.isdir(run_or_file):
+        return run_or_file
+    folder = os.path.join(run_or_file, "eval")
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    others = (".best", ".judged")
+    wanted = [stem for stem in stems if stem != "validation" and not stem.endswith(others)]
+    if len(wanted) != 1:
+        found = f"several test splits ({', '.join(wanted)})" if wanted else "no evaluation of test"
+        raise UserError(
+            f"{folder} has {found}; evaluate with --mode eval, or name one eval/<split>.json"
+        )
+    return os.path.join(folder, f"{wanted[0]}.json")
+
+
+def validation_file(path: str) -> str:
+    """Returns where the same checkpoint's predictions on the held-out training clips are saved."""
+    best = ".best" if path.removesuffix(".json").endswith(".best") else ""
+    return os.path.join(os.path.dirname(path), f"validation{best}.json")
+
+
+def _read_object(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            raw = json.load(file)
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); give a work directory that was evaluated, "
+            "or one of its eval/<split>.json"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); evaluate again with --mode eval") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path} is not an evaluation; give one of a run's eval/<split>.json")
+    return raw

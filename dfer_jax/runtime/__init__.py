@@ -1,0 +1,1 @@
+"""Devices, processes, caches, locks: what a program needs from the machine it runs on."""

@@ -1,0 +1,1 @@
+"""The loop and what it runs: one step, optimisers, losses, augmentation, noisy-label weights."""

@@ -1,0 +1,267 @@
+"""One optimisation step as a pure function of (state, batch)."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jaxtyping import Array, Float, Int, PyTree, Shaped
+
+from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import augment, losses
+from dfer_jax.training.agreement import Agreement, unless_all_left_out
+from dfer_jax.training.small_loss import SmallLoss
+
+Batch = Mapping[str, Array]
+Weigh = Callable[[TrainState, Array, Batch], tuple[Array, dict[str, Array]]]
+"""(state, a key for each row, a device's rows) -> (weight of each row in the loss, metrics)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """Which losses are added up; see `losses.clip_loss` for each field's meaning and source.
+
+    `gap_weight` is multiplied by `losses.exponential_decay` at the epoch of the step.
+
+    Attributes:
+        instance_weights: stage -> weight of the mean cross-entropy over the instances of a clip.
+        reweigh: decides from losses and instances how much each clip counts; None leaves that be.
+    """
+
+    ial_weight: float
+    aux_weights: Mapping[str, float]
+    gap_weight: float
+    gap_form: str
+    gap_eps: float
+    gap_log_base: str
+    gap_decay_amplitude: float
+    gap_decay_rate: float
+    steps_per_epoch: int
+    instance_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    reweigh: Agreement | SmallLoss | None = None
+
+    def __call__(
+        self,
+        logits: Array,
+        out: Mapping[str, PyTree],
+        labels: Int[Array, " b"],
+        weights: Float[Array, " b"],
+        step: Int[Array, ""],
+    ) -> tuple[Array, dict[str, Array]]:
+        """Returns the weighted loss over these clips, the mean of each part and `war`."""
+        epoch = step // self.steps_per_epoch
+        decay = losses.exponential_decay(
+            epoch, amplitude=self.gap_decay_amplitude, rate=self.gap_decay_rate
+        )
+        total, parts = losses.clip_loss(
+            logits,
+            out["aux_logits"],
+            labels,
+            ial_weight=self.ial_weight,
+            aux_weights=self.aux_weights,
+            gap_weight=self.gap_weight * decay if self.gap_weight else 0.0,
+            gap_form=self.gap_form,
+            gap_eps=self.gap_eps,
+            gap_log_base=self.gap_log_base,
+            instance_logits=out.get("instance_logits", {}),
+            instance_weights=self.instance_weights,
+        )
+        parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
+        metrics = {name: part.mean() for name, part in parts.items()}
+        if self.reweigh:
+            own, tally = self.reweigh(
+                total, _instances(out), labels, epoch=step / self.steps_per_epoch
+            )
+            weights = weights * own
+            metrics |= {"weight": own.mean(), **tally}
+        return (weights * total).mean(), metrics
+
+
+def _instances(out: Mapping[str, PyTree]) -> Float[Array, "b v k"] | None:
+    """Probabilities of the model's predictions for the single clips it looked at, if it has any."""
+    found = out.get("instance_logits", {}).get("detail")
+    return None if found is None else jax.nn.softmax(found)
+
+
+@dataclasses.dataclass(frozen=True)
+class Augmentation:
+    """How training clips are varied; see `augment.augment_clips`."""
+
+    image_size: int
+    area: tuple[float, float]
+    ratio: tuple[float, float]
+    max_degrees: float
+    flip_probability: float
+    brightness: float
+
+    def __call__(self, keys: Array, clips: Array) -> Array:
+        """Returns float32 clips in [0, 1], one key per clip."""
+        return augment.augment_clips(
+            keys,
+            clips,
+            image_size=self.image_size,
+            area=self.area,
+            ratio=self.ratio,
+            max_degrees=self.max_degrees,
+            flip_prob=self.flip_probability,
+            brightness=self.brightness,
+        )
+
+
+def make_init(
+    model: nn.Module, optimizer: optax.GradientTransformation, *, seed: int, clip_shape: tuple
+) -> Callable[[], TrainState]:
+    """Returns a function that makes the first state; jit it, or ask for its shapes.
+
+    Args:
+        model: the network.
+        optimizer: its optimiser.
+        seed: of the weights.
+        clip_shape: `(t, h, w, 3)`.
+    """
+
+    def init() -> TrainState:
+        clips = jnp.zeros((1, *clip_shape), jnp.float32)
+        variables = model.init(jax.random.key(seed), clips, train=False)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables["batch_stats"],
+            opt_state=optimizer.init(variables["params"]),
+        )
+
+    return init
+
+
+def equal_weights(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
+    """Lets every row count the same in the loss; a `Weigh`."""
+    del state, keys
+    return jnp.ones(batch["labels"].shape[0], jnp.float32), {}
+
+
+def make_train_step(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    objective: Callable[..., tuple[Array, dict[str, Array]]],
+    augmentation: Callable[[Array, Array], Array],
+    seed: int,
+    parallel: Parallel,
+    weigh: Weigh = equal_weights,
+    train: bool = True,
+    accumulation_steps: int = 1,
+) -> Callable:
+    """Returns the compiled `step(state, batch) -> (state, metrics)`.
+
+    `batch` holds `clips` and int32 `labels`, of which each row is a clip. Its augmentation depends
+    on the seed, the step and its row in the whole batch, hence not on the number of devices; what
+    dropout drops does depend on it. Metrics are float32 scalars: `loss`, those of the objective
+    and of `weigh`, and `grad_norm`. Where one of them is `weight`, the mean weight, and it is zero,
+    the step changes nothing: decay and momentum too wait for a clip that counts.
+
+    With `accumulation_steps` above 1 the activations of only that part of the batch are in memory
+    at a time; gradients are averaged, and there is one update. Micro-batch j holds the rows r of
+    the whole batch with r % accumulation_steps = j, however many devices share it.
+    Deviates: BatchNorm then normalises by the statistics of each micro-batch (over all devices),
+    and its running statistics move once for each, because a batch that does not fit in memory has
+    no statistics before its last part; parameters hence follow another trajectory.
+
+    Args:
+        model: the network.
+        optimizer: its optimiser.
+        objective: (logits, the model's `out`, labels, weights, step) -> (loss, metrics), means over
+            the rows it is given; see `Objective`.
+        augmentation: (keys, clips) -> the model's input; see `Augmentation`.
+        seed: of the augmentation and of dropout.
+        parallel: the devices.
+        weigh: how much each row counts, found before the gradients and without one.
+        train: whether BatchNorm uses, and records, the statistics of the batch, and dropout acts.
+        accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
+    """
+    gradients = _make_gradients(model, objective, augmentation, train=train)
+    if accumulation_steps > 1:
+        gradients = _accumulating(gradients, accumulation_steps)
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, PyTree]:
+        step_key = jax.random.fold_in(jax.random.key(seed), state.step)
+        rows = parallel.clip_rows(batch["labels"].shape[0])
+        keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
+        weights, weighed = weigh(state, keys, batch)
+        grads, batch_stats, parts = gradients(
+            state, state.batch_stats, keys, batch["clips"], batch["labels"], weights
+        )
+        grads, metrics = parallel.mean(grads), parallel.mean(parts | weighed)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        new_state = TrainState(
+            step=state.step,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+        )
+        if "weight" in metrics:
+            new_state = unless_all_left_out(metrics["weight"], updated=new_state, unchanged=state)
+        new_state = new_state.replace(step=state.step + 1)
+        return new_state, metrics | {"grad_norm": optax.tree.norm(grads)}
+
+    return parallel.compile_train(step)
+
+
+def _make_gradients(
+    model: nn.Module, objective: Callable, augmentation: Callable, *, train: bool
+) -> Callable[..., tuple[PyTree, PyTree, dict[str, Array]]]:
+    """Returns (state, batch_stats, keys, clips, labels, weights) -> (gradients, same, metrics)."""
+
+    def gradients(
+        state: TrainState,
+        batch_stats: PyTree,
+        keys: Array,
+        clips: Array,
+        labels: Array,
+        weights: Array,
+    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
+        clips = augmentation(keys, clips)
+        dropout = jax.random.fold_in(keys[0], 1)  # augmentation splits the keys, never folds
+
+        def loss_fn(params: PyTree) -> tuple[Array, tuple]:
+            (logits, out), updated = model.apply(
+                {"params": params, "batch_stats": batch_stats},
+                clips,
+                train=train,
+                mutable=["batch_stats"],
+                rngs={"dropout": dropout},
+            )
+            loss, parts = objective(logits, out, labels, weights, state.step)
+            return loss, (updated["batch_stats"], {"loss": loss, **parts})
+
+        grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
+        return grads, updated, parts
+
+    return gradients
+
+
+def _accumulating(gradients: Callable, steps: int) -> Callable:
+    """Returns the same function of a batch, computed in `steps` micro-batches one by one."""
+
+    def accumulated(
+        state: TrainState, batch_stats: PyTree, *whole: Array
+    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
+        def add(carry: tuple, micro_batch: tuple) -> tuple[tuple, dict[str, Array]]:
+            sums, batch_stats = carry
+            grads, batch_stats, parts = gradients(state, batch_stats, *micro_batch)
+            return (jax.tree.map(jnp.add, sums, grads), batch_stats), parts
+
+        start = jax.tree.map(jnp.zeros_like, state.params), batch_stats
+        cut = tuple(_micro_batches(x, steps) for x in whole)
+        (sums, batch_stats), parts = jax.lax.scan(add, start, cut)
+        grads = jax.tree.map(lambda x: x / steps, sums)
+        return grads, batch_stats, {name: part.mean() for name, part in parts.items()}
+
+    return accumulated
+
+
+def _micro_batches(x: Shaped[Array, "b ..."], count: int) -> Shaped[Array, "{count} n ..."]:
+    """Deals the rows out in turn: row r to micro-batch r % count."""
+    return x.reshape(x.shape[0] // count, count, *x.shape[1:]).swapaxes(0, 1)

@@ -1,0 +1,83 @@
+import importlib
+
+import pytest
+
+from dfer_jax.results import published
+from dfer_jax.results.published import FORMER_DFER, GCA_IAL, match, war_of_recalls
+
+DFEW_CLIPS = (2445, 1894, 2669, 2173, 1469, 145, 902)  # of the five test lists together
+GCA_IAL_ROW = next(row for row in GCA_IAL if row.recall)
+
+
+def _config(name, **fields):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    config.update_from_flattened_dict(fields)
+    return config.to_dict()
+
+
+@pytest.mark.parametrize(("row", "war"), [(GCA_IAL_ROW, 69.24), (FORMER_DFER, 65.70)])
+def test_published_recalls_over_the_class_counts_give_the_published_war(row, war):
+    assert row.war == war
+    assert abs(war_of_recalls(row.recall, DFEW_CLIPS) - war) < 0.01
+    assert abs(sum(row.recall) / 7 - row.uar) < 0.01
+
+
+def test_other_class_counts_do_not_give_the_published_war():
+    voted = (2488, 2008, 2709, 2229, 1498, 146, 981)  # the paper's 12,059, without faces included
+    assert abs(war_of_recalls(GCA_IAL_ROW.recall, voted) - GCA_IAL_ROW.war) > 0.15
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "uar", "war"),
+    [
+        ("dfew", {}, 55.71, 69.24),
+        ("dfew", {"loss.ial_weight": 0.3}, 54.82, 68.76),
+        ("dfew", {"model.reduction": 8}, 54.58, 68.64),
+        ("dfew", {"model.attention": "se", "loss.ial_weight": 0.0}, 53.47, 67.32),
+        (
+            "dfew",
+            {"model.attention": "none", "model.aux_stages": (), "loss.ial_weight": 0.0},
+            53.56,
+            67.42,
+        ),
+        ("ferv39k", {}, 35.82, 48.54),
+        ("dfew_exp_decay", {}, None, 69.204),
+    ],
+)
+def test_configs_find_the_row_they_aim_at(name, fields, uar, war):
+    row = match(_config(name, **fields))
+    assert (row.uar, row.war) == (uar, war)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("synthetic", {}),
+        ("dfew", {"data.dataset": "dfew/f16"}),
+        ("dfew", {"loss.ial_weight": 0.12}),
+        ("dfew", {"loss.gap_weight": 0.7}),
+    ],
+)
+def test_what_nobody_published_finds_no_row(name, fields):
+    assert match(_config(name, **fields)) is None
+
+
+def test_pretraining_has_rows_of_its_own():
+    config = _config("dfew_exp_decay")
+    config["pretrain"] = {"epochs": 10, "gap_loss": False, "clips_per_class": 110}
+    assert match(config).war == 69.290
+    config["pretrain"]["epochs"] = 7
+    assert match(config) is None
+    config["pretrain"]["epochs"] = 0
+    assert match(config).war == 69.204
+
+
+def test_each_row_is_found_by_one_setting_only():
+    keys = [(row.datasets, repr(sorted(row.settings.items()))) for row in published.ROWS]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_saved_config_finds_its_row_too():
+    config = _config("dfew")
+    config["model"]["aux_stages"] = ["layer2", "layer3"]  # as JSON has it
+    assert match(config) is GCA_IAL_ROW

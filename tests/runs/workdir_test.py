@@ -1,0 +1,44 @@
+import os
+
+import pytest
+
+from dfer_jax.errors import UserError
+from dfer_jax.runs import workdir
+
+CONFIG = {"seed": 0, "data": {"num_workers": 2, "segments": 16}, "loss": {"aux": (0.05, 0.0)}}
+
+
+def test_the_same_config_may_come_back_and_another_may_not(tmp_path):
+    path = str(tmp_path / "run")
+    workdir.claim(path, CONFIG, {"seed": 0})
+    workdir.claim(path, {**CONFIG, "data": {"num_workers": 7, "segments": 16}}, {})
+    before = (tmp_path / "run" / "config.json").read_bytes()
+    with pytest.raises(UserError, match=r"data\.segments: 16 -> 8") as caught:
+        workdir.claim(path, {**CONFIG, "data": {"num_workers": 2, "segments": 8}}, {})
+    assert "num_workers" not in str(caught.value)
+    assert (tmp_path / "run" / "config.json").read_bytes() == before
+
+
+def test_a_file_in_the_way_is_explained(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        workdir.claim(str(tmp_path / "file"), CONFIG, {})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_place_is_explained(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="cannot be written"):
+        workdir.claim(str(tmp_path / "run"), CONFIG, {})
+
+
+def test_imported_weights_are_not_trained_over(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UserError, match="--mode eval"):
+        workdir.claim(str(tmp_path), CONFIG, {})
+
+
+def test_damaged_config_is_explained(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        workdir.claim(str(tmp_path), CONFIG, {})

@@ -1,0 +1,169 @@
+import json
+import os
+
+import clip_dataset
+import jax
+import numpy as np
+import pytest
+import tiny
+
+from dfer_jax.clips import evaluate_run
+from dfer_jax.errors import UserError
+from dfer_jax.runs import checkpoint, metric_writer, workdir
+from dfer_jax.runtime import parallel
+from dfer_jax.training.loop import Trainer, Window
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    clip_dataset.build(str(path), "truth")
+    return path
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+
+
+def _train(config, directory, **kwargs):
+    Trainer(config, str(directory)).run(**{"with_evaluation": True, **kwargs})
+    return checkpoint.load_weights(str(directory), _last(directory))[0]
+
+
+def _last(directory):
+    return checkpoint.list_checkpoints(str(directory), best_metric="war")["last"]
+
+
+def _assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
+    data_dir, tmp_path, monkeypatch, one_device
+):
+    config = tiny.config(data_dir)
+    expected = _train(config, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 2 of 6"):
+        tiny.stop_after(patch, 2)
+        _train(config, tmp_path / "stopped")
+    assert _last(tmp_path / "stopped") == 2
+    config.data.num_workers = 2  # what the run learns must not depend on it
+    resumed = _train(config, tmp_path / "stopped")
+    _assert_same(resumed, expected)
+    whole, again = (metric_writer.read_metrics(str(tmp_path / d)) for d in ("whole", "stopped"))
+    assert [row["step"] for row in again if "test/war" in row] == [3, 6]
+    assert [r for r in again if "test/war" in r] == [r for r in whole if "test/war" in r]
+
+
+def test_two_devices_follow_the_trajectory_of_one(data_dir, tmp_path, monkeypatch):
+    assert len(jax.local_devices()) == 2
+    config = tiny.config(data_dir)
+    config.optim.learning_rate = 1e-5  # higher, float32 itself drifts apart in six steps
+    two = _train(config, tmp_path / "two")
+    with monkeypatch.context() as patch:
+        patch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+        one = _train(config, tmp_path / "one")
+    losses = [
+        [
+            row["train/loss"]
+            for row in metric_writer.read_metrics(str(tmp_path / d))
+            if "train/loss" in row
+        ]
+        for d in ("one", "two")
+    ]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * max(1.0, float(np.abs(a).max())))
+
+
+def test_evaluation_restores_and_counts_every_clip_once(data_dir, tmp_path, one_device):
+    config = tiny.config(data_dir)
+    workdir.claim(str(tmp_path), json.loads(config.to_json_best_effort()), {})
+    _train(config, tmp_path)
+    seen = []
+    for batch_size in (4, 3):
+        config.eval.batch_size = batch_size
+        evaluate_run.evaluate_checkpoints(config, str(tmp_path))
+        with open(tmp_path / "eval" / "test.json") as file:
+            seen.append(json.load(file))
+    first, second = seen
+    assert first["num_clips"] == len(clip_dataset.TEST_LENGTHS)
+    clip_ids = sorted(p["clip_id"] for p in first["predictions"])
+    assert clip_ids == ["00012", "00013", "00014", "00015", "00016"]
+    assert first["confusion"] == second["confusion"]
+    np.testing.assert_allclose(
+        [p["probabilities"] for p in first["predictions"]],
+        [p["probabilities"] for p in second["predictions"]],
+        atol=2e-6,
+    )
+    in_loop = [r for r in metric_writer.read_metrics(str(tmp_path)) if "test/war" in r][-1]
+    np.testing.assert_allclose(first["war"], in_loop["test/war"])
+    np.testing.assert_allclose(first["loss"], in_loop["test/loss"], rtol=1e-6)
+    assert first["selection"] == "last" and first["step"] == 6 and first["epoch"] == 2
+    assert (tmp_path / "eval" / "test.best.json").exists()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_the_validation_split_chooses_the_best_epoch(data_dir, tmp_path, one_device):
+    config = tiny.config(data_dir)
+    config.data.validation_fraction = 0.25
+    config.train.batch_size = 3
+    trainer = Trainer(config, str(tmp_path))
+    assert trainer.task.metadata["selection"] == "best on validation"
+    assert list(trainer.task.sources.evaluated) == ["validation", "test"]
+    sizes = trainer.task.sizes
+    assert sizes["train"] + sizes["validation"] == len(clip_dataset.LENGTHS)
+
+
+def test_checkpoint_of_another_model_is_refused(data_dir, tmp_path, one_device):
+    config = tiny.config(data_dir)
+    config.train.epochs = 1
+    _train(config, tmp_path, with_evaluation=False)
+    other = tiny.config(data_dir)
+    other.model.width = 16
+    with pytest.raises(UserError, match=r"kwargs\.width: 8 -> 16"):
+        evaluate_run.evaluate_checkpoints(other, str(tmp_path))
+
+
+def test_damaged_checkpoint_is_one_sentence(data_dir, tmp_path, one_device):
+    config = tiny.config(data_dir)
+    config.train.epochs = 1
+    _train(config, tmp_path, with_evaluation=False)
+    for folder, _, files in os.walk(tmp_path / "checkpoints" / "3" / "weights"):
+        for name in files:
+            path = os.path.join(folder, name)
+            os.truncate(path, os.path.getsize(path) // 2)
+    with pytest.raises(UserError, match="damaged"):
+        evaluate_run.evaluate_checkpoints(config, str(tmp_path))
+    with pytest.raises(UserError, match="damaged"):
+        _train(config, tmp_path)
+
+
+def test_diverged_training_stops_with_advice(data_dir, tmp_path, one_device):
+    config = tiny.config(data_dir)
+    config.optim.learning_rate = 1e12
+    with pytest.raises(UserError, match=r"lower optim\.learning_rate"):
+        _train(config, tmp_path)
+
+
+def test_speed_counts_the_time_of_the_steps_themselves():
+    window = Window()
+
+    @jax.jit
+    def slow(x):  # long enough that asking for it is not the same as having it
+        return jax.lax.fori_loop(0, 60, lambda _, y: y @ y / 600, x).sum()
+
+    slow.lower(jax.numpy.ones((600, 600))).compile()
+    window.metrics.append({"loss": slow(jax.numpy.ones((600, 600)))})
+    summary = window.summary(batch_size=1, unit="clips")
+    assert window.metrics[0]["loss"].is_ready()
+    assert summary["train/clips_per_s"] < 1 / 0.01  # 60 products of 600 x 600 take longer
+    assert 0 <= summary["train/data_wait"] <= 1
+
+
+def test_batch_must_divide_by_devices():
+    two = parallel.over(jax.devices()[:2])
+    two.check_batch_size("batch_size", 4)
+    with pytest.raises(UserError, match=r"batch_size=5 cannot be shared evenly by 2"):
+        two.check_batch_size("batch_size", 5)
