@@ -10,8 +10,8 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
-	$(BIN)/python -m tfds_builders.build synthetic_dfer/tiny
-	$(BIN)/python -m dfer_jax.main --config configs/synthetic.py
+	$(BIN)/dfer build synthetic_dfer/tiny
+	$(BIN)/dfer train configs/synthetic.py
 	@echo "Open runs/synthetic/report.html"
 
 test: .venv/installed-test lint

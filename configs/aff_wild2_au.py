@@ -2,7 +2,7 @@
 
 Published: 0.6734 (F1 .4701, accuracy .8768).
 
-python -m dfer_jax.main --config configs/aff_wild2_au.py --config.train.init_from=runs/vggface2
+dfer train configs/aff_wild2_au.py train.init_from=runs/vggface2
 """
 
 from configs import aff_wild2_cnn

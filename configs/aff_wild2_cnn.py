@@ -2,8 +2,8 @@
 
 Published: 0.4815 (F1 .4124, accuracy .6216).
 
-    python -m dfer_jax.interop.resnet50_ft resnet50_ft_dag.pth runs/vggface2
-    python -m dfer_jax.main --config configs/aff_wild2_cnn.py --config.train.init_from=runs/vggface2
+    dfer import resnet50_ft resnet50_ft_dag.pth runs/vggface2
+    dfer train configs/aff_wild2_cnn.py train.init_from=runs/vggface2
 
 These figures are on the validation split, of the epoch that is best on that same split. Without
 train.init_from the network starts from random weights.

@@ -1,6 +1,6 @@
 """CNN-GRU on windows of nine frames of Aff-Wild2, on the frozen backbone of aff_wild2_cnn.py.
 
-    python -m dfer_jax.main --config configs/aff_wild2_gru.py
+    dfer train configs/aff_wild2_gru.py
 
 The paper gives no figure of it alone, but one of its weighted sum with the CNN: 0.4817. What the
 backbone makes of each frame is computed once and kept (23 GB for all of Aff-Wild2, half with

@@ -1,6 +1,6 @@
 """CNN-Transformer on windows of nine frames of Aff-Wild2, as aff_wild2_gru.py with another head.
 
-    python -m dfer_jax.main --config configs/aff_wild2_transformer.py
+    dfer train configs/aff_wild2_transformer.py
 
 The paper gives no figure of it alone, but one of its weighted sum with the CNN: 0.4818. The
 released code has model.dropout=0.5.

@@ -4,8 +4,8 @@ Published (AAAI 2023, Table I d): UAR 55.71, WAR 69.24 over five folds, best epo
 "Deviates" from the released code: frames come from segments of real-valued width and no clip is
 dropped. --config.data.sampling=official --config.data.min_frames=16 is the release to the letter.
 
-    python -m tfds_builders.build dfew/full --manual_dir <folder of the release>
-    python -m dfer_jax.main --config configs/dfew.py --config.fold=1
+    dfer build dfew/full --manual_dir <folder of the release>
+    dfer train configs/dfew.py fold=1
 
 Ablations of the paper:
     Table I    --config.loss.ial_weight=0|0.1, without GCA --config.model.attention=none NO_AUX

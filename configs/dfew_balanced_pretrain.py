@@ -4,7 +4,7 @@ Published on ONE fold, very likely fold 1, without clips of fewer than 16 frames
 settings on the test fold: WAR 69.290, UAR 54.693 for 10 epochs without the gap loss in the first
 phase. How many clips of each class the paper drew is lost; 110 is almost all of disgust.
 
-    python -m dfer_jax.main --config configs/dfew_balanced_pretrain.py --config.data.min_frames=16
+    dfer train configs/dfew_balanced_pretrain.py data.min_frames=16
 
 The table's other rows: --config.pretrain.epochs=5|10|15 --config.pretrain.gap_loss=True
 """

@@ -3,7 +3,7 @@
 Published: WAR 68.54 on average over its settings, on one fold. Amplitude and rate are lost; 5 and
 0.2 are placeholders of the same kind: weight 1 at epoch 8, 0.09 at epoch 20.
 
-    python -m dfer_jax.main --config configs/dfew_fast_decay.py --config.data.min_frames=16
+    dfer train configs/dfew_fast_decay.py data.min_frames=16
 """
 
 from configs import dfew_gap

@@ -4,7 +4,7 @@ alpha 0.7 is the paper's best on the test fold; its WAR at this setting is lost.
 --config.loss.gap_form=faithful is the loss as printed: for a misclassified clip it lowers the
 target's logit.
 
-    python -m dfer_jax.main --config configs/dfew_gap.py --config.data.min_frames=16
+    dfer train configs/dfew_gap.py data.min_frames=16
 """
 
 from configs import dfew

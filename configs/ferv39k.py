@@ -4,8 +4,8 @@ Published (AAAI 2023, Table III): UAR 35.82, WAR 48.54. No FERV39k code was rele
 released DFEW code report about 40 to 43 WAR. As on DFEW, frames come from segments of real-valued
 width. Leave data.min_frames at 0: a tenth of FERV39k's clips are shorter than 16 frames.
 
-    python -m tfds_builders.build ferv39k/all_scenes --manual_dir <folder of the release>
-    python -m dfer_jax.main --config configs/ferv39k.py
+    dfer build ferv39k/all_scenes --manual_dir <folder of the release>
+    dfer train configs/ferv39k.py
 
 One scene alone, built as ferv39k/Action: --config.data.dataset=ferv39k/Action
 """

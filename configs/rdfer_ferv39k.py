@@ -1,6 +1,6 @@
 """RDFER on FERV39k, as reconstructed; its results on FERV39k are not known to us.
 
-python -m dfer_jax.main --config configs/rdfer_ferv39k.py
+dfer train configs/rdfer_ferv39k.py
 """
 
 from configs import ferv39k, rdfer_dfew

@@ -1,7 +1,7 @@
 """RDFER, small, on rendered faces of which a fifth of the training labels are wrong.
 
-    python -m tfds_builders.build synthetic_dfer/noisy
-    python -m dfer_jax.main --config configs/rdfer_synthetic.py
+    dfer build synthetic_dfer/noisy
+    dfer train configs/rdfer_synthetic.py
 
 Which labels those are is known, so that `benchmarks/robust_claims.py` can ask how many are found.
 """

@@ -1,7 +1,7 @@
 """GCA+IAL, small, on the rendered faces of synthetic_dfer: minutes on a laptop, no GPU needed.
 
-    python -m tfds_builders.build synthetic_dfer/tiny
-    python -m dfer_jax.main --config configs/synthetic.py
+    dfer build synthetic_dfer/tiny
+    dfer train configs/synthetic.py
 
 The network is the published one at a quarter of its width, 8 frames of 64 x 64; learning rate and
 weight decay are retuned for so small a network and so few clips. `benchmarks/synthetic_claims.py`

@@ -1,13 +1,13 @@
 """The static CNN, small, on videos of rendered faces: minutes on a laptop, no GPU needed.
 
-    python -m tfds_builders.build synthetic_dfer/frames
-    python -m dfer_jax.main --config configs/synthetic_frames.py
+    dfer build synthetic_dfer/frames
+    dfer train configs/synthetic_frames.py
 
 then a head on its frozen backbone, or action units:
 
-    python -m dfer_jax.main --config configs/synthetic_frames.py:gru
-    python -m dfer_jax.main --config configs/synthetic_frames.py:transformer
-    python -m dfer_jax.main --config configs/synthetic_frames.py:au
+    dfer train configs/synthetic_frames.py:gru
+    dfer train configs/synthetic_frames.py:transformer
+    dfer train configs/synthetic_frames.py:au
 """
 
 from configs import frames_base

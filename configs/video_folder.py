@@ -1,7 +1,7 @@
 """GCA+IAL, small, on one's own clips: some hundred videos, a laptop or one GPU.
 
-    python -m tfds_builders.build video_folder/mine --manual_dir my_videos
-    python -m dfer_jax.main --config configs/video_folder.py --config.data.dataset=video_folder/mine
+    dfer build video_folder/mine --manual_dir my_videos
+    dfer train configs/video_folder.py data.dataset=video_folder/mine
 
 The network is the published one at a quarter of its width, 8 frames of 64 x 64, and learns from
 nothing but these clips; few clips give a modest model. Faces have to fill most of the picture.

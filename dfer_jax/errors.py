@@ -15,12 +15,22 @@ class UserError(Exception):
     """A mistake in the user's input; its message is all the user sees, without a traceback."""
 
 
-def run(main: Callable[[list[str]], None]) -> None:
+def run(
+    main: Callable[[list[str]], None],
+    *,
+    prepare: Callable[[Sequence[str]], list[str]] = list,
+) -> None:
     """Runs a command line under absl, without a traceback for a user's mistake.
 
     Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`).
+
+    Args:
+        main: takes the arguments that are no flags, the program's name first.
+        prepare: rewrites the command line before its flags are read.
     """
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    app.run(
+        lambda argv: _guarded(main, argv), flags_parser=lambda argv: _parse_flags(prepare(argv))
+    )
 
 
 def list_some(items: Sequence[object], *, most: int = 20) -> str:

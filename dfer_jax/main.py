@@ -4,11 +4,13 @@ A rerun of the same command resumes. --mode eval restores the work directory's c
 WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.json and report.html.
 """
 
+from collections.abc import Callable
+
 import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import errors
+from dfer_jax.errors import UserError
 from dfer_jax.runtime import config_file
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -30,13 +32,16 @@ _PROCESS = flags.DEFINE_integer("process_id", None, "Which of them this is, from
 def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
     # Imported after the flags, so that --help is quick.
+    from dfer_jax.runs.workdir import default_workdir
     from dfer_jax.runtime import compilation_cache, processes
-    from dfer_jax.training import phases
-    from dfer_jax.training.loop import default_workdir
 
     if argv[1:]:
-        raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
+        raise app.UsageError(
+            f"unexpected arguments {argv[1:]}; values are given as --flag=value or field=value"
+        )
     config = config_file.load(_CONFIG)
+    if config.task not in ("clips", "frames"):
+        raise UserError(f"task={config.task!r} is unknown; choose clips or frames")
     directory = _WORKDIR.value or default_workdir(config)
     processes.start(
         coordinator_address=_COORDINATOR.value,
@@ -51,16 +56,29 @@ def main(argv: list[str]) -> None:
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
         with_evaluation = _MODE.value == "train_and_eval"
-        phases.train(config, directory, overrides=overrides, with_evaluation=with_evaluation)
+        _train(config.task)(config, directory, overrides=overrides, with_evaluation=with_evaluation)
     if _MODE.value != "train":
-        if config.task == "frames":  # either with the report's plotting library
-            from dfer_jax.frames import evaluate_run
-        else:
-            from dfer_jax.clips import evaluate_run
-        evaluate_run.evaluate_checkpoints(config, directory, overrides=overrides)
+        _evaluate(config.task)(config, directory, overrides=overrides)
+
+
+def _train(task: str) -> Callable[..., None]:
+    if task == "frames":
+        from dfer_jax.frames.train import train
+    else:
+        from dfer_jax.clips.train import train
+    return train
+
+
+def _evaluate(task: str) -> Callable[..., None]:
+    """Imported last: it brings the report's plotting library."""
+    if task == "frames":
+        from dfer_jax.frames.evaluate_run import evaluate_checkpoints
+    else:
+        from dfer_jax.clips.evaluate_run import evaluate_checkpoints
+    return evaluate_checkpoints
 
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
-    errors.run(main)
+    config_file.run(main)

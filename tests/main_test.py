@@ -33,7 +33,7 @@ def _refused(result, code, message):
         (["--config=configs/dfew.py", "--config.optim.learning_rat=1"], 2, '"learning_rate"'),
         (["--config=configs/dfew.py", "--config.train.epochs=many"], 2, "train.epochs=many"),
         (["--config=configs/dfew.py", "--config.fold=6"], 1, "has folds 1 to 5"),
-        (["--config=configs/dfew.py"], 1, "build it with `python -m tfds_builders.build dfew/full"),
+        (["--config=configs/dfew.py"], 1, "build it with `dfer build dfew/full"),
         (["--config=configs/dfew.py", "now"], 2, "unexpected arguments ['now']"),
     ],
     ids=["no file", "no field", "wrong type", "no fold", "not built", "stray word"],

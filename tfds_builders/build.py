@@ -1,9 +1,9 @@
 """Builds a data set; needs no TensorFlow.
 
-    python -m tfds_builders.build synthetic_dfer/tiny
-    python -m tfds_builders.build dfew/full --manual_dir /where/dfew/was/extracted
-    python -m tfds_builders.build aff_wild2/expr --manual_dir /where/aff-wild2/was/extracted
-    python -m tfds_builders.build video_folder/my_clips --manual_dir /where/my/videos/are
+    dfer build synthetic_dfer/tiny
+    dfer build dfew/full --manual_dir /where/dfew/was/extracted
+    dfer build aff_wild2/expr --manual_dir /where/aff-wild2/was/extracted
+    dfer build video_folder/my_clips --manual_dir /where/my/videos/are
 
 Exit codes: 0 done (or already built), 1 something in the input is wrong, 2 bad usage.
 """
@@ -182,7 +182,7 @@ def build(
 def main(argv: list[str]) -> None:
     """Builds the data set named on the command line and says where it lies."""
     if len(argv) != 2:
-        raise app.UsageError("give one NAME: python -m tfds_builders.build NAME", exitcode=2)
+        raise app.UsageError("give one NAME: dfer build NAME", exitcode=2)
     tfds.disable_progress_bar()  # the builders show their own
     logging.set_verbosity(logging.ERROR)  # TFDS tells what it does, step by step
     try:
@@ -213,7 +213,7 @@ def _next_command(full_name: str) -> str:
     """Returns the command that trains on the data set just built."""
     name = full_name.partition("/")[0]
     experiment = _EXPERIMENTS.get(full_name, _EXPERIMENTS.get(name, name))
-    command = f"python -m dfer_jax.main --config configs/{experiment}.py"
+    command = f"dfer train configs/{experiment}.py"
     command += f" --config.data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:
         command += f" --config.data.data_dir={_DATA_DIR.value}"

@@ -4,7 +4,7 @@ Every run is `configs/synthetic_frames.py` with a part of the training people he
 videos the weights of the ensemble are fitted; the heads train on the frozen backbone of the CNN of
 the same seed. Complete runs are not repeated, so more seeds only add.
 
-    python -m tfds_builders.build synthetic_dfer/frames
+    dfer build synthetic_dfer/frames
     python -m benchmarks.claims.frame_claims --out runs/frame_claims --jobs 2
 """
 
@@ -38,7 +38,7 @@ def combine(seed: str) -> dict:
     """Combines CNN, GRU and transformer, weights fitted on held-out videos; returns its scores."""
     out = os.path.join(_OUT.value, f"ensemble_seed{seed}")
     members = [os.path.join(_OUT.value, runs_of(seed)[name].name) for name in ("cnn", *_HEADS)]
-    command = [sys.executable, "-m", "dfer_jax.clips.ensemble", *members, "--out", out]
+    command = [sys.executable, "-m", "dfer_jax.commands.ensemble", *members, "--out", out]
     subprocess.run(command, check=True, stdout=sys.stderr)
     return evaluation(_OUT.value, f"ensemble_seed{seed}")
 

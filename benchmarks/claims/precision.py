@@ -1,6 +1,6 @@
 r"""Does a training in bfloat16 go as one in float32? Loss and accuracy by epoch, same seeds.
 
-    python -m tfds_builders.build synthetic_dfer/tiny
+    dfer build synthetic_dfer/tiny
     python -m benchmarks.claims.precision --out runs/precision
 
 Each seed is trained twice with configs/synthetic.py, once with `model.dtype=float32` and once with

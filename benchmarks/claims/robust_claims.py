@@ -4,8 +4,8 @@ r"""RDFER's parts where the truth is known: are wrong labels found, does it help
 a fifth have a wrong training label; (apex) the key instants of RDFER's synopsis network against the
 true apex, and accuracy with and without looking again around them. Complete runs are not repeated.
 
-    python -m tfds_builders.build synthetic_dfer/noisy         # and /tiny
-    python -m dfer_jax.data.frame_cache synthetic_dfer/noisy --size 56    # and /tiny
+    dfer build synthetic_dfer/noisy         # and /tiny
+    dfer cache synthetic_dfer/noisy --size 56    # and /tiny
     python -m benchmarks.claims.robust_claims --out runs/robust --jobs 2
 """
 

@@ -3,7 +3,8 @@ r"""One training on `synthetic_dfer/noisy`, its training clips judged after ever
 The judge sees four random views of each clip and its label, which is wrong for a fifth of them;
 which ones those are is known and is compared with the verdicts afterwards.
 
-    python -m benchmarks.claims.robust_run --method agreement --seed 0 --init_from runs/start --out runs/r
+    python -m benchmarks.claims.robust_run --method agreement --seed 0 --init_from runs/start \
+        --out runs/r
 """
 
 import json
@@ -18,6 +19,7 @@ from configs import synthetic
 from dfer_jax.clips import evaluate_run, experiment
 from dfer_jax.clips.noisy_labels import Judged, judge_clips
 from dfer_jax.clips.sources import evaluation_batches
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.data.cached_source import index_of
 from dfer_jax.data.source import as_str, open_records
 from dfer_jax.runs.train_state import TrainState
@@ -28,7 +30,7 @@ from dfer_jax.training.loop import Trainer
 METHODS = ("none", "agreement", "small_loss")
 _EPOCHS = 6
 
-_METHOD = flags.DEFINE_enum("method", "none", METHODS, "How training clips are weighed")
+_METHOD = flags.DEFINE_enum("method", "none", METHODS, "How training clips are weight_metrics")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the run")
 _INIT = flags.DEFINE_string("init_from", "", "Work directory of the first weights")
 _OUT = flags.DEFINE_string("out", None, "Work directory")
@@ -110,7 +112,7 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     logging.set_verbosity(logging.WARNING)
     config = config_of(_METHOD.value, _SEED.value)
-    trainer = Trainer(config, _OUT.value, init_from=_INIT.value)
+    trainer = Trainer(ClipTask, config, _OUT.value, init_from=_INIT.value)
     judge, epochs, measure = Judge(config, trainer), [], trainer.task.measure
 
     def measure_and_judge(state: TrainState) -> dict[str, dict[str, float]]:

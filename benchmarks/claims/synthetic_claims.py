@@ -5,8 +5,8 @@ or claims only add. Every run is `configs/synthetic.py` at a small size and star
 trained with cross-entropy on `tiny` (clear expressions), one per network and seed: from random
 weights most of so short a run would pass before anything is learnt.
 
-    python -m tfds_builders.build synthetic_dfer/tiny       # and /balanced, /dfew_like
-    python -m dfer_jax.data.frame_cache synthetic_dfer/tiny --size 56    # and the other two
+    dfer build synthetic_dfer/tiny       # and /balanced, /dfew_like
+    dfer cache synthetic_dfer/tiny --size 56    # and the other two
     python -m benchmarks.claims.synthetic_claims --out runs/claims --jobs 2
 """
 
@@ -31,7 +31,7 @@ def combine(seed: str) -> str:
     command = [
         sys.executable,
         "-m",
-        "dfer_jax.clips.ensemble",
+        "dfer_jax.commands.ensemble",
         *members,
         "--out",
         f"{_OUT.value}/{out}",

@@ -2,8 +2,8 @@ r"""Heads on frames, trained on kept features and end to end: time and result of
 
 Both start from the same weights and see the same windows in the same order, without augmentation.
 
-    python -m tfds_builders.build synthetic_dfer/frames
-    python -m dfer_jax.main --config configs/synthetic_frames.py
+    dfer build synthetic_dfer/frames
+    dfer train configs/synthetic_frames.py
     python -m benchmarks.input.frame_features --init_from runs/synthetic_frames
 """
 
@@ -40,7 +40,7 @@ def config_of(*, features: bool):
 def run(*, features: bool, workdir: str) -> float:
     """Trains; returns seconds per epoch once compiled, reading included, evaluation not."""
     config = config_of(features=features)
-    trainer = Trainer(config, workdir, init_from=_INIT.value)
+    trainer = Trainer(FrameTask, config, workdir, init_from=_INIT.value)
     trainer.run(with_evaluation=False)  # compiles, computes the features, leaves the weights
     return _seconds_per_epoch(trainer.task, config)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import tree_proof
 from tree_proof import timed
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the tree writer is the tests' fixture
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture
 import dfew_tree
 
 NUM_UNLISTED = {"full": 4209, "f16": 4209, "original": 4675}

@@ -20,7 +20,7 @@ from tree_proof import timed
 
 from dfer_jax.data.source import clip_index, open_split
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the tree writer is the tests' fixture
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture
 import ferv39k_tree
 from ferv39k_tree import SCENES, WORDS
 

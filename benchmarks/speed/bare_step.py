@@ -21,7 +21,7 @@ _STEPS_PER_EPOCH = 100  # of the learning rate's schedule
 
 
 class BareStep:
-    """The step that `dfer_jax.training.loop` runs, compiled for configs/synthetic.py with other fields.
+    """The step that the loop runs, compiled for configs/synthetic.py with other fields.
 
     Args:
         fields: of the config and their values, as {"train.batch_size": 8}.

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from build_dfew_tree import NUM_UNLISTED, read_clips
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))  # the tree writer is the tests' fixture
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture
 import damaged_dfew
 import dfew_tree
 

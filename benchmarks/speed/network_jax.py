@@ -24,7 +24,7 @@ from benchmarks.speed.network_work import (
     steps_for,
 )
 from dfer_jax.clips.evaluation import make_eval_step
-from dfer_jax.interop.official_ial import from_state_dict
+from dfer_jax.interop.gca_ial import from_state_dict
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel

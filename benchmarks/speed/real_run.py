@@ -13,7 +13,7 @@ from pathlib import Path
 from dfer_jax.errors import UserError
 from dfer_jax.runs.metric_writer import METRICS_FILE
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.02
 
 

@@ -3,8 +3,8 @@ r"""What agreement costs: steps of real training with and without it, interleave
 (resample) GCA+IAL on random views of each clip against plain training; (instances) RDFER, whose own
 clips are compared, against RDFER without. Frames come from the frame cache.
 
-    python -m tfds_builders.build synthetic_dfer/tiny
-    python -m dfer_jax.data.frame_cache synthetic_dfer/tiny --size 56
+    dfer build synthetic_dfer/tiny
+    dfer cache synthetic_dfer/tiny --size 56
     python -m benchmarks.speed.robust_speed
 """
 
@@ -66,9 +66,9 @@ def main(argv: list[str]) -> None:
         raise app.UsageError(f"unexpected arguments {argv[1:]}")
     print("| source | plain, ms | agreement, ms | ratio | at most |\n|---|---|---|---|---|")
     for kind, most in (("resample", 1 + _VIEWS.value / 3), ("instances", 1.05)):
-        plain, weighed = Loop(kind, "none"), Loop(kind, "agreement")
+        plain, agreement = Loop(kind, "none"), Loop(kind, "agreement")
         pairs = [
-            (plain.take(_STEPS.value), weighed.take(_STEPS.value)) for _ in range(_REPEATS.value)
+            (plain.take(_STEPS.value), agreement.take(_STEPS.value)) for _ in range(_REPEATS.value)
         ]
         milliseconds = [1e3 * statistics.median(times) for times in zip(*pairs, strict=True)]
         ratio = statistics.median(w / p for p, w in pairs)

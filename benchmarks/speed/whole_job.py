@@ -129,7 +129,7 @@ def _loop(workdir: Path, fields: Mapping[str, Any], programs: Path) -> Round:
 
 
 def _mean_rate(rows: list[dict[str, float]], *, after_step: float) -> float:
-    """Returns clips per second over several windows, each weighed with the time it took."""
+    """Returns clips per second over several windows, each weight_metrics with the time it took."""
     clips = seconds = 0.0
     before = after_step
     for row in rows:

@@ -1,53 +1,20 @@
-r"""Combines saved predictions: Y = sum of w_i * Y_i on probabilities (Optimized IAL, Eq. 8).
+"""The weighted mean of what several networks say of the same clips (Optimized IAL, Eq. 8)."""
 
-Clips are matched by id. The weights are given, or fitted on predictions for held-out training
-clips (`eval/validation.json` of runs with data.validation_fraction > 0); two members try the
-paper's grid, beta = 0, .05, ... 1. The test clips choose the weights only if you say
---select_on_test, which is what the paper did; the results then say so.
-
-    python -m dfer_jax.clips.ensemble runs/ce_fold1 runs/star_fold1 --out runs/f_fold1
-    python -m dfer_jax.clips.ensemble runs/a_fold1/eval/fd1.best.json runs/b_fold1 --weights=.3,.7 \
-        --out runs/ab_fold1
-
-Runs on videos labelled frame by frame (ABAW 2021) are combined frame by frame; fitted are then the
-weights in steps of .05 with the highest challenge score. The paper says neither its weights nor
-whether it sums probabilities or logits (--space=logit).
-
-    python -m dfer_jax.clips.ensemble runs/cnn runs/gru runs/transformer --weights=.6,.2,.2 --out runs/all
-"""
-
-import os
 from collections.abc import Sequence
 
 import numpy as np
-from absl import app, flags, logging
 from jaxtyping import Float64
 
-from dfer_jax import errors
 from dfer_jax.clips import predictions, report
 from dfer_jax.clips.evaluation import Evaluation, table, write_evaluation
 from dfer_jax.clips.predictions import Predictions
 from dfer_jax.errors import UserError, list_some
-from dfer_jax.frames import ensemble as frames
 from dfer_jax.labels import CLASSES
 from dfer_jax.results import metrics
-from dfer_jax.results.ensemble_weights import check_free, fit_weights, given_weights, mean_log_loss
+from dfer_jax.results.ensemble_weights import fit_weights, given_weights, mean_log_loss
 from dfer_jax.runs import evaluation_files
 
 GIVEN, ON_VALIDATION, ON_TEST = "given", "fitted on validation", "chosen on test"
-
-_OUT = flags.DEFINE_string("out", None, "New work directory for the combined evaluation")
-_WEIGHTS = flags.DEFINE_list("weights", None, "One weight per member, summing to 1: .3,.7")
-_FIT_ON = flags.DEFINE_list(
-    "fit_on", None, "Fit on these evaluation files, one per member; default: their validation files"
-)
-_SELECT_ON_TEST = flags.DEFINE_bool(
-    "select_on_test", False, "Choose the weights on the test clips, as the paper does: optimistic"
-)
-_SPACE = flags.DEFINE_enum("space", "prob", ["prob", "logit"], "What is summed, of frames")
-_EDITION = flags.DEFINE_enum(
-    "edition", "abaw2", ["abaw2", "abaw3"], "Whose score counts, of frames (abaw3: 2022 and later)"
-)
 
 
 def combine(members: Sequence[Predictions], weights: Float64[np.ndarray, " m"]) -> Evaluation:
@@ -68,7 +35,7 @@ def combine(members: Sequence[Predictions], weights: Float64[np.ndarray, " m"]) 
     if first.classes != CLASSES:
         raise UserError(
             f"the classes of {first.path} are {', '.join(first.classes)}; expected "
-            f"{', '.join(CLASSES)}, in that order; evaluate again with --mode eval"
+            f"{', '.join(CLASSES)}, in that order; evaluate again with dfer eval"
         )
     mixed = np.tensordot(weights, np.stack([m.probabilities for m in members]), axes=1)
     predicted = mixed.argmax(1)
@@ -98,7 +65,7 @@ def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> lis
     Raises:
         UserError: if one does not exist, or its clips are test clips.
     """
-    paths = held_out_files([m.path for m in members], files)
+    paths = evaluation_files.held_out_files([m.path for m in members], files)
     found = predictions.join([predictions.read(path) for path in paths])
     if both := sorted(set(found[0].clip_ids) & set(members[0].clip_ids)):
         raise UserError(
@@ -108,36 +75,30 @@ def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> lis
     return found
 
 
-def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[str]:
-    """Returns the evaluation files of held-out clips or videos: those given, or beside the members.
+def choose_weights(
+    members: Sequence[Predictions],
+    *,
+    given: Sequence[str] | None,
+    fit_on: Sequence[str] | None,
+    select_on_test: bool,
+) -> tuple[Float64[np.ndarray, " m"], str]:
+    """Returns the weights asked for, and how they came about.
 
-    Raises:
-        UserError: if one does not exist, or their number is another.
-    """
-    if files is not None and len(files) != len(members):
-        raise UserError(f"--fit_on names {len(files)} files for {len(members)} members; one each")
-    paths = list(files or map(evaluation_files.validation_file, members))
-    if absent := [path for path in paths if not os.path.isfile(path)]:
-        raise UserError(
-            "no held-out predictions to fit the weights on; train the members with "
-            "--config.data.validation_fraction=0.1, or give --weights, or (clips only) "
-            f"--select_on_test to choose on test as the paper does. Missing:\n{list_some(absent)}"
-        )
-    return paths
-
-
-def choose_weights(members: Sequence[Predictions]) -> tuple[Float64[np.ndarray, " m"], str]:
-    """Returns the weights the flags ask for, and how they came about.
+    Args:
+        members: on the test clips.
+        given: one weight per member; None to fit them.
+        fit_on: evaluation files of held-out clips, one per member; None for those beside.
+        select_on_test: fit on the test clips themselves.
 
     Raises:
         UserError: if they cannot be had.
     """
-    if _WEIGHTS.value:
-        return given_weights(_WEIGHTS.value, members=len(members)), GIVEN
-    fit_on = list(members) if _SELECT_ON_TEST.value else held_out(members, _FIT_ON.value)
-    stacked = np.stack([m.probabilities for m in fit_on])
-    how = ON_TEST if _SELECT_ON_TEST.value else ON_VALIDATION
-    return fit_weights(stacked, fit_on[0].labels), how
+    if given:
+        return given_weights(given, members=len(members)), GIVEN
+    chosen_on = list(members) if select_on_test else held_out(members, fit_on)
+    stacked = np.stack([m.probabilities for m in chosen_on])
+    how = ON_TEST if select_on_test else ON_VALIDATION
+    return fit_weights(stacked, chosen_on[0].labels), how
 
 
 def about(
@@ -181,48 +142,34 @@ def summary(
     return "\n".join(lines)
 
 
-def main(argv: list[str]) -> None:
-    """Combines the evaluations named on the command line and writes the report of the result."""
-    if len(argv) < 3:
-        raise app.UsageError("give two or more work directories or eval/<split>.json files")
-    asked = [f"--{f.name}" for f in (_WEIGHTS, _FIT_ON, _SELECT_ON_TEST) if f.value]
-    if len(asked) > 1:
-        raise app.UsageError(f"{' and '.join(asked)} exclude each other")
-    check_free(_OUT.value)
-    paths = [evaluation_files.evaluation_file(path) for path in argv[1:]]
-    if evaluation_files.is_of_frames(paths[0]):
-        _combine_frames(paths)
-        return
+def combine_runs(
+    paths: Sequence[str],
+    *,
+    weights: Sequence[str] | None,
+    fit_on: Sequence[str] | None,
+    select_on_test: bool,
+    out: str,
+) -> None:
+    """Combines evaluations, prints each member's scores and the gain, writes result and report.
+
+    Args:
+        paths: evaluation files, one per member.
+        weights: one per member; None to fit them.
+        fit_on: evaluation files of held-out clips, one per member; None for those beside.
+        select_on_test: fit on the test clips themselves.
+        out: work directory of the result.
+
+    Raises:
+        UserError: if the files do not hold the same clips, or held-out clips are tested on.
+    """
     members = predictions.join([predictions.read(path) for path in paths])
-    weights, how = choose_weights(members)
-    result = combine(members, weights)
-    print(summary(members, weights, how, result.scores.war))
-    facts = about(members, weights, how)
-    path = write_evaluation(_OUT.value, str(facts["split"]), result, facts)
+    chosen, how = choose_weights(
+        members, given=weights, fit_on=fit_on, select_on_test=select_on_test
+    )
+    result = combine(members, chosen)
+    print(summary(members, chosen, how, result.scores.war))
+    facts = about(members, chosen, how)
+    path = write_evaluation(out, str(facts["split"]), result, facts)
     title = f"{facts['dataset']} {facts['split']}, {facts['selection']}"
     print(f"\n{table(result, title)}")
-    print(f"wrote {path}\nwrote {report.write_report(_OUT.value)}")
-
-
-def _combine_frames(paths: Sequence[str]) -> None:
-    weights, fit_on = None, ()
-    if _WEIGHTS.value:
-        weights = given_weights(_WEIGHTS.value, members=len(paths))
-    elif _SELECT_ON_TEST.value:
-        raise app.UsageError("--select_on_test is for clips; fit on held-out videos, of frames")
-    else:
-        fit_on = held_out_files(paths, _FIT_ON.value)
-    frames.combine_runs(
-        paths,
-        weights=weights,
-        held_out=fit_on,
-        space=_SPACE.value,
-        edition=_EDITION.value,
-        out=_OUT.value,
-    )
-
-
-if __name__ == "__main__":
-    flags.mark_flag_as_required("out")
-    logging.set_verbosity(logging.WARNING)
-    errors.run(main)
+    print(f"wrote {path}\nwrote {report.write_report(out)}")

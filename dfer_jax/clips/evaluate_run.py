@@ -66,7 +66,8 @@ def evaluate_checkpoints(
             result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)
             file_name = split if which == "last" else f"{split}.{which}"
-            title = f"{config.data.dataset} {split}, {checkpoint_metadata.in_words(selection)}, step {step}"
+            chosen = checkpoint_metadata.in_words(selection)
+            title = f"{config.data.dataset} {split}, {chosen}, step {step}"
             if processes.is_first():
                 path = write_evaluation(workdir, file_name, result, about)
                 print(f"\n{table(result, title)}\nwrote {path}")
@@ -116,7 +117,7 @@ def judge_last_checkpoint(
             frames = _frame_reader(source, judged.clip_ids)
             print(f"wrote {report.write_report(workdir, training_filmstrips=frames)}")
         else:
-            print("no report.html: evaluate the run first, dfer_jax.main with --mode eval")
+            print("no report.html: evaluate the run first, with dfer eval")
     return judged
 
 

@@ -104,7 +104,7 @@ def instance_weights(config: ml_collections.ConfigDict) -> dict[str, float]:
     return dict(zip(kinds, map(float, weights), strict=True))
 
 
-def reweighing(config: ml_collections.ConfigDict) -> Agreement | SmallLoss | None:
+def reweighting(config: ml_collections.ConfigDict) -> Agreement | SmallLoss | None:
     """Returns what decides how much each training clip counts; None where all count the same.
 
     Raises:
@@ -158,7 +158,7 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
     splits(config)
     aux_weights(config)
     instance_weights(config)
-    reweighing(config)
+    reweighting(config)
     compute_dtype(config.model.dtype)
     if config.data.sampling not in POLICIES:
         known = ", ".join(POLICIES)

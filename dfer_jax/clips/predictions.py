@@ -83,7 +83,7 @@ def read(path: str) -> Predictions:
             raise ValueError("its predictions do not add up to its confusion matrix")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise UserError(f"{path} is damaged ({reason}); evaluate again with --mode eval") from error
+        raise UserError(f"{path} is damaged ({reason}); evaluate again with dfer eval") from error
     twice = [clip for clip, count in Counter(found.clip_ids).items() if count > 1]
     if twice:
         raise UserError(

@@ -16,11 +16,11 @@ from dfer_jax.runs import checkpoint
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import network, optim
-from dfer_jax.training.random_views import make_weigh_by_views
+from dfer_jax.training.random_views import make_row_weights_by_views
 from dfer_jax.training.step import (
     Augmentation,
     Objective,
-    Weigh,
+    RowWeights,
     equal_weights,
     make_init,
     make_train_step,
@@ -81,7 +81,7 @@ class ClipTask:
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self._devices,
-            weigh=_weigh(config, model, self.steps_per_epoch),
+            row_weights=_row_weights(config, model, self.steps_per_epoch),
             accumulation_steps=config.train.accumulation_steps,
         )
         self._eval_step = make_eval_step(model, image_size=size, parallel=self._devices)
@@ -138,8 +138,8 @@ def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objec
     fields = config.loss.to_dict()
     fields["aux_weights"] = experiment.aux_weights(config)
     fields["instance_weights"] = experiment.instance_weights(config)
-    reweigh = None if experiment.num_views(config) else experiment.reweighing(config)
-    objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweigh=reweigh)
+    reweight = None if experiment.num_views(config) else experiment.reweighting(config)
+    objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweight=reweight)
     logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
     instances = jax.ShapeDtypeStruct((1, config.robust.views, len(CLASSES)), jax.numpy.float32)
     out = {
@@ -152,13 +152,15 @@ def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objec
     return objective
 
 
-def _weigh(config: ml_collections.ConfigDict, model: nn.Module, steps_per_epoch: int) -> Weigh:
+def _row_weights(
+    config: ml_collections.ConfigDict, model: nn.Module, steps_per_epoch: int
+) -> RowWeights:
     """How much each clip counts, as far as the clip's loss does not decide that."""
     if not experiment.num_views(config):
         return equal_weights
-    return make_weigh_by_views(
+    return make_row_weights_by_views(
         model,
-        experiment.reweighing(config),
+        experiment.reweighting(config),
         image_size=config.model.image_size,
         steps_per_epoch=steps_per_epoch,
     )

@@ -254,7 +254,7 @@ def newest_version(dataset: str, data_dir: str) -> Path:
         manual = " --manual_dir FOLDER" * (name != "synthetic_dfer")
         raise UserError(
             f"{dataset} is not built in {data_dir}; build it with "
-            f"`python -m tfds_builders.build {dataset} --data_dir {data_dir}{manual}`"
+            f"`dfer build {dataset} --data_dir {data_dir}{manual}`"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 

@@ -136,7 +136,7 @@ def _in_the_order_of(first: FrameEvaluation, place: int, other: FrameEvaluation)
 def _keys(member: FrameEvaluation, place: int) -> list[tuple[str, int]]:
     keys = list(zip(member.videos.tolist(), member.numbers.tolist(), strict=True))
     if len(set(keys)) < len(keys):
-        raise UserError(f"member {place} has a frame twice; evaluate it again with --mode eval")
+        raise UserError(f"member {place} has a frame twice; evaluate it again with dfer eval")
     return keys
 
 

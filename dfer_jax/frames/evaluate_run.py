@@ -69,7 +69,8 @@ def evaluate_checkpoints(
                 step=step,
             )
             file_name = split if which == "last" else f"{split}.{which}"
-            title = f"{config.data.dataset} {split}, {checkpoint_metadata.in_words(selection)}, step {step}"
+            chosen = checkpoint_metadata.in_words(selection)
+            title = f"{config.data.dataset} {split}, {chosen}, step {step}"
             if processes.is_first():
                 path = write_evaluation(workdir, file_name, result, about)
                 print(f"\n{table(result, title)}\nwrote {path}")

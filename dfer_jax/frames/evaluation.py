@@ -189,5 +189,5 @@ def read_evaluation(path: str) -> tuple[FrameEvaluation, dict[str, Any]]:
         ) from error
     except (KeyError, TypeError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise UserError(f"{path} is damaged ({reason}); evaluate again with --mode eval") from error
+        raise UserError(f"{path} is damaged ({reason}); evaluate again with dfer eval") from error
     return result, about

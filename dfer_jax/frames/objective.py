@@ -48,18 +48,18 @@ class FrameObjective:
         return (weights * loss).mean(), {"accuracy": (weights * right).mean()}
 
 
-def make_weigh_frames(parallel: Parallel):
-    """Returns a `Weigh` of `train_step`: mask / its mean over all devices.
+def make_row_weights_of_frames(parallel: Parallel):
+    """Returns a `RowWeights` of `train_step`: mask / its mean over all devices.
 
     So every labelled frame of a batch counts the same, however windows are dealt to devices.
     """
 
-    def weigh(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
+    def row_weights(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
         del state, keys
         mask = batch["mask"].astype(jnp.float32)
         return mask / jnp.maximum(parallel.mean(mask.mean()), 1e-6), {}
 
-    return weigh
+    return row_weights
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from dfer_jax.frames.batches import (
     training_batches,
 )
 from dfer_jax.frames.losses import inverse_frequency, negatives_per_positive
-from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_weigh_frames
+from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_row_weights_of_frames
 from dfer_jax.frames.scorer import BACKBONE_FIELDS, Scorer
 from dfer_jax.models.resnet50 import FrameModel, with_backbone
 from dfer_jax.runs import checkpoint
@@ -70,7 +70,7 @@ class FrameTask:
             "augmentation": _augmentation(config),
             "seed": config.seed,
             "parallel": self._devices,
-            "weigh": make_weigh_frames(self._devices),
+            "row_weights": make_row_weights_of_frames(self._devices),
             "accumulation_steps": config.train.accumulation_steps,
         }
         self._train_step = make_train_step(model, optimizer, **steps)

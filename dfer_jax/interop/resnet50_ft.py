@@ -1,6 +1,6 @@
 """Turns the VGGFace2 weights of ResNet-50 into a work directory whose backbone models start from.
 
-    python -m dfer_jax.interop.resnet50_ft IN OUT
+    dfer import resnet50_ft IN OUT
 
 IN is the `resnet50_ft_dag` or `senet50_ft_dag` file (the MatConvNet import; pictures RGB in
 0..255): a `.pth` (needs PyTorch; read without unpickling objects), `.safetensors` or `.npz` file;
@@ -14,10 +14,8 @@ from collections.abc import Mapping
 
 import jax
 import numpy as np
-from absl import app, logging
 from jaxtyping import PyTree
 
-from dfer_jax import errors
 from dfer_jax.errors import UserError
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
@@ -143,15 +141,3 @@ def _tensor(keys: list[str], shape: tuple[int, ...]) -> Tensor:
     if leaf == "kernel" and layer in ("classifier", "se_down", "se_up"):
         return pointwise(name, shape)
     return in_pytorch_layout(name, leaf, shape)
-
-
-def main(argv: list[str]) -> None:
-    """Command line: IN OUT."""
-    if len(argv) != 3:
-        raise app.UsageError("expected two arguments, IN and OUT", exitcode=2)
-    convert(argv[1], argv[2])
-
-
-if __name__ == "__main__":
-    logging.set_verbosity(logging.WARNING)
-    errors.run(main)

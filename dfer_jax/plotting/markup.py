@@ -6,7 +6,6 @@ from html import escape
 
 import numpy as np
 
-from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.plotting.picture import Chart
 from dfer_jax.plotting.tables import Table
 
@@ -43,9 +42,9 @@ class Section:
     tables: Sequence[Table] = ()
 
 
-def protocol(evaluation: Evaluation) -> str:
+def protocol(selection: str) -> str:
     """Returns the plain name of how the evaluated epoch was chosen."""
-    return PROTOCOLS.get(evaluation.selection, (evaluation.selection,))[0]
+    return PROTOCOLS.get(selection, (selection,))[0]
 
 
 def percent(share: float, digits: int = 1) -> str:

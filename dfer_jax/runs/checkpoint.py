@@ -214,7 +214,7 @@ def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, 
 
 
 def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[str, Any]) -> None:
-    """Writes imported weights as step 0 of a new work directory, ready for `--mode eval`.
+    """Writes imported weights as step 0 of a new work directory, ready for `dfer eval`.
 
     Raises:
         UserError: if the directory exists and is not empty, or cannot be written.

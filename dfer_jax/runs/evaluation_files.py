@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, list_some
 
 
 def is_evaluated(workdir: str) -> bool:
@@ -44,7 +45,7 @@ def evaluation_file(run_or_file: str) -> str:
     if len(wanted) != 1:
         found = f"several test splits ({', '.join(wanted)})" if wanted else "no evaluation of test"
         raise UserError(
-            f"{folder} has {found}; evaluate with --mode eval, or name one eval/<split>.json"
+            f"{folder} has {found}; evaluate with dfer eval, or name one eval/<split>.json"
         )
     return os.path.join(folder, f"{wanted[0]}.json")
 
@@ -65,7 +66,25 @@ def _read_object(path: str) -> dict[str, Any]:
             "or one of its eval/<split>.json"
         ) from error
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); evaluate again with --mode eval") from error
+        raise UserError(f"{path} is not JSON ({error}); evaluate again with dfer eval") from error
     if not isinstance(raw, dict):
         raise UserError(f"{path} is not an evaluation; give one of a run's eval/<split>.json")
     return raw
+
+
+def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[str]:
+    """Returns the evaluation files of held-out clips or videos: those given, or beside the members.
+
+    Raises:
+        UserError: if one does not exist, or their number is another.
+    """
+    if files is not None and len(files) != len(members):
+        raise UserError(f"--fit_on names {len(files)} files for {len(members)} members; one each")
+    paths = list(files or map(evaluation_files.validation_file, members))
+    if absent := [path for path in paths if not os.path.isfile(path)]:
+        raise UserError(
+            "no held-out predictions to fit the weights on; train the members with "
+            "--config.data.validation_fraction=0.1, or give --weights, or (clips only) "
+            f"--select_on_test to choose on test as the paper does. Missing:\n{list_some(absent)}"
+        )
+    return paths

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from dfer_jax.errors import UserError
-from dfer_jax.runs import read_files
-from dfer_jax.runs.read_files import Series
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]
 """Metric name -> epochs and values, both float64 [n] ordered by step; NaN where not finite."""
@@ -109,4 +107,4 @@ def flat_fields(config: Mapping, prefix: str = "") -> dict[str, str]:
 def read_config(workdir: str) -> dict[str, str]:
     """Returns the run's configuration by dotted field; imported weights have none."""
     path = os.path.join(workdir, "config.json")
-    return read_files.flat_fields(read_files.read_json(path)) if os.path.exists(path) else {}
+    return flat_fields(read_json(path)) if os.path.exists(path) else {}

@@ -8,10 +8,26 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from dfer_jax.runs.seeds import spread
 from dfer_jax.runs.workdir import RUNTIME_FIELDS
 
 _NOT_THE_METHOD = RUNTIME_FIELDS | {"seed", "name"}
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """An evaluation of clips or of frames, and what it was made on."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+
+    @property
+    def split(self) -> str:
+        """Of the data set."""
+
+    @property
+    def selection(self) -> str:
+        """How the epoch was chosen."""
 
 
 def group_by_seed(
@@ -53,20 +69,3 @@ def _method_name(names: Sequence[str], taken: Mapping[str, Sequence[str]]) -> st
     """
     short = re.sub(r"([/_. -]*seed[_-]?\d+|[/_. -]+\d+)$", "", names[0])
     return names[0] if len(names) == 1 or not short or short in taken else short
-
-
-@runtime_checkable
-class Measured(Protocol):
-    """An evaluation of clips or of frames, and what it was made on."""
-
-    @property
-    def dataset(self) -> str:
-        """Name of the data set."""
-
-    @property
-    def split(self) -> str:
-        """Of the data set."""
-
-    @property
-    def selection(self) -> str:
-        """How the epoch was chosen."""

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import ml_collections
+
 from dfer_jax.errors import UserError, list_some
 
 CONFIG_FILE = "config.json"
@@ -41,6 +43,13 @@ _ADDED = {
 }
 
 
+def default_workdir(config: ml_collections.ConfigDict) -> str:
+    """Returns `runs/<name>`, with the fold and seed where they are not the default."""
+    fold = f"_fold{config.fold}" if config.data.num_folds else ""
+    seed = f"_seed{config.seed}" if config.seed else ""
+    return os.path.join("runs", f"{config.name}{fold}{seed}")
+
+
 def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any]) -> None:
     """Makes `workdir` the home of this config: new, or used by the same config before.
 
@@ -63,7 +72,7 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
         if os.path.isdir(os.path.join(workdir, "checkpoints")):
             raise UserError(
                 f"{workdir} has checkpoints but no {CONFIG_FILE} (imported weights?); "
-                "evaluate it with --mode eval or train in a new --workdir"
+                "evaluate it with dfer eval or train in a new --workdir"
             )
         write_json(os.path.join(workdir, "overrides.json"), overrides)
         write_json(path, config)

@@ -179,7 +179,7 @@ def accuracy_by_level(means: Mapping[str, float], *, views: int) -> dict[float, 
     }
 
 
-def unless_all_left_out(
+def keep_state_without_weight(
     weight_sum: Float[Array, ""], *, updated: PyTree, unchanged: PyTree
 ) -> PyTree:
     """Returns `updated`, or `unchanged` where every clip of the batch has weight 0.

@@ -1,7 +1,6 @@
 """The loop: data in, state forward, metrics and checkpoints out."""
 
 import dataclasses
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -10,15 +9,14 @@ import jax
 import ml_collections
 from tqdm import tqdm
 
-from dfer_jax.clips.task import ClipTask
 from dfer_jax.data import pipeline
 from dfer_jax.errors import UserError
-from dfer_jax.frames.task import FrameTask
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.runtime.stop_request import StopRequest
+from dfer_jax.training.task import MakeTask, Task
 
 
 @dataclasses.dataclass
@@ -42,11 +40,17 @@ class Trainer:
     """One run, from its config to the last step; every piece is built once, here."""
 
     def __init__(
-        self, config: ml_collections.ConfigDict, workdir: str, *, init_from: str = ""
+        self,
+        make_task: MakeTask,
+        config: ml_collections.ConfigDict,
+        workdir: str,
+        *,
+        init_from: str = "",
     ) -> None:
         """Builds data, model, optimiser and compiled steps.
 
         Args:
+            make_task: `clips.task.ClipTask` or `frames.task.FrameTask`.
             config: the experiment.
             workdir: where its checkpoints lie, or will.
             init_from: work directory whose last weights a fresh run starts from; "": random ones.
@@ -57,7 +61,7 @@ class Trainer:
         self.config, self.workdir = config, workdir
         self.init_from = init_from
         self.parallel = parallel.over(jax.local_devices())
-        self.task = _task_of(config)(config, self.parallel)
+        self.task: Task = make_task(config, self.parallel)
         self.steps_per_epoch = self.task.steps_per_epoch
         self.total_steps = self.steps_per_epoch * config.train.epochs
         self.like = jax.eval_shape(self.task.init)  # refuses what the model refuses, unwritten
@@ -174,19 +178,3 @@ class Trainer:
             maxinterval=often,
             disable=not processes.is_first(),
         )
-
-
-def _task_of(config: ml_collections.ConfigDict) -> type:
-    """The kind of experiment: clips with one label each, or videos labelled frame by frame."""
-    if config.task == "clips":
-        return ClipTask
-    if config.task == "frames":
-        return FrameTask
-    raise UserError(f"task={config.task!r} is unknown; choose clips or frames")
-
-
-def default_workdir(config: ml_collections.ConfigDict) -> str:
-    """Returns `runs/<name>`, with the fold and seed where they are not the default."""
-    fold = f"_fold{config.fold}" if config.data.num_folds else ""
-    seed = f"_seed{config.seed}" if config.seed else ""
-    return os.path.join("runs", f"{config.name}{fold}{seed}")

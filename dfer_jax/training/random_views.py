@@ -16,7 +16,7 @@ from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.agreement import Agreement
 from dfer_jax.training.augment import resize_clips
-from dfer_jax.training.step import Batch, Weigh
+from dfer_jax.training.step import Batch, RowWeights
 
 
 def predict_views(
@@ -38,15 +38,15 @@ def predict_views(
     return jax.lax.map(predict, views.swapaxes(0, 1)).swapaxes(0, 1)
 
 
-def make_weigh_by_views(
+def make_row_weights_by_views(
     model: nn.Module, agreement: Agreement, *, image_size: int, steps_per_epoch: int
-) -> Weigh:
-    """Returns a `Weigh` of `train_step`: the agreement of `batch["views"]`.
+) -> RowWeights:
+    """Returns a `RowWeights` of `train_step`: the agreement of `batch["views"]`.
 
     Its metrics are `weight`, the mean weight, and `agreement.tally`.
     """
 
-    def weigh(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
+    def row_weights(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
         del keys
         probabilities = predict_views(model, state.variables, batch["views"], image_size=image_size)
         labels, epoch = batch["labels"], state.step / steps_per_epoch
@@ -54,7 +54,7 @@ def make_weigh_by_views(
         weights, tally = agreement(losses, probabilities, labels, epoch=epoch)
         return weights, {"weight": weights.mean(), **tally}
 
-    return weigh
+    return row_weights
 
 
 def make_view_step(model: nn.Module, *, image_size: int, parallel: Parallel) -> Callable:

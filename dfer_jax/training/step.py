@@ -12,11 +12,11 @@ from jaxtyping import Array, Float, Int, PyTree, Shaped
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import augment, losses
-from dfer_jax.training.agreement import Agreement, unless_all_left_out
+from dfer_jax.training.agreement import Agreement, keep_state_without_weight
 from dfer_jax.training.small_loss import SmallLoss
 
 Batch = Mapping[str, Array]
-Weigh = Callable[[TrainState, Array, Batch], tuple[Array, dict[str, Array]]]
+RowWeights = Callable[[TrainState, Array, Batch], tuple[Array, dict[str, Array]]]
 """(state, a key for each row, a device's rows) -> (weight of each row in the loss, metrics)."""
 
 
@@ -28,7 +28,7 @@ class Objective:
 
     Attributes:
         instance_weights: stage -> weight of the mean cross-entropy over the instances of a clip.
-        reweigh: decides from losses and instances how much each clip counts; None leaves that be.
+        reweight: decides from losses and instances how much each clip counts; None leaves that be.
     """
 
     ial_weight: float
@@ -41,7 +41,7 @@ class Objective:
     gap_decay_rate: float
     steps_per_epoch: int
     instance_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    reweigh: Agreement | SmallLoss | None = None
+    reweight: Agreement | SmallLoss | None = None
 
     def __call__(
         self,
@@ -71,8 +71,8 @@ class Objective:
         )
         parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
         metrics = {name: part.mean() for name, part in parts.items()}
-        if self.reweigh:
-            own, tally = self.reweigh(
+        if self.reweight:
+            own, tally = self.reweight(
                 total, _instances(out), labels, epoch=step / self.steps_per_epoch
             )
             weights = weights * own
@@ -137,7 +137,7 @@ def make_init(
 
 
 def equal_weights(state: TrainState, keys: Array, batch: Batch) -> tuple[Array, dict[str, Array]]:
-    """Lets every row count the same in the loss; a `Weigh`."""
+    """Lets every row count the same in the loss; a `RowWeights`."""
     del state, keys
     return jnp.ones(batch["labels"].shape[0], jnp.float32), {}
 
@@ -150,7 +150,7 @@ def make_train_step(
     augmentation: Callable[[Array, Array], Array],
     seed: int,
     parallel: Parallel,
-    weigh: Weigh = equal_weights,
+    row_weights: RowWeights = equal_weights,
     train: bool = True,
     accumulation_steps: int = 1,
 ) -> Callable:
@@ -159,7 +159,7 @@ def make_train_step(
     `batch` holds `clips` and int32 `labels`, of which each row is a clip. Its augmentation depends
     on the seed, the step and its row in the whole batch, hence not on the number of devices; what
     dropout drops does depend on it. Metrics are float32 scalars: `loss`, those of the objective
-    and of `weigh`, and `grad_norm`. Where one of them is `weight`, the mean weight, and it is zero,
+    and of `row_weights`, and `grad_norm`. Where one is `weight`, the mean weight, and it is zero,
     the step changes nothing: decay and momentum too wait for a clip that counts.
 
     With `accumulation_steps` above 1 the activations of only that part of the batch are in memory
@@ -177,7 +177,7 @@ def make_train_step(
         augmentation: (keys, clips) -> the model's input; see `Augmentation`.
         seed: of the augmentation and of dropout.
         parallel: the devices.
-        weigh: how much each row counts, found before the gradients and without one.
+        row_weights: how much each row counts, found before the gradients and without one.
         train: whether BatchNorm uses, and records, the statistics of the batch, and dropout acts.
         accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
     """
@@ -189,11 +189,11 @@ def make_train_step(
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         rows = parallel.clip_rows(batch["labels"].shape[0])
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
-        weights, weighed = weigh(state, keys, batch)
+        weights, weight_metrics = row_weights(state, keys, batch)
         grads, batch_stats, parts = gradients(
             state, state.batch_stats, keys, batch["clips"], batch["labels"], weights
         )
-        grads, metrics = parallel.mean(grads), parallel.mean(parts | weighed)
+        grads, metrics = parallel.mean(grads), parallel.mean(parts | weight_metrics)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         new_state = TrainState(
             step=state.step,
@@ -202,7 +202,9 @@ def make_train_step(
             opt_state=opt_state,
         )
         if "weight" in metrics:
-            new_state = unless_all_left_out(metrics["weight"], updated=new_state, unchanged=state)
+            new_state = keep_state_without_weight(
+                metrics["weight"], updated=new_state, unchanged=state
+            )
         new_state = new_state.replace(step=state.step + 1)
         return new_state, metrics | {"grad_norm": optax.tree.norm(grads)}
 

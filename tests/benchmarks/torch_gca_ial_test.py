@@ -9,8 +9,8 @@ torch = pytest.importorskip("torch")
 from golden.torch_gca_ial import TorchGCAIAL as Plain  # noqa: E402
 from golden.torch_gca_ial import losses  # noqa: E402
 
-from benchmarks.speed import torch_gca_ial
-from dfer_jax.interop.official_ial import unused_names
+from benchmarks.speed import torch_gca_ial  # noqa: E402
+from dfer_jax.interop.gca_ial import unused_names  # noqa: E402
 
 OPTIONS = {"width": 8, "image_size": 48, "num_frames": 5, "num_classes": 7, "reduction": 4}
 LABELS = torch.tensor([3, 5])

@@ -6,7 +6,7 @@ from PIL import Image
 
 torch = pytest.importorskip("torch")
 
-from benchmarks.input import torch_style_loader as loader
+from benchmarks.input import torch_style_loader as loader  # noqa: E402
 
 
 def pictures(count=3, side=40):

@@ -105,7 +105,7 @@ def test_held_out_clips_may_not_be_test_clips(tmp_path):
 
 def _command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "dfer_jax.clips.ensemble", *map(str, arguments)],
+        [sys.executable, "-m", "dfer_jax.commands.ensemble", *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

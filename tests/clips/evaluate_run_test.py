@@ -6,6 +6,7 @@ import tiny
 
 from dfer_jax.clips import ensemble, evaluate_run, predictions
 from dfer_jax.clips.sources import open_sources
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.runs import evaluation_files
 from dfer_jax.training.loop import Trainer
 
@@ -18,7 +19,7 @@ def test_held_out_clips_are_evaluated_beside_the_test_clips(tmp_path, monkeypatc
     config.train.batch_size = 3
     config.train.epochs = 1
     run = str(tmp_path / "run")
-    Trainer(config, run).run(with_evaluation=True)
+    Trainer(ClipTask, config, run).run(with_evaluation=True)
     evaluate_run.evaluate_checkpoints(config, run)
 
     source = open_sources(config).validation

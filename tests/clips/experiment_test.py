@@ -15,6 +15,7 @@ import configs
 from configs import dfew
 from dfer_jax.clips import evaluate_run, experiment
 from dfer_jax.clips.sources import evaluation_batches, open_sources, training_batches
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.data import cached_source
 from dfer_jax.data.frame_cache import build as frame_build
 from dfer_jax.data.frame_cache.store import Place
@@ -146,7 +147,7 @@ def test_a_run_started_with_the_cache_is_resumed_without_it(cached_dir, tmp_path
 
     def run(config, name):
         directory = str(tmp_path / name)
-        trainer = Trainer(config, directory)
+        trainer = Trainer(ClipTask, config, directory)
         workdir.claim(directory, json.loads(config.to_json_best_effort()), {})
         trainer.run(with_evaluation=True)
 
@@ -168,7 +169,7 @@ def test_the_cache_has_the_size_the_weights_were_trained_with(cached_dir, tmp_pa
     monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
     config = tiny.config(cached_dir)
     config.train.epochs = 1
-    Trainer(config, str(tmp_path)).run(with_evaluation=False)
+    Trainer(ClipTask, config, str(tmp_path)).run(with_evaluation=False)
     evaluating = with_cache(tiny.config(cached_dir), cached_dir)
     evaluating.data.decode_size = 48  # the checkpoint says 32
     evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path))

@@ -197,8 +197,7 @@ def test_refusals_are_one_sentence_with_the_command(built, tmp_path, change, mes
         both(tmp_path)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(
-        "build it with `python -m dfer_jax.data.frame_cache clip_dataset/truth --data_dir "
-        f"{tmp_path} --size 24`"
+        f"build it with `dfer cache clip_dataset/truth --data_dir {tmp_path} --size 24`"
     )
 
 

@@ -118,7 +118,7 @@ def written(folder, seeds):
 
 
 def command(*arguments):
-    line = [sys.executable, "-m", "dfer_jax.clips.ensemble", *map(str, arguments)]
+    line = [sys.executable, "-m", "dfer_jax.commands.ensemble", *map(str, arguments)]
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 

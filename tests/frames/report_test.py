@@ -277,7 +277,7 @@ def test_clips_and_frames_are_told_apart(tmp_path):
         write_comparison([frames, clips], str(tmp_path / "x.html"))
 
     def call(*arguments):
-        command = [sys.executable, "-m", "dfer_jax.clips.report", *arguments]
+        command = [sys.executable, "-m", "dfer_jax.commands.report", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert call(frames).returncode == 0

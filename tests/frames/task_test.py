@@ -14,13 +14,14 @@ import tiny_frames
 from dfer_jax.errors import UserError
 from dfer_jax.frames import evaluate_run
 from dfer_jax.frames.evaluation import read_evaluation
-from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_weigh_frames
+from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_row_weights_of_frames
+from dfer_jax.frames.task import FrameTask
+from dfer_jax.frames.train import train
 from dfer_jax.labels import ACTION_UNITS
 from dfer_jax.models.resnet50 import BACKBONE
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
-from dfer_jax.training import phases
 from dfer_jax.training.loop import Trainer
 from dfer_jax.training.step import Augmentation
 
@@ -48,7 +49,7 @@ def cnn(data_dir, tmp_path_factory, one_device):
 
 
 def run(config, workdir):
-    phases.train(config, str(workdir), overrides={}, with_evaluation=True)
+    train(config, str(workdir), overrides={}, with_evaluation=True)
     evaluate_run.evaluate_checkpoints(config, str(workdir))
 
 
@@ -106,8 +107,8 @@ def test_stopped_run_resumes_bit_for_bit(cnn, data_dir, tmp_path, monkeypatch):
     run(config, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 4"):
         tiny.stop_after(patch, 4)
-        Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
-    Trainer(config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
+        Trainer(FrameTask, config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
+    Trainer(FrameTask, config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
     assert_close(weights_of(tmp_path / "parts"), weights_of(tmp_path / "whole"), rtol=0, atol=0)
 
 
@@ -115,7 +116,7 @@ def test_statistics_freeze_after_an_epoch_and_held_out_videos_choose(data_dir, t
     config = tiny_frames.config(data_dir)
     config.data.validation_fraction = 0.3
     config.train.freeze_batch_norm_after = 1
-    trainer = Trainer(config, str(tmp_path))
+    trainer = Trainer(FrameTask, config, str(tmp_path))
     task, state = trainer.task, jax.jit(trainer.task.init)()
     steps = task.steps_per_epoch
     assert task.step_at(steps - 1) is not task.step_at(steps)
@@ -151,10 +152,10 @@ def test_every_labelled_frame_of_a_batch_counts_the_same_on_two_devices():
     state, keys = TrainState(jnp.int32(0), {}, {}, {}), jax.random.split(jax.random.key(0), 4)
 
     def loss(devices):
-        weigh = make_weigh_frames(devices)
+        row_weights = make_row_weights_of_frames(devices)
 
         def step(_, batch):
-            weights = weigh(state, keys, batch)[0]
+            weights = row_weights(state, keys, batch)[0]
             found = objective(batch["logits"], {}, batch["labels"], weights, state.step)[0]
             return devices.mean(found), {}
 
@@ -173,7 +174,7 @@ def test_a_batch_without_any_label_has_no_loss_and_no_gradient(kind):
     labels = jnp.zeros((2, 3) if kind == "expressions" else (2, 3, k), jnp.int32)
     state, keys = TrainState(jnp.int32(0), {}, {}, {}), jax.random.split(jax.random.key(0), 2)
     batch = {"mask": jnp.zeros((2, 3), bool), "labels": labels}
-    weights, _ = make_weigh_frames(parallel.over(jax.devices()[:1]))(state, keys, batch)
+    weights, _ = make_row_weights_of_frames(parallel.over(jax.devices()[:1]))(state, keys, batch)
 
     def loss(logits):
         return FrameObjective(kind)(logits, {}, labels, weights, state.step)[0]
@@ -220,5 +221,5 @@ def test_what_cannot_work_is_said_before_anything_is_written(
         section, name = field.split(".")
         config[section][name] = value
     with pytest.raises(UserError, match=message):
-        Trainer(config, str(tmp_path / "run"), init_from=cnn).run(with_evaluation=False)
+        Trainer(FrameTask, config, str(tmp_path / "run"), init_from=cnn).run(with_evaluation=False)
     assert not list((tmp_path).glob("run/checkpoints/[0-9]*"))

@@ -13,7 +13,7 @@ import optax
 import pytest
 from golden import gca_ial_recipe as recipe
 
-from dfer_jax.interop import official_ial
+from dfer_jax.interop import gca_ial
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.training import losses, optim
 
@@ -33,7 +33,7 @@ class Case:
             for name, shape in zip(self.golden["names"], self.golden["shapes"], strict=True)
         }
         self.state_dict = recipe.make_state_dict(shapes)
-        self.variables = official_ial.from_state_dict(self.state_dict, model=self.model)
+        self.variables = gca_ial.from_state_dict(self.state_dict, model=self.model)
         self.labels = jnp.asarray(self.golden["labels"])
         clips = recipe.make_clips(
             num_clips=len(self.labels),
@@ -59,7 +59,7 @@ class Case:
 
     def in_our_layout(self, arrays):
         """Returns our variable tree with these arrays of the reference in it."""
-        return official_ial.from_state_dict({**self.state_dict, **arrays}, model=self.model)
+        return gca_ial.from_state_dict({**self.state_dict, **arrays}, model=self.model)
 
     @functools.cached_property
     def evaluated(self):

@@ -82,7 +82,7 @@ def test_output_shapes_of_the_released_network():
 
 
 def test_multiply_accumulates_per_clip_by_xla():
-    """5.624 as written (`benchmarks.speed.model_size`); XLA leaves out products with zero padding."""
+    """5.624 as written (benchmarks.speed.model_size); XLA omits products with zero padding."""
     clips = jax.ShapeDtypeStruct((1, 16, 112, 112, 3), jnp.float32)
     apply = functools.partial(GCAIAL().apply, train=False)
     lowered = jax.jit(apply).trace(_shapes(), clips).lower(lowering_platforms=("cuda",))

@@ -14,14 +14,16 @@ TRAIN = """
 import json, sys
 import jax, jax.monitoring
 import tiny
-from dfer_jax import compilation_cache, metric_writer, phases
+from dfer_jax.clips.train import train
+from dfer_jax.runs import metric_writer
+from dfer_jax.runtime import compilation_cache
 
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 folder = compilation_cache.enable()
 config = tiny.config(sys.argv[1])
 config.train.epochs = 1
-phases.train(config, sys.argv[2], overrides={}, with_evaluation=False)
+train(config, sys.argv[2], overrides={}, with_evaluation=False)
 rows = metric_writer.read_metrics(sys.argv[2])
 losses = [row["train/loss"] for row in rows]
 hits = events.count("/jax/compilation_cache/cache_hits")
@@ -42,7 +44,7 @@ def without_a_cache(monkeypatch):
 
 def _train(data_dir, workdir, cache_home):
     chosen = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMP")}
-    here = Path(__file__).parents[1]
+    here = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, str(data_dir), str(workdir)],
         capture_output=True,

@@ -14,9 +14,9 @@ from dfer_jax.training.agreement import (
     VERDICTS,
     Agreement,
     accuracy_by_level,
+    keep_state_without_weight,
     ramp,
     tally,
-    unless_all_left_out,
 )
 
 CLASSES, LABEL = 7, 6
@@ -150,12 +150,12 @@ def test_no_gradient_passes_through_the_weights():
 
 def test_weights_are_1_in_the_warm_up_and_reached_along_a_ramp():
     p, labels = _random(4)
-    weigh = jax.jit(lambda epoch: AGREEMENT(jnp.zeros(64), p, labels, epoch=epoch)[0])
+    row_weights = jax.jit(lambda epoch: AGREEMENT(jnp.zeros(64), p, labels, epoch=epoch)[0])
     full = _judge()(p, labels).weights
     for epoch in (0.0, 3.5, 9.99, 10.0):
-        np.testing.assert_array_equal(weigh(epoch), np.ones(len(labels)))
+        np.testing.assert_array_equal(row_weights(epoch), np.ones(len(labels)))
     for epoch, part in ((11.0, 0.2), (12.5, 0.5), (15.0, 1.0), (99.0, 1.0)):
-        np.testing.assert_allclose(weigh(epoch), 1 + part * (full - 1), atol=1e-6)
+        np.testing.assert_allclose(row_weights(epoch), 1 + part * (full - 1), atol=1e-6)
 
 
 def test_ramp_without_length_is_a_step():
@@ -183,7 +183,7 @@ def test_a_batch_of_noisy_clips_changes_nothing():
         gradients, weight_sum = jax.grad(loss, has_aux=True)(params)
         updates, opt_state = optimizer.update(gradients, opt_state, params)
         updated = optax.apply_updates(params, updates), opt_state
-        return unless_all_left_out(weight_sum, updated=updated, unchanged=state), gradients
+        return keep_state_without_weight(weight_sum, updated=updated, unchanged=state), gradients
 
     noisy, hard = (jnp.tile(_clip(w), (4, 1, 1)) for w in ((0, 0, 0, 0), (0, 0, 0, 1)))
     moved, _ = step(state, hard)
@@ -220,9 +220,11 @@ def test_tally_counts_verdicts_and_accuracy_by_level():
 
 def test_means_of_tallies_are_those_of_all_clips():
     p, labels = _random(5, num_clips=64)
-    weigh = jax.jit(lambda p, labels: AGREEMENT(jnp.zeros(len(labels)), p, labels, epoch=0.0)[1])
-    halves = [weigh(p[i : i + 32], labels[i : i + 32]) for i in (0, 32)]
-    whole = weigh(p, labels)
+    row_weights = jax.jit(
+        lambda p, labels: AGREEMENT(jnp.zeros(len(labels)), p, labels, epoch=0.0)[1]
+    )
+    halves = [row_weights(p[i : i + 32], labels[i : i + 32]) for i in (0, 32)]
+    whole = row_weights(p, labels)
     assert sum(float(whole[name]) for name in VERDICTS) == pytest.approx(1)
     for name, value in whole.items():
         assert float(halves[0][name] + halves[1][name]) / 2 == pytest.approx(float(value))

@@ -8,6 +8,7 @@ import pytest
 import tiny
 
 from dfer_jax.clips import evaluate_run
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, metric_writer, workdir
 from dfer_jax.runtime import parallel
@@ -27,7 +28,7 @@ def one_device(monkeypatch):
 
 
 def _train(config, directory, **kwargs):
-    Trainer(config, str(directory)).run(**{"with_evaluation": True, **kwargs})
+    Trainer(ClipTask, config, str(directory)).run(**{"with_evaluation": True, **kwargs})
     return checkpoint.load_weights(str(directory), _last(directory))[0]
 
 
@@ -109,7 +110,7 @@ def test_the_validation_split_chooses_the_best_epoch(data_dir, tmp_path, one_dev
     config = tiny.config(data_dir)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
-    trainer = Trainer(config, str(tmp_path))
+    trainer = Trainer(ClipTask, config, str(tmp_path))
     assert trainer.task.metadata["selection"] == "best on validation"
     assert list(trainer.task.sources.evaluated) == ["validation", "test"]
     sizes = trainer.task.sizes

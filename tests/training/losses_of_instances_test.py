@@ -37,9 +37,9 @@ def test_same_instances_have_the_loss_of_one():
 def test_total_is_the_weighted_sum_of_four_parts():
     aux = {"synopsis": LOGITS[::-1]}
     total, parts = losses.clip_loss(LOGITS, aux, LABELS, instance_logits=INSTANCES, **WEIGHTS)
-    weighed = ("aux_synopsis", "instances_synopsis", "instances_detail")
-    assert set(parts) == {"ce", "ial", "gap", *weighed}
-    expected = parts["ce"] + 0.1 * sum(parts[name] for name in weighed)
+    weight_metrics = ("aux_synopsis", "instances_synopsis", "instances_detail")
+    assert set(parts) == {"ce", "ial", "gap", *weight_metrics}
+    expected = parts["ce"] + 0.1 * sum(parts[name] for name in weight_metrics)
     np.testing.assert_allclose(total, expected, rtol=1e-6)
     np.testing.assert_allclose(parts["ce"], losses.cross_entropy(LOGITS, LABELS))
     np.testing.assert_allclose(parts["aux_synopsis"], losses.cross_entropy(LOGITS[::-1], LABELS))

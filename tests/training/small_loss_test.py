@@ -11,7 +11,7 @@ from dfer_jax.training.small_loss import SmallLoss
 LABELS = jnp.zeros(10, jnp.int32)
 
 
-def _weigh(settings, losses, epoch):
+def _row_weights(settings, losses, epoch):
     call = functools.partial(settings, probabilities=None, labels=LABELS[: len(losses)])
     return jax.jit(lambda losses, epoch: call(losses, epoch=epoch))(losses, epoch)
 
@@ -21,7 +21,7 @@ def _weigh(settings, losses, epoch):
 )
 def test_part_kept_shrinks_over_the_ramp(epoch, kept):
     losses = jax.random.uniform(jax.random.key(0), (10,))
-    weights, found = _weigh(SmallLoss(noise_rate=0.4), losses, epoch)
+    weights, found = _row_weights(SmallLoss(noise_rate=0.4), losses, epoch)
     order = np.argsort(losses)
     np.testing.assert_allclose(weights[order[:kept]], np.full(kept, 10 / kept), rtol=1e-6)
     assert (weights[order[kept:]] == 0).all()
@@ -30,17 +30,17 @@ def test_part_kept_shrinks_over_the_ramp(epoch, kept):
 
 def test_weighted_mean_is_the_mean_of_those_kept():
     losses = jnp.array([5.0, 1.0, 3.0, 0.5, 4.0])
-    weights, _ = _weigh(SmallLoss(noise_rate=0.4), losses, 20.0)
+    weights, _ = _row_weights(SmallLoss(noise_rate=0.4), losses, 20.0)
     assert float((weights * losses).mean()) == pytest.approx(1.5)
 
 
 def test_equal_losses_keep_the_number():
-    weights, _ = _weigh(SmallLoss(noise_rate=0.2), jnp.ones(10), 20.0)
+    weights, _ = _row_weights(SmallLoss(noise_rate=0.2), jnp.ones(10), 20.0)
     assert (weights > 0).tolist() == [True] * 8 + [False] * 2
 
 
 def test_at_least_one_clip_is_kept():
-    weights, _ = _weigh(SmallLoss(noise_rate=0.9), jnp.array([2.0, 1.0]), 20.0)
+    weights, _ = _row_weights(SmallLoss(noise_rate=0.9), jnp.array([2.0, 1.0]), 20.0)
     assert weights.tolist() == [0.0, 2.0]
 
 

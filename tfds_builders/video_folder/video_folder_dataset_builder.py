@@ -1,6 +1,6 @@
 """TFDS builder of one's own data: videos or frame folders, labelled by a table.
 
-    python -m tfds_builders.build video_folder/smiles --manual_dir my_videos
+    dfer build video_folder/smiles --manual_dir my_videos
 
 The README beside this file describes the table.
 """

@@ -1,12 +1,12 @@
 r"""Trains and scores every fold of a data set: the protocol of the papers in one command.
 
-Each fold (and seed) is a run of `dfer_jax.main` in a work directory of its own; the same command
+Each fold (and seed) is a run of `dfer train` in a work directory of its own; the same command
 again continues after a stop and skips what is done. In the end the predictions of the folds are
 pooled, as the authors of DFEW do, and the table is printed next to the published row and written
 to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
 
-    python -m dfer_jax.clips.crossval --config configs/dfew.py --dry_run
-    python -m dfer_jax.clips.crossval --config configs/dfew.py --seeds=0,1,2 --config.optim.momentum=0.8
+    dfer crossval --config configs/dfew.py --dry_run
+    dfer crossval --config configs/dfew.py --seeds=0,1,2 --config.optim.momentum=0.8
 """
 
 import os
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> None:
     config, overrides = _load_config()
     if config.task == "frames":
         raise UserError(
-            f"{config.name} is trained on videos that have no folds; run dfer_jax.main, with "
+            f"{config.name} is trained on videos that have no folds; use dfer train, with "
             "--config.seed for other seeds"
         )
     directory = _WORKDIR.value or os.path.join("runs", "crossval", config.name)
@@ -99,4 +99,4 @@ def _numbers(name: str, values: Sequence[str]) -> list[int]:
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
-    errors.run(main)
+    config_file.run(main)

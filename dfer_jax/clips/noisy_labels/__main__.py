@@ -1,6 +1,6 @@
-"""Judges the training clips of a run: python -m dfer_jax.clips.noisy_labels --config CONFIG --workdir RUN .
+"""Judges the training clips of a run: dfer judge --config CONFIG --workdir RUN .
 
-    python -m dfer_jax.clips.noisy_labels --config configs/dfew.py --config.fold=2 --workdir runs/dfew_fold2
+    dfer judge --config configs/dfew.py --config.fold=2 --workdir runs/dfew_fold2
 
 Any run on clips will do, however it was trained: its last checkpoint is asked about several random
 views of each training clip. Where all of them get the same class, and it is not the label, the
@@ -12,7 +12,6 @@ import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dfer_jax import errors
 from dfer_jax.runtime import config_file
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -29,8 +28,8 @@ def main(argv: list[str]) -> None:
     # Imported after the flags, so that --help is quick.
     from dfer_jax.clips import evaluate_run
     from dfer_jax.labels import CLASSES
+    from dfer_jax.runs.workdir import default_workdir
     from dfer_jax.runtime import compilation_cache, processes
-    from dfer_jax.training.loop import default_workdir
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
@@ -51,4 +50,4 @@ def main(argv: list[str]) -> None:
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
-    errors.run(main)
+    config_file.run(main)

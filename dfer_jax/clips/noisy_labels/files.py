@@ -130,7 +130,7 @@ def read_judged(path: str) -> tuple[Judged, dict[str, Any]]:
     Raises:
         UserError: if the file cannot be read or is damaged.
     """
-    again = "write it again with `python -m dfer_jax.clips.noisy_labels`"
+    again = "write it again with `dfer judge`"
     try:
         with open(path, encoding="utf-8") as file:
             raw = json.load(file)

@@ -5,8 +5,8 @@
 HTML, charts and tables, `page` puts one run together and `comparison` several. The same command
 writes the pages of runs on frames, by `dfer_jax.frames.report`. Example:
 
-    python -m dfer_jax.clips.report runs/synthetic
-    python -m dfer_jax.clips.report runs/ce runs/ial runs/gca_ial --out compare.html
+    dfer report runs/synthetic
+    dfer report runs/ce runs/ial runs/gca_ial --out compare.html
 """
 
 from dfer_jax.clips.report.page import write_report

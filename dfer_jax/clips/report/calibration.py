@@ -76,7 +76,7 @@ def calibration_section(evaluation: Evaluation) -> Section:
     verdict = "overconfident" if mean > share else "underconfident"
     html = section(
         "Confidence",
-        f"{protocol(evaluation)}. Expected calibration error {percent(found.error)} "
+        f"{protocol(evaluation.selection)}. Expected calibration error {percent(found.error)} "
         f"({_BINS} bins). The mean probability of the predicted class is {percent(mean)}, and "
         f"{percent(share)} of the predictions are right: {verdict} on the whole. On the diagonal, "
         "a clip predicted with 70 % would be right in 7 cases of 10.",

@@ -18,9 +18,10 @@ def class_results(evaluation: Evaluation) -> Section:
         runs=["recall"],
         name="classes",
     )
+    chosen = protocol(evaluation.selection)
     html = section(
         "Which expressions are recognised",
-        f"{protocol(evaluation)}, {evaluation.num_clips:,} clips. Rows of the matrix are the "
+        f"{chosen}, {evaluation.num_clips:,} clips. Rows of the matrix are the "
         "truth, columns the prediction; colour and percentage are shares of the row. Bars: recall "
         "with its 95 % interval; dotted: chance.",
         side_by_side(

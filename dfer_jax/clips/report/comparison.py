@@ -77,8 +77,8 @@ def write_comparison(workdirs: Sequence[str], path: str) -> str:
 def _headline(runs: Mapping[str, Evaluation]) -> Section:
     """Returns the title, what is compared, and what stands in the way of comparing it."""
     first = next(iter(runs.values()))
-    what = {(run.dataset, run.split, protocol(run)) for run in runs.values()}
-    lead = f"{first.split} split, {protocol(first).lower()}"
+    what = {(run.dataset, run.split, protocol(run.selection)) for run in runs.values()}
+    lead = f"{first.split} split, {protocol(first.selection).lower()}"
     mixed = (
         "<p class='banner' role='note'><strong>Not alike.</strong> The runs were evaluated on "
         "different data or by different protocols, named in the table; their scores do not rank "
@@ -101,7 +101,13 @@ def _scores(found: Mapping[str, Sequence[Evaluation]]) -> Section:
             bounds = sections.score_intervals(e).values()
             error = reliability_of(e)
             rows.append(
-                [name, *([e.dataset] if mixed else []), protocol(e), f"{e.epoch:g}", e.num_clips]
+                [
+                    name,
+                    *([e.dataset] if mixed else []),
+                    protocol(e.selection),
+                    f"{e.epoch:g}",
+                    e.num_clips,
+                ]
                 + [100 * value for score in bounds for value in score]
                 + [100 * e.macro_f1, 100 * error.error if error else float("nan")]
             )
@@ -193,7 +199,9 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
     correct = np.array([run.correct for run in runs.values()])
     totals = np.array([run.totals for run in runs.values()])
     chart = recall_chart(first.classes, correct, totals, runs=list(runs), name="classes")
-    rows = [[name, protocol(run), *sections.score_cells(run)] for name, run in runs.items()]
+    rows = [
+        [name, protocol(run.selection), *sections.score_cells(run)] for name, run in runs.items()
+    ]
     table = Table("results", ["run", "protocol", *sections.score_heads(first.classes)], rows)
     html = section(
         "Which expressions are recognised",

@@ -65,9 +65,10 @@ def embedding_section(evaluation: Evaluation, places: Float32[np.ndarray, "n 2"]
             places,
         ),
     ]
+    chosen = protocol(evaluation.selection)
     html = section(
         "The space of the features",
-        f"{protocol(evaluation)}. Each of {len(clips):,} clips is a point, near to clips with "
+        f"{chosen}. Each of {len(clips):,} clips is a point, near to clips with "
         "similar features (those the classifier sees): t-SNE of 50 principal components. Only "
         "nearness means something; sizes of and distances between clusters do not.",
         side_by_side(*(panel(f"Coloured by {c.label.lower()}", c.svg()) for c in charts)),

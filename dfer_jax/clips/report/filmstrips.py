@@ -89,7 +89,9 @@ def filmstrip_section(workdir: str, evaluation: Evaluation) -> Section:
     for heading, clips in chosen.items():
         strips = "".join(_strip(p, kept[p.clip_id]) for p in clips if p.clip_id in kept)
         parts.append(f"<h3>{heading}</h3><div class='strips'>{strips or '<p>None.</p>'}</div>")
-    note = f"{protocol(evaluation)}. {FRAMES} frames spread over each clip, in time order."
+    note = (
+        f"{protocol(evaluation.selection)}. {FRAMES} frames spread over each clip, in time order."
+    )
     return Section(section("Clips", note, "".join(parts)))
 
 

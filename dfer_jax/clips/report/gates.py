@@ -55,9 +55,10 @@ def gates_section(evaluation: Evaluation, gates: dict[str, Float32[np.ndarray, "
         panels.append(panel(stage, f"{chart.svg()}<p class='note'>{told}</p>"))
         tables.append(_table(stage, means, groups, correlation))
     by = "expression" if groups.peaks is None else "peak intensity"
+    chosen = protocol(evaluation.selection)
     html = section(
         "What the channel attention does",
-        f"{protocol(evaluation)}. Mean weight the gate gives each channel, by {by}, compared with "
+        f"{chosen}. Mean weight the gate gives each channel, by {by}, compared with "
         "that channel's mean over all these clips: blue where it is let through more, orange where "
         "less." + ("" if groups.peaks is None else " Neutral clips are left out."),
         side_by_side(*panels),

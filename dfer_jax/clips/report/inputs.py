@@ -87,7 +87,7 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
     """
     folder, names = os.path.join(workdir, "eval"), evaluation_files(workdir)
     if not names:
-        raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
+        raise UserError(f"no evaluation in {folder}; run dfer eval first")
     found = [_evaluation(os.path.join(folder, name)) for name in names]
     return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
 
@@ -114,10 +114,10 @@ def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
     except (KeyError, ValueError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path} is damaged or of other clips than {evaluation.file} ({error}); "
-            "evaluate again with --mode eval"
+            "evaluate again with dfer eval"
         ) from error
     if any(a.ndim != 2 or not np.isfinite(a).all() for a in (features, *arrays.values())):
-        raise UserError(f"{path} must hold finite [n, d] arrays; evaluate again with --mode eval")
+        raise UserError(f"{path} must hold finite [n, d] arrays; evaluate again with dfer eval")
     return ClipArrays(features, {n.removeprefix("gates_"): a for n, a in arrays.items()})
 
 
@@ -127,7 +127,7 @@ def _evaluation(path: str) -> Evaluation:
     if raw.get("task") == "frames":
         raise UserError(
             f"{path} is of single frames; such runs have pages of their own, which "
-            "python -m dfer_jax.clips.report writes"
+            "dfer report writes"
         )
     try:
         classes = [str(name) for name in raw["classes"]]
@@ -142,9 +142,9 @@ def _evaluation(path: str) -> Evaluation:
             predictions=[_prediction(entry, classes) for entry in raw["predictions"]],
         )
     except KeyError as error:
-        raise UserError(f"{path} lacks {error}; evaluate again with --mode eval") from error
+        raise UserError(f"{path} lacks {error}; evaluate again with dfer eval") from error
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise UserError(f"{path} is damaged ({error}); evaluate again with --mode eval") from error
+        raise UserError(f"{path} is damaged ({error}); evaluate again with dfer eval") from error
 
 
 def _counts(rows: list[list[int]], k: int) -> np.ndarray:

@@ -31,7 +31,7 @@ def intensity_results(runs: Mapping[str, Evaluation]) -> Section:
     count = len(next(iter(peaks.values()))[0])
     html = section(
         "Weak and strong expressions",
-        f"{protocol(main)}. Recall over {count:,} clips {_NOTE}",
+        f"{protocol(main.selection)}. Recall over {count:,} clips {_NOTE}",
         f"<div class='single'>{chart.svg()}</div>",
     )
     return Section(html, [chart], [_table(bins)])

@@ -92,7 +92,7 @@ def _read(path: str) -> tuple[Judged, dict]:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} does not say how the clips were judged ({error}); write it again with "
-            "`python -m dfer_jax.clips.noisy_labels`"
+            "`dfer judge`"
         ) from error
 
 

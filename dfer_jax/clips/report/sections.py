@@ -120,7 +120,11 @@ def _name(metric: str) -> str:
 def all_evaluations(evaluations: Sequence[Evaluation]) -> Section:
     """Returns a row as the papers print it for every evaluation of the first one's classes."""
     classes = evaluations[0].classes
-    rows = [[e.split, protocol(e), *score_cells(e)] for e in evaluations if e.classes == classes]
+    rows = [
+        [e.split, protocol(e.selection), *score_cells(e)]
+        for e in evaluations
+        if e.classes == classes
+    ]
     table = Table("results", ["split", "protocol", *score_heads(classes)], rows)
     note = "In percent but for the loss, the mean cross-entropy in nats. Classes: recall."
     return Section(section("All evaluations", note, table.html()), tables=[table])

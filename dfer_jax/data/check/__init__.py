@@ -1,1 +1,1 @@
-"""Says whether a download will build: python -m dfer_jax.data.check NAME --manual_dir D."""
+"""Says whether a download will build: dfer check NAME --manual_dir D."""

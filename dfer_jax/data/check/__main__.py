@@ -1,7 +1,7 @@
 """Says before an hour-long build whether a download will build, and what to mend.
 
-    python -m dfer_jax.data.check dfew/full --manual_dir /where/dfew/was/extracted
-    python -m dfer_jax.data.check ferv39k --manual_dir D --thorough --json check.json
+    dfer check dfew/full --manual_dir /where/dfew/was/extracted
+    dfer check ferv39k --manual_dir D --thorough --json check.json
 
 Recognises form and layout, counts clips beside the published numbers, names every file and row that
 the build would refuse and what it would leave out, and finds clips that two splits share. Quick by
@@ -35,9 +35,7 @@ for _shared in ("manual_dir", "allow_missing", "num_processes"):  # those of the
 def main(argv: list[str]) -> None:
     """Checks what the command line names, reports, and exits with 1 if it cannot be built."""
     if len(argv) != 2 or not FLAGS.manual_dir:
-        raise app.UsageError(
-            "give one NAME and its folder: python -m dfer_jax.data.check NAME --manual_dir D"
-        )
+        raise app.UsageError("give one NAME and its folder: dfer check NAME --manual_dir D")
     sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold any character
     to = _json_path(_JSON.value, FLAGS.manual_dir)
     result = check_download(

@@ -1,7 +1,7 @@
 """Decodes every frame of a built dataset once, for training that never waits for JPEGs.
 
-    python -m dfer_jax.data.frame_cache dfew/full --size 128
-    python -m dfer_jax.main --config configs/dfew.py --config.fold=1 --config.data.cache=True
+    dfer cache dfew/full --size 128
+    dfer train configs/dfew.py fold=1 data.cache=True
 
 The cache lies beside the dataset, or under --cache_dir (then set --config.data.cache_dir too). An
 interrupted run is continued by the same command. --verify checks all checksums.
@@ -29,7 +29,7 @@ _VERIFY = flags.DEFINE_bool("verify", False, "Check all frames of a cache agains
 def main(argv: list[str]) -> None:
     """Builds or verifies the cache of the data set named on the command line."""
     if len(argv) != 2:
-        raise app.UsageError("give one NAME: python -m dfer_jax.data.frame_cache NAME")
+        raise app.UsageError("give one NAME: dfer cache NAME")
     logging.set_verbosity(logging.ERROR)  # TFDS tells what it does, step by step
     place = Place(argv[1], _DATA_DIR.value, _SIZE.value, _CACHE_DIR.value)
     if _VERIFY.value:

@@ -66,10 +66,7 @@ class Place:
     def command(self) -> str:
         """The command that builds it."""
         elsewhere = f" --cache_dir {self.cache_dir}" if self.cache_dir else ""
-        return (
-            f"python -m dfer_jax.data.frame_cache {self.dataset} --data_dir {self.data_dir} "
-            f"--size {self.size}{elsewhere}"
-        )
+        return f"dfer cache {self.dataset} --data_dir {self.data_dir} --size {self.size}{elsewhere}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -118,7 +118,7 @@ def read_evaluations(workdir: str) -> list[Evaluated]:
     """
     folder, names = os.path.join(workdir, "eval"), evaluation_files(workdir)
     if not names:
-        raise UserError(f"no evaluation in {folder}; run dfer_jax.main with --mode eval first")
+        raise UserError(f"no evaluation in {folder}; run dfer eval first")
     found = [_evaluated(os.path.join(folder, name)) for name in names]
     return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
 
@@ -140,7 +140,7 @@ def _evaluated(path: str) -> Evaluated:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
-        raise UserError(f"{path} is damaged ({reason}); evaluate again with --mode eval") from error
+        raise UserError(f"{path} is damaged ({reason}); evaluate again with dfer eval") from error
 
 
 def _check_arrays(result: FrameEvaluation) -> None:

@@ -128,7 +128,7 @@ def test_runs_are_named_by_what_tells_them_apart():
 
 def test_command_line(tmp_path):
     runs = [write_run(tmp_path / name) for name in ("a", "b")]
-    command = [sys.executable, "-m", "dfer_jax.clips.report", *runs]
+    command = [sys.executable, "-m", "dfer_jax.commands.report", *runs]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "compare.html").stat().st_size > 10_000

@@ -216,7 +216,7 @@ def test_imported_weights_have_no_training_to_show(tmp_path):
 
 def test_command_line(tmp_path):
     def call(*args):
-        command = [sys.executable, "-m", "dfer_jax.clips.report", *args]
+        command = [sys.executable, "-m", "dfer_jax.commands.report", *args]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     bad = call(str(tmp_path))

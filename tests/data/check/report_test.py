@@ -41,10 +41,10 @@ def test_the_verdict_is_the_last_line_but_one(findings, verdict):
 
 
 def test_the_next_command_can_be_pasted():
-    build = "python -m tfds_builders.build dfew/full --manual_dir '/data/my films'"
+    build = "dfer build dfew/full --manual_dir '/data/my films'"
     assert result().next_command == build
     assert result(allow_missing=True).next_command == build + " --allow_missing"
-    again = "mend the faults, then python -m dfer_jax.data.check dfew/full --manual_dir"
+    again = "mend the faults, then dfer check dfew/full --manual_dir"
     mended = result(finding("fault", "a"), thorough=True).next_command
     assert mended == f"{again} '/data/my films' --thorough"
 

@@ -22,7 +22,7 @@ def run(*arguments):
     [
         ([], 2, "give one NAME"),
         (["dfew/full", "--size=0"], 2, "size"),
-        (["dfew/full", "--data_dir=nowhere"], 1, "build it with `python -m tfds_builders.build"),
+        (["dfew/full", "--data_dir=nowhere"], 1, "build it with `dfer build"),
     ],
     ids=["no name", "no size", "not built"],
 )

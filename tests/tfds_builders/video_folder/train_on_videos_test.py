@@ -9,6 +9,7 @@ from video_files import picture, write_video
 from configs import video_folder
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.sources import open_sources
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.training.loop import Trainer
 from tfds_builders import build
 
@@ -59,7 +60,7 @@ def build_from(videos, tmp_path, header):
 
 def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
     config, directory = build_from(videos, tmp_path, "path,label,split"), tmp_path / "run"
-    Trainer(config, str(directory)).run(with_evaluation=True)
+    Trainer(ClipTask, config, str(directory)).run(with_evaluation=True)
     evaluate_run.evaluate_checkpoints(config, str(directory))
     best = json.loads((directory / "eval" / "test.best.json").read_text())
     assert best["selection"] == "best on validation" and best["step"] == 1

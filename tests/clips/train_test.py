@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import tiny
 
+from dfer_jax.clips.task import ClipTask
+from dfer_jax.clips.train import pretraining, train
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
-from dfer_jax.training import phases
 from dfer_jax.training.loop import Trainer
 
 
@@ -30,7 +31,7 @@ def one_device():
 
 
 def run(config, directory):
-    phases.train(config, str(directory), overrides={}, with_evaluation=False)
+    train(config, str(directory), overrides={}, with_evaluation=False)
 
 
 def last_weights(directory):
@@ -63,7 +64,7 @@ def test_stopped_in_either_phase_and_resumed_equals_uninterrupted(
 
 def test_the_second_phase_starts_from_the_first_ones_weights(config, undisturbed, capsys):
     state = Trainer(
-        config, str(undisturbed), init_from=str(undisturbed / "pretrain")
+        ClipTask, config, str(undisturbed), init_from=str(undisturbed / "pretrain")
     )._fresh_state()
     expected = last_weights(undisturbed / "pretrain")[1]
     jax.tree.map(np.testing.assert_array_equal, state.variables, expected)
@@ -81,11 +82,11 @@ def test_a_finished_run_stays_as_it_is(config, undisturbed, capsys):
 def test_the_first_phase_is_balanced_and_may_leave_the_gap_loss_out(config):
     config = config.copy_and_resolve_references()
     config.loss.gap_weight = 0.7
-    first = phases.pretraining(config)
+    first = pretraining(config)
     assert (first.data.clips_per_class, first.train.epochs, first.loss.gap_weight) == (1, 2, 0.7)
     config.pretrain.gap_loss = False
-    assert phases.pretraining(config).loss.gap_weight == 0
-    sources = Trainer(first, "unused").task.sources
+    assert pretraining(config).loss.gap_weight == 0
+    sources = Trainer(ClipTask, first, "unused").task.sources
     assert sorted(example["label"] for example in sources.train) == list(range(7))
 
 

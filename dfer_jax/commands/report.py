@@ -1,7 +1,7 @@
 """Writes the report of a run, or one page that compares several.
 
-python -m dfer_jax.clips.report runs/synthetic                          # runs/synthetic/report.html
-python -m dfer_jax.clips.report runs/ce runs/ial --out compare.html     # and pictures in compare/
+dfer report runs/synthetic                          # runs/synthetic/report.html
+dfer report runs/ce runs/ial --out compare.html     # and pictures in compare/
 """
 
 from absl import app, flags, logging
@@ -21,9 +21,7 @@ def main(argv: list[str]) -> None:
     """Writes the report of the work directories named on the command line."""
     workdirs = argv[1:]
     if not workdirs:
-        raise app.UsageError(
-            "give a work directory: python -m dfer_jax.clips.report WORKDIR [WORKDIR..]"
-        )
+        raise app.UsageError("give a work directory: dfer report WORKDIR [WORKDIR..]")
     if len(workdirs) == 1:
         if _OUT.value:
             raise app.UsageError("--out names the page of several runs; give two or more")

@@ -1,7 +1,7 @@
 """Turns a checkpoint of the released GCA+IAL code into a work directory that evaluates here.
 
-    python -m dfer_jax.interop.official_ial IN OUT
-    python -m dfer_jax.main --config configs/dfew.py --config.fold=1 --workdir OUT --mode eval
+    dfer import gca_ial IN OUT
+    dfer eval configs/dfew.py fold=1 --workdir OUT
 
 IN is a `.pth`, `.pt` or `.tar` file (needs PyTorch; read without unpickling objects), or a
 `.safetensors` or `.npz` file; OUT is a new directory. Names and shapes follow
@@ -15,10 +15,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from absl import app, logging
 from jaxtyping import PyTree
 
-from dfer_jax import errors
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
@@ -194,15 +192,3 @@ def _reference_name(path: str) -> str:
     if rest in _INNER:
         return f"{_TOP[top]}.{_INNER[rest]}"
     return ".".join([_TOP[top], *([_INNER[inner]] if inner else []), _LEAF[leaf]])
-
-
-def main(argv: list[str]) -> None:
-    """Command line: IN OUT."""
-    if len(argv) != 3:
-        raise app.UsageError("expected two arguments, IN and OUT", exitcode=2)
-    convert(argv[1], argv[2])
-
-
-if __name__ == "__main__":
-    logging.set_verbosity(logging.WARNING)
-    errors.run(main)

@@ -8,7 +8,7 @@ import pytest
 from golden import gca_ial_recipe as recipe
 
 from dfer_jax.errors import UserError
-from dfer_jax.interop import official_ial
+from dfer_jax.interop import gca_ial
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import create_model
 from dfer_jax.runs import checkpoint
@@ -30,7 +30,7 @@ def official():
 
 @pytest.fixture(scope="module")
 def variables(official):
-    return official_ial.from_state_dict(official)
+    return gca_ial.from_state_dict(official)
 
 
 def _same(a, b):
@@ -39,7 +39,7 @@ def _same(a, b):
 
 def test_every_number_of_the_release_is_accounted_for(official, variables):
     stored = sum(x.size for name, x in official.items() if "running" not in name)
-    unused = {name: official[name].size for name in official_ial.unused_names(official)}
+    unused = {name: official[name].size for name in gca_ial.unused_names(official)}
     counters = [name for name in unused if name.endswith("num_batches_tracked")]
     loaded = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
     assert (len(official), len(counters), len(unused)) == (181, 18, 33)
@@ -84,17 +84,17 @@ def test_layouts(official, variables):
 
 def test_data_parallel_prefix(official, variables):
     prefixed = {f"module.{name}": value for name, value in official.items()}
-    _same(official_ial.from_state_dict(prefixed), variables)
-    assert official_ial.unused_names(prefixed) == official_ial.unused_names(official)
+    _same(gca_ial.from_state_dict(prefixed), variables)
+    assert gca_ial.unused_names(prefixed) == gca_ial.unused_names(official)
     mixed = {**official, "module.fc_f.bias": official["fc_f.bias"]}
     with pytest.raises(UserError, match=r"unexpected: module\.fc_f\.bias"):
-        official_ial.from_state_dict(mixed)
+        gca_ial.from_state_dict(mixed)
 
 
 def test_unused_tensors_may_be_absent(official, variables):
-    unused = set(official_ial.unused_names(official))
+    unused = set(gca_ial.unused_names(official))
     kept = {name: value for name, value in official.items() if name not in unused}
-    _same(official_ial.from_state_dict(kept), variables)
+    _same(gca_ial.from_state_dict(kept), variables)
 
 
 @pytest.mark.parametrize(
@@ -111,27 +111,27 @@ def test_unused_tensors_may_be_absent(official, variables):
 def test_other_weights_are_refused(official, change, message):
     changed = {**official, **change}
     with pytest.raises(UserError, match=message):
-        official_ial.from_state_dict({k: v for k, v in changed.items() if v is not None})
+        gca_ial.from_state_dict({k: v for k, v in changed.items() if v is not None})
 
 
 def test_all_problems_are_listed_at_once(official):
     changed = {name: value for name, value in official.items() if not name.startswith("fc_f")}
     with pytest.raises(UserError) as caught:
-        official_ial.from_state_dict({**changed, LAST: np.ones(1), "head.bias": np.ones(7)})
+        gca_ial.from_state_dict({**changed, LAST: np.ones(1), "head.bias": np.ones(7)})
     for part in ("4 problems", "fc_f.weight", "fc_f.bias", "head.bias", LAST):
         assert part in str(caught.value)
     with pytest.raises(UserError, match="148 problems"):
-        official_ial.from_state_dict({})
+        gca_ial.from_state_dict({})
 
 
 def test_convert_writes_a_work_directory(official, variables, tmp_path, capsys):
     np.savez(tmp_path / "best.npz", **official)
     workdir = tmp_path / "run"
-    official_ial.convert(str(tmp_path / "best.npz"), str(workdir))
+    gca_ial.convert(str(tmp_path / "best.npz"), str(workdir))
     printed = capsys.readouterr().out
     assert "loaded 148 tensors: 18,936,775 parameters, 6,912 running statistics" in printed
     assert "skipped 33 tensors" in printed
-    assert all(name in printed for name in official_ial.unused_names(official))
+    assert all(name in printed for name in gca_ial.unused_names(official))
     steps = checkpoint.list_checkpoints(str(workdir), best_metric="war")
     restored, metadata = checkpoint.load_weights(str(workdir), steps["last"])
     _same(restored, variables)
@@ -142,11 +142,11 @@ def test_convert_writes_a_work_directory(official, variables, tmp_path, capsys):
         create_model("gca_ial")
     )
     with pytest.raises(UserError, match="exists and is not empty"):
-        official_ial.convert(str(tmp_path / "best.npz"), str(workdir))
+        gca_ial.convert(str(tmp_path / "best.npz"), str(workdir))
 
 
 def test_command_line_needs_two_arguments(tmp_path):
-    command = [sys.executable, "-m", "dfer_jax.interop.official_ial"]
+    command = [sys.executable, "-m", "dfer_jax.interop.gca_ial"]
     bare = subprocess.run(command, capture_output=True, text=True, check=False)
     assert bare.returncode == 2
     assert "expected two arguments, IN and OUT" in bare.stderr

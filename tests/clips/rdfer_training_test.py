@@ -10,6 +10,7 @@ import tiny
 
 from configs import rdfer_synthetic
 from dfer_jax.clips import evaluate_run
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.training.loop import Trainer
 
@@ -33,7 +34,7 @@ def config(tmp_path, monkeypatch):
 def test_run_from_config_to_key_frames(config, tmp_path):
     run = str(tmp_path / "run")
     with jax.numpy_dtype_promotion("standard"):  # Optax's Adam takes powers of a step count
-        Trainer(config, run).run(with_evaluation=False)
+        Trainer(ClipTask, config, run).run(with_evaluation=False)
     rows = read_metrics(run)
     for name in ("ce", "aux_synopsis", "instances_synopsis", "instances_detail", "weight"):
         assert np.isfinite([row[f"train/{name}"] for row in rows]).all()

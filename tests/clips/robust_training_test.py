@@ -11,13 +11,14 @@ from flax import linen as nn
 
 from dfer_jax.clips import experiment
 from dfer_jax.clips.sources import open_sources, training_batches
+from dfer_jax.clips.task import ClipTask
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.runtime import parallel
 from dfer_jax.training.agreement import Agreement
 from dfer_jax.training.loop import Trainer
-from dfer_jax.training.random_views import make_weigh_by_views
+from dfer_jax.training.random_views import make_row_weights_by_views
 from dfer_jax.training.small_loss import SmallLoss
 from dfer_jax.training.step import (
     Augmentation,
@@ -59,18 +60,18 @@ class Plain(Augmentation):
         return clips.astype(jnp.float32) / 255
 
 
-def build(devices, *, weigh=equal_weights, reweigh=None, bias=0.0):
+def build(devices, *, row_weights=equal_weights, reweight=None, bias=0.0):
     model, optimizer = Colours(), optax.sgd(0.1, momentum=0.9)
     optimizer = optax.chain(optax.add_decayed_weights(0.1), optimizer)
     init = make_init(model, optimizer, seed=0, clip_shape=(2, 8, 8, 3))
     step = make_train_step(
         model,
         optimizer,
-        objective=Objective(**OFF, reweigh=reweigh),
+        objective=Objective(**OFF, reweight=reweight),
         augmentation=Plain(8, (1.0, 1.0), (1.0, 1.0), 0.0, 0.0, 0.0),
         seed=0,
         parallel=devices,
-        weigh=weigh,
+        row_weights=row_weights,
     )
     state = jax.jit(init)()
     state.params["Dense_0"]["bias"] = state.params["Dense_0"]["bias"].at[0].add(bias)
@@ -89,7 +90,7 @@ def batch_of(size=8, views=4, *, label=None):
 
 def by_views(**settings):
     agreement = Agreement(**({"warmup_epochs": 0.0, "ramp_epochs": 0.0} | settings))
-    return make_weigh_by_views(Colours(), agreement, image_size=8, steps_per_epoch=5)
+    return make_row_weights_by_views(Colours(), agreement, image_size=8, steps_per_epoch=5)
 
 
 def host(state):
@@ -101,13 +102,13 @@ def assert_same(found, expected, **tolerance):
 
 
 def test_a_batch_of_noisy_clips_changes_nothing_but_the_step():
-    step, state = build(ONE, weigh=by_views(), bias=10.0)  # sure of class 0, labelled 1
+    step, state = build(ONE, row_weights=by_views(), bias=10.0)  # sure of class 0, labelled 1
     before = host(state)
     after, metrics = step(state, ONE.put(batch_of(label=1)))
     assert metrics["noisy"] == 1 and metrics["weight"] == 0
     assert_same(host(after), before, rtol=0, atol=0)
     assert int(after.step) == 1
-    step, state = build(ONE, weigh=by_views(warmup_epochs=1.0), bias=10.0)
+    step, state = build(ONE, row_weights=by_views(warmup_epochs=1.0), bias=10.0)
     after, metrics = step(state, ONE.put(batch_of(label=1)))  # the same during warm-up
     assert metrics["noisy"] == 1 and metrics["weight"] == 1
     moved = np.abs(host(after)[0]["Dense_0"]["bias"] - before[0]["Dense_0"]["bias"]).max()
@@ -115,7 +116,10 @@ def test_a_batch_of_noisy_clips_changes_nothing_but_the_step():
 
 
 def test_warm_up_is_plain_training():
-    whole = [build(ONE, weigh=weigh) for weigh in (equal_weights, by_views(warmup_epochs=9.0))]
+    whole = [
+        build(ONE, row_weights=row_weights)
+        for row_weights in (equal_weights, by_views(warmup_epochs=9.0))
+    ]
     states = [step(state, ONE.put(batch_of()))[0] for step, state in whole]
     assert_same(host(states[1]), host(states[0]), rtol=1e-6, atol=0)
 
@@ -123,7 +127,7 @@ def test_warm_up_is_plain_training():
 def test_two_devices_weigh_as_one():
     found = []
     for devices in (ONE, TWO):
-        step, state = build(devices, weigh=by_views(a_noisy=0.5, m_noisy=0.1))
+        step, state = build(devices, row_weights=by_views(a_noisy=0.5, m_noisy=0.1))
         found.append(step(state, devices.put(batch_of())))
     assert 0 < float(found[0][1]["noisy"]) < 1
     assert_same(host(found[1][0])[0], host(found[0][0])[0], rtol=1e-5, atol=1e-6)
@@ -131,8 +135,8 @@ def test_two_devices_weigh_as_one():
 
 
 def test_small_losses_alone_are_learned_from():
-    reweigh = SmallLoss(0.5, 0.0)
-    step, state = build(ONE, reweigh=reweigh)
+    reweight = SmallLoss(0.5, 0.0)
+    step, state = build(ONE, reweight=reweight)
     batch = batch_of()
     logits, _ = Colours().apply(state.variables, batch["clips"] / np.float32(255), train=False)
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch["labels"])
@@ -163,7 +167,7 @@ def test_a_run_logs_verdicts_and_waits_for_its_warm_up(data_dir, tmp_path, one_d
         config = tiny.config(data_dir)
         config.robust.method = method
         config.robust.warmup_epochs = 50.0
-        Trainer(config, str(tmp_path / method)).run(with_evaluation=False)
+        Trainer(ClipTask, config, str(tmp_path / method)).run(with_evaluation=False)
         weights.append(checkpoint.load_last_weights(str(tmp_path / method))[0])
     # Two programs round apart, and six steps let it grow; verdicts that counted would differ
     # by a hundred times as much.

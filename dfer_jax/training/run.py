@@ -1,4 +1,4 @@
-"""The phases of a run: balanced pre-training if the config asks for it, then the training."""
+"""A run from its config to its last epoch: a first phase where there is one, then the training."""
 
 import json
 import os
@@ -12,42 +12,42 @@ from dfer_jax.runs import checkpoint
 from dfer_jax.runs.workdir import claim, differing_fields
 from dfer_jax.runtime import processes
 from dfer_jax.training.loop import Trainer
+from dfer_jax.training.task import MakeTask
 
 
 def train(
+    make_task: MakeTask,
     config: ml_collections.ConfigDict,
     workdir: str,
     *,
     overrides: Mapping[str, Any],
     with_evaluation: bool,
+    pretraining: ml_collections.ConfigDict | None = None,
 ) -> None:
     """Trains a run, or goes on with it, in its work directory.
 
-    With `pretrain.epochs` a first phase trains on equally many clips of each class, in
-    `<workdir>/pretrain`; the second starts from its last weights, with a fresh optimiser and
-    schedule. Either phase resumes.
-
     Args:
+        make_task: what is learned.
         config: the experiment.
         workdir: new, or of the same config.
         overrides: what the command line changed, kept in the work directory.
         with_evaluation: whether to evaluate after the epochs that the config says.
+        pretraining: config of a first phase, trained in `<workdir>/pretrain`; the second starts
+            from its last weights, with a fresh optimiser and schedule. Either phase resumes.
 
     Raises:
         UserError: if config, data, devices and work directory do not fit together, the loss stops
             being finite, or on Ctrl-C or SIGTERM after saving.
-
-    Source: balanced pre-training of Optimized IAL (APSIPA ASC 2024, section III-D).
     """
     first, init_from = None, config.train.init_from
     with processes.together():
         if init_from and not checkpoint.any_in(workdir):
             checkpoint.list_checkpoints(init_from, best_metric="")  # refuses one without any
-        if config.task == "clips" and config.pretrain.epochs:
-            init_from = os.path.join(workdir, "pretrain")
+        if pretraining:
+            start, init_from = init_from, os.path.join(workdir, "pretrain")
             if not checkpoint.any_in(workdir):
-                first = Trainer(pretraining(config), init_from, init_from=config.train.init_from)
-        trainer = Trainer(config, workdir, init_from=init_from)
+                first = Trainer(make_task, pretraining, init_from, init_from=start)
+        trainer = Trainer(make_task, config, workdir, init_from=init_from)
     _check_alike(trainer)
     with processes.together():
         _claim(workdir, config, overrides)
@@ -56,18 +56,6 @@ def train(
     if first:
         first.run(with_evaluation=False)
     trainer.run(with_evaluation=with_evaluation)
-
-
-def pretraining(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-    """Returns the config of the first phase."""
-    first = config.copy_and_resolve_references()
-    first.name = f"{config.name}, pre-training"
-    first.data.clips_per_class = config.pretrain.clips_per_class
-    first.train.epochs = config.pretrain.epochs
-    if not config.pretrain.gap_loss:
-        first.loss.gap_weight = 0.0
-    first.pretrain.epochs = 0
-    return first
 
 
 def _claim(workdir: str, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:

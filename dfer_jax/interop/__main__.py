@@ -1,0 +1,36 @@
+"""Turns weights of others into a work directory that evaluates, and that trainings start from.
+
+    dfer import gca_ial FILE OUT        # a checkpoint trained with the official GCA+IAL code
+    dfer import resnet50_ft FILE OUT    # ResNet-50 of VGGFace2: a backbone to start from
+
+FILE is a `.pth`, `.pt` or `.tar` (read with PyTorch, without unpickling objects), a `.safetensors`
+or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for.
+"""
+
+import difflib
+import importlib
+
+from absl import app, logging
+
+from dfer_jax import errors
+from dfer_jax.errors import UserError
+
+NAMES = ("gca_ial", "resnet50_ft")
+"""Networks whose weights can be read; each has a module of that name beside this one."""
+
+
+def main(argv: list[str]) -> None:
+    """Command line: NAME FILE OUT."""
+    if len(argv) != 4:
+        raise app.UsageError("expected three arguments: NAME FILE OUT")
+    _, name, file, out = argv
+    if name not in NAMES:
+        close = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise UserError(f"there is no network {name!r} to import ({', '.join(NAMES)}){hint}")
+    importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
+
+
+if __name__ == "__main__":
+    logging.set_verbosity(logging.WARNING)
+    errors.run(main)
