@@ -80,7 +80,7 @@ def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[
     """
     if files is not None and len(files) != len(members):
         raise UserError(f"--fit_on names {len(files)} files for {len(members)} members; one each")
-    paths = list(files or map(evaluation_files.validation_file, members))
+    paths = list(files or map(validation_file, members))
     if absent := [path for path in paths if not os.path.isfile(path)]:
         raise UserError(
             "no held-out predictions to fit the weights on; train the members with "

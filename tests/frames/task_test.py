@@ -204,11 +204,11 @@ def test_windows_are_varied_as_one_or_frame_by_frame():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"init_from": ""}, "keeps its backbone as it is; set init_from"),
+        ({"train.init_from": ""}, "keeps its backbone as it is; set train.init_from"),
         ({"data.window": 8}, "data.window=8 must be odd"),
         ({"data.labels": "valence"}, "choose from expressions, action_units"),
         ({"model.name": "gca_ial"}, "labels no frames; choose from resnet50, cnn_gru"),
-        ({"freeze_batch_norm_after": 1}, "is for models that train their backbone"),
+        ({"train.freeze_batch_norm_after": 1}, "is for models that train their backbone"),
         ({"model.normalisation": "abaw2021_code"}, "normalisation: imagenet -> abaw2021_code"),
         ({"data.validation_fraction": 1.0}, r"must be in \[0, 1\)"),
     ],

@@ -146,10 +146,10 @@ def test_convert_writes_a_work_directory(official, variables, tmp_path, capsys):
 
 
 def test_command_line_needs_two_arguments(tmp_path):
-    command = [sys.executable, "-m", "dfer_jax.interop.gca_ial"]
+    command = [sys.executable, "-m", "dfer_jax.interop", "gca_ial"]
     bare = subprocess.run(command, capture_output=True, text=True, check=False)
     assert bare.returncode == 2
-    assert "expected two arguments, IN and OUT" in bare.stderr
+    assert "expected three arguments: NAME FILE OUT" in bare.stderr
     missing = subprocess.run(
         [*command, str(tmp_path / "no.npz"), str(tmp_path / "out")],
         capture_output=True,

@@ -176,7 +176,7 @@ def test_convert_writes_a_work_directory(tmp_path, capsys, monkeypatch):
 
 def test_command_line(tmp_path):
     np.savez(tmp_path / "other.npz", **{"fc.weight": np.ones((2, 2))})
-    command = [sys.executable, "-m", "dfer_jax.interop.resnet50_ft", str(tmp_path / "other.npz")]
+    command = [sys.executable, "-m", "dfer_jax.interop", "resnet50_ft", str(tmp_path / "other.npz")]
     bare = subprocess.run(command, capture_output=True, text=True, check=False)
     assert bare.returncode == 2
     command.append(str(tmp_path / "out"))

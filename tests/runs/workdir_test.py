@@ -34,7 +34,7 @@ def test_a_read_only_place_is_explained(tmp_path):
 
 def test_imported_weights_are_not_trained_over(tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    with pytest.raises(UserError, match="--mode eval"):
+    with pytest.raises(UserError, match="dfer eval"):
         workdir.claim(str(tmp_path), CONFIG, {})
 
 

@@ -165,6 +165,6 @@ def test_speed_counts_the_time_of_the_steps_themselves():
 
 def test_batch_must_divide_by_devices():
     two = parallel.over(jax.devices()[:2])
-    two.check_batch_size("batch_size", 4)
-    with pytest.raises(UserError, match=r"batch_size=5 cannot be shared evenly by 2"):
-        two.check_batch_size("batch_size", 5)
+    two.check_batch_size("train.batch_size", 4)
+    with pytest.raises(UserError, match=r"train.batch_size=5 cannot be shared evenly by 2"):
+        two.check_batch_size("train.batch_size", 5)

@@ -4,7 +4,7 @@
 
 Any run on clips will do, however it was trained: its last checkpoint is asked about several random
 views of each training clip. Where all of them get the same class, and it is not the label, the
-label may be wrong; where they differ, the clip is hard. Writes eval/judged.json and .csv, the
+label may be wrong; where they differ, the clip is hard. Writes eval/train.judged.json and .csv, the
 latter with the most doubtful labels first, and shows them in report.html.
 """
 
