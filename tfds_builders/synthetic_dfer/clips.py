@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from dfer_jax.labels import CLASSES
-from tfds_builders.synthetic_dfer import camera, expression, face, motion, render, skin
+from tfds_builders.synthetic_dfer.rendering import camera, expression, face, motion, render, skin
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
-from tfds_builders.synthetic_dfer import action_units, camera, clips, performance
+from tfds_builders.synthetic_dfer import clips
+from tfds_builders.synthetic_dfer.rendering import action_units, camera, performance
 
 _UNKNOWN = -1  # label of a frame that is not annotated
 _LONG = 20  # rows; every video at least as long may have holes and stretches without annotation

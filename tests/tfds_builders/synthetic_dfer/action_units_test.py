@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from dfer_jax.labels import ACTION_UNITS
-from tfds_builders.synthetic_dfer import action_units, clips, expression, face, render
+from tfds_builders.synthetic_dfer import clips
+from tfds_builders.synthetic_dfer.rendering import action_units, expression, face, render
 
 RULES = action_units.RULES
 LIGHT = render.Light(direction=(0.3, 0.4, 1.0), color=(1.0, 1.0, 1.0), key=0.7, ambient=0.4)

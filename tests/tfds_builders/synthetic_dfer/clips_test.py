@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from dfer_jax.labels import CLASSES
-from tfds_builders.synthetic_dfer import clips, configs, motion
+from tfds_builders.synthetic_dfer import clips, configs
+from tfds_builders.synthetic_dfer.rendering import motion
 
 CONFIGS = {c.name: c for c in configs.CONFIGS if isinstance(c, configs.SyntheticConfig)}
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from dfer_jax.labels import CLASSES
-from tfds_builders.synthetic_dfer import expression, face, render, skin
+from tfds_builders.synthetic_dfer.rendering import expression, face, render, skin
 
 
 def person(seed):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfds_builders.synthetic_dfer import raster
+from tfds_builders.synthetic_dfer.rendering import raster
 
 SIDE = 24
 

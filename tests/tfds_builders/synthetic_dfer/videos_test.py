@@ -7,7 +7,8 @@ import pytest
 
 from dfer_jax.labels import ACTION_UNITS, CLASSES, EXPRESSIONS
 from tfds_builders.aff_wild2.aff_wild2_dataset_builder import Builder as AffWild2
-from tfds_builders.synthetic_dfer import camera, clips, configs, expression, performance, videos
+from tfds_builders.synthetic_dfer import clips, configs, videos
+from tfds_builders.synthetic_dfer.rendering import camera, expression, performance
 from tfds_builders.synthetic_dfer.synthetic_dfer_dataset_builder import Builder
 
 CONFIGS = {c.name: c for c in configs.CONFIGS if isinstance(c, configs.VideosConfig)}

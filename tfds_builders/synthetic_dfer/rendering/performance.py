@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int32
 
 from dfer_jax.labels import CLASSES
-from tfds_builders.synthetic_dfer import expression, motion, render
+from tfds_builders.synthetic_dfer.rendering import expression, motion, render
 
 SHOWN_FROM = 0.25
 """Intensity from which a frame is labelled with the expression, and as neutral below it.

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from tfds_builders.synthetic_dfer import render
-from tfds_builders.synthetic_dfer.render import SIZE
+from tfds_builders.synthetic_dfer.rendering import render
+from tfds_builders.synthetic_dfer.rendering.render import SIZE
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float32
 
-from tfds_builders.synthetic_dfer import expression, render
+from tfds_builders.synthetic_dfer.rendering import expression, render
 
 # Units that speech uses, with their largest weight.
 _SPEECH = {

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Int8
 
 from dfer_jax.labels import ACTION_UNITS
-from tfds_builders.synthetic_dfer import expression
+from tfds_builders.synthetic_dfer.rendering import expression
 
 
 class Rule(NamedTuple):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
-from tfds_builders.synthetic_dfer import expression, face, raster, skin
+from tfds_builders.synthetic_dfer.rendering import expression, face, raster, skin
 
 SIZE = 112  # pixels, side of a frame
 _SUPERSAMPLED = 168  # pixels, side of the drawing before it is averaged down to SIZE

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float32
 
-from tfds_builders.synthetic_dfer import face, skin
+from tfds_builders.synthetic_dfer.rendering import face, skin
 
 CLEAR_GAIN = 1.5
 """Gain on a recipe at which the expression counts as a clear apex: intensity 1."""

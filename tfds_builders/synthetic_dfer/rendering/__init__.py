@@ -1,0 +1,1 @@
+"""Rendered faces: shape, skin, expression, motion, camera; where every picture's truth is known."""
