@@ -1,6 +1,6 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
-# make lint   check style and formatting
+# make lint   check style, formatting and that imports go down the floors only
 # make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds
 # make lock   renew constraints.txt
 PYTHON ?= python3
@@ -23,6 +23,7 @@ test-tfds: .venv-tfds/installed
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo --no-cache
 
 lock:
 	echo torch==2.13.0 > torch.pin  # the version the parity goldens were made with
