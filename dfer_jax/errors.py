@@ -28,9 +28,8 @@ def run(
         main: takes the arguments that are no flags, the program's name first.
         prepare: rewrites the command line before its flags are read.
     """
-    app.run(
-        lambda argv: _guarded(main, argv), flags_parser=lambda argv: _parse_flags(prepare(argv))
-    )
+    sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
+    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
 
 
 def list_some(items: Sequence[object], *, most: int = 20) -> str:
