@@ -1,6 +1,7 @@
 """Errors meant for people: one sentence saying what is wrong, where, and what to do."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -47,6 +48,8 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _leave(str(error), 1)
     except app.UsageError as error:
         _leave(f"{error}; --help explains", 2)
+    except BrokenPipeError:
+        _leave_unread()
     except OSError as error:
         if error.errno not in _PLACES_THAT_FAIL:
             raise
@@ -61,6 +64,8 @@ def _parse_flags(argv: list[str]) -> list[str]:
         return app.flags.FLAGS(argv)
     except SystemExit:  # --help has been printed
         sys.exit(0)
+    except BrokenPipeError:
+        _leave_unread()
     except Exception as error:  # an unknown field or a config file's own error is of any type
         _leave(f"{_in_one_line(error)}; --help explains", 2)
         raise
@@ -75,6 +80,12 @@ def _in_one_line(error: Exception) -> str:
     if about_field:
         lines[0] = f"the config has no field {lines[0]}"
     return ": ".join(lines) or type(error).__name__
+
+
+def _leave_unread() -> None:
+    """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+    sys.exit(0)
 
 
 def _leave(message: str, code: int) -> None:

@@ -1,4 +1,6 @@
 import errno
+import subprocess
+import sys
 
 import pytest
 from absl import app
@@ -40,3 +42,10 @@ def test_a_bug_keeps_its_traceback(error):
 def test_long_lists_are_cut_with_a_count():
     assert errors.list_some(range(3)) == "  0\n  1\n  2"
     assert errors.list_some(range(25)).endswith("  19\n  ... and 5 more")
+
+
+def test_a_reader_that_leaves_is_no_mistake():
+    program = "import sys\nfrom dfer_jax import errors\nerrors.run(lambda argv: print('x' * 10**6))"
+    command = f'{sys.executable} -c "{program}" | head -c 1'
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "x", "")
