@@ -14,12 +14,12 @@ from pathlib import Path
 import simplejpeg
 from PIL import Image
 
+from dfer_jax.video.picture_size import PNG_SIGNATURE, PictureSizeError, jpeg_header, png_size
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
-MAX_SIDE = 4096
-"""Pixels; a larger frame is refused before it is decoded (the release's are 224 or 256)."""
 MAX_BYTES = 32 * 2**20
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CONVERT = "; convert it, as with magick mogrify -colorspace sRGB -alpha off -depth 8 FILE"
 _PNG_MODES = ("L", "RGB", "P")  # what every decoder turns into 8-bit RGB in the same way
 
 
@@ -68,15 +68,16 @@ def check_image(data: bytes, *, suffix: str) -> tuple[int, int]:
 
 def _check_jpeg(data: bytes) -> tuple[int, int]:
     if not data.startswith(b"\xff\xd8"):
-        kind = "a PNG image" if data.startswith(_PNG_SIGNATURE) else "something else"
+        kind = "a PNG image" if data.startswith(PNG_SIGNATURE) else "something else"
         raise DamagedImageError(f"not a JPEG image but {kind}")
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, colours = jpeg_header(data)
+    except PictureSizeError as error:
+        raise DamagedImageError(str(error)) from error
     except ValueError as error:
         raise DamagedImageError(f"not a readable JPEG image ({error})") from error
-    _check_size(height, width)
     if colours in ("CMYK", "YCCK"):
-        raise DamagedImageError(f"a JPEG image in {colours} colours, not RGB or grey")
+        raise DamagedImageError(f"a JPEG image in {colours} colours, not RGB or grey{_CONVERT}")
     try:
         # Huffman decoding is complete at any output size; 1/8 only saves the inverse transform.
         simplejpeg.decode_jpeg(
@@ -88,15 +89,17 @@ def _check_jpeg(data: bytes) -> tuple[int, int]:
 
 
 def _check_png(data: bytes) -> tuple[int, int]:
-    if not data.startswith(_PNG_SIGNATURE):
+    if not data.startswith(PNG_SIGNATURE):
         raise DamagedImageError("not a PNG image although it is named so")
     try:
+        height, width = png_size(data)
+    except ValueError as error:
+        raise DamagedImageError(str(error)) from error
+    try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            width, height = image.size
-            _check_size(height, width)
             if image.mode not in _PNG_MODES:
                 raise DamagedImageError(
-                    f"a PNG image of mode {image.mode}, not 8-bit RGB, grey or palette"
+                    f"a PNG image of mode {image.mode}, not 8-bit RGB, grey or palette{_CONVERT}"
                 )
             image.verify()  # checksums; leaves the image closed
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
@@ -104,10 +107,3 @@ def _check_png(data: bytes) -> tuple[int, int]:
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DamagedImageError(f"truncated or damaged PNG image ({error})") from error
     return height, width
-
-
-def _check_size(height: int, width: int) -> None:
-    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-        raise DamagedImageError(
-            f"{height} x {width} pixels; more than {MAX_SIDE} a side is no frame of a face"
-        )

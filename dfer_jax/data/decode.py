@@ -8,12 +8,12 @@ import simplejpeg
 from jaxtyping import Int64, UInt8
 
 from dfer_jax.errors import UserError
+from dfer_jax.video.picture_size import PNG_SIGNATURE, PictureSizeError, jpeg_header, png_size
 
 PIXELS = "turbo-2"
 """Name of the rules by which encoded frames become pixels; changes whenever any pixel does."""
 
 _IMREAD = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION  # simplejpeg ignores it anyway
-_PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_frames(
@@ -38,7 +38,7 @@ def decode_frames(
         `out`, RGB in 0..255. Shrinking averages areas, enlarging is bilinear, equal size copies.
 
     Raises:
-        UserError: if a frame is not a whole image, naming the clip and the frame.
+        UserError: if a frame is too large or not a whole image, naming the clip and the frame.
     """
     pictures = np.empty((len(indices), size, size, 3), np.uint8) if out is None else out
     slot_of = {}
@@ -54,11 +54,14 @@ def decode_frames(
 def _decode(data: bytes, *, size: int, place: tuple[int, str]) -> np.ndarray:
     """Returns RGB pixels [h, w, 3] of a whole image, of its own size or of `size`."""
     try:
-        return _decode_png(data) if data.startswith(_PNG_START) else _decode_jpeg(data, size)
+        return _decode_png(data) if data.startswith(PNG_SIGNATURE) else _decode_jpeg(data, size)
     except ValueError as error:
+        fault = "is not a whole JPEG or PNG image"
+        if isinstance(error, PictureSizeError):
+            fault = f"is too large ({error})"
         raise UserError(
-            f"frame {place[0]} (counted from 0) of clip {place[1]} is not a whole JPEG or PNG "
-            "image; replace the file in the release and build the dataset again"
+            f"frame {place[0]} (counted from 0) of clip {place[1]} {fault}; replace the file "
+            "in the release and build the dataset again"
         ) from error
 
 
@@ -69,13 +72,14 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
     square picture of 2, 4 or 8 times `size` is shrunk while it is decoded, by leaving out what only
     larger pictures show: another quarter faster, 0.2 levels from the average over areas (faces).
     """
-    height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    height, width, _ = jpeg_header(data)
     halves = height == width and height in (2 * size, 4 * size, 8 * size)
     least = size if halves else 0
     return simplejpeg.decode_jpeg(data, min_height=least, min_width=least)
 
 
 def _decode_png(data: bytes) -> np.ndarray:
+    png_size(data)
     picture = None
     if data.rfind(b"IEND") > data.rfind(b"IDAT"):  # OpenCV fills what is cut off with black
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), _IMREAD)

@@ -2,7 +2,7 @@
 
 Files are taken as hostile: FFmpeg finds the format by content, and some formats (playlists, lists
 of files) make it open other files or the network. Here only formats that hold the video themselves
-are allowed, only local files, and no picture above `MAX_SIDE` is ever decoded.
+are allowed, only local files, and no picture above `picture_size.MAX_SIDE` is ever decoded.
 
 Damage is an error, not a smeared picture: besides the errors of FFmpeg itself, a frame that the
 decoder patched up and a packet cut short count. Not caught: changed bytes that are still valid code
@@ -27,19 +27,19 @@ import simplejpeg
 from av.sidedata.sidedata import SideDataContainer
 from jaxtyping import UInt8
 
+from dfer_jax.video.picture_size import MAX_PIXELS, MAX_SIDE, PictureSizeError, require_size
+
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
     ".m2ts", ".flv", ".wmv", ".asf", ".ogv", ".gif",
 )  # fmt: skip
 """What video files are called, in lower case; their content decides whether they are read."""
-MAX_SIDE = 8192
-"""Pixels; a larger picture is refused before it is decoded (8K is 7680 x 4320)."""
 
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif"  # none of them opens another file
 _OPTIONS = {
     "format_whitelist": _FORMATS,
     "protocol_whitelist": "file",
-    "max_pixels": str(MAX_SIDE**2),  # FFmpeg decodes some frames to find out the format
+    "max_pixels": str(MAX_PIXELS),  # FFmpeg decodes some frames to find out the format
 }
 # Titles need not be text; from PyAV 19 on they never stop it.
 _LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
@@ -192,8 +192,10 @@ def _set_up_decoder(stream: av.VideoStream) -> None:
     height, width = decoder.height, decoder.width
     if not height:  # as after a probe that met a picture too large
         raise VideoError(f"the size of its pictures is not stated or above {MAX_SIDE} a side")
-    if max(height, width) > MAX_SIDE:
-        raise VideoError(f"{height} x {width} pixels; more than {MAX_SIDE} a side is refused")
+    try:
+        require_size(height, width)
+    except PictureSizeError as error:
+        raise VideoError(str(error)) from error
     decoder.thread_count = 1  # several files are read at once instead
     decoder.options = {"max_pixels": _OPTIONS["max_pixels"]}
     if decoder.name == "mjpeg":  # patches up a broken image without saying so; others do say so,

@@ -10,7 +10,8 @@ import pytest
 import simplejpeg
 from video_files import corners, number_of, picture, write_sound, write_video
 
-from dfer_jax.video.decode import MAX_SIDE, VideoError, encode_clip, promised_frames, read_frames
+from dfer_jax.video.decode import VideoError, encode_clip, promised_frames, read_frames
+from dfer_jax.video.picture_size import MAX_SIDE
 
 PICTURES = [picture(number) for number in range(30)]
 NOISE = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)

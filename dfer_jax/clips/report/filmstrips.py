@@ -18,6 +18,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.plotting.markup import Section, percent, protocol, section
 from dfer_jax.runs.read_files import read_bytes, read_json
 from dfer_jax.runs.workdir import write_json
+from dfer_jax.video.picture_size import picture_size
 
 ReadFrames = Callable[[str], Sequence[bytes]]
 """Returns the frames of the clip with this `clip_id`: JPEG bytes in time order."""
@@ -138,10 +139,20 @@ def _small(jpeg: bytes, clip_id: str) -> bytes:
     """Returns the picture as it is when small, and scaled down when not."""
     if len(jpeg) <= _MAX_BYTES:
         return jpeg
+    try:
+        picture_size(jpeg)
+    except ValueError as error:
+        raise _unreadable(clip_id, error) from error
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
-        raise UserError(f"a frame of clip {clip_id!r} is no readable JPEG; build the data again")
+        raise _unreadable(clip_id, "damaged")
     scale = _SMALL_SIDE / min(image.shape[:2])
     if scale < 1:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+
+
+def _unreadable(clip_id: str, why: object) -> UserError:
+    return UserError(
+        f"a frame of clip {clip_id!r} is no readable picture ({why}); build the data again"
+    )

@@ -6,7 +6,6 @@ file is seen by the thorough check alone.
 """
 
 import os
-import struct
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +15,12 @@ import simplejpeg
 from jaxtyping import UInt8, UInt64
 
 from dfer_jax.data.check.near_duplicates import frame_hash
+from dfer_jax.video.picture_size import PNG_SIGNATURE, jpeg_header, png_size
 from tfds_builders import images
 
 _HEAD = 4096  # bytes; a JPEG whose header is longer, as with a thumbnail, is decoded as a whole
 _TAIL = 64
-_PNG_START, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_COLOURS = {0: True, 2: False, 3: False}  # colour types that are taken: whether grey
 _HASH_SIDE = 64  # pixels; JPEG images are decoded at about this size to be hashed
 
@@ -53,7 +53,7 @@ def check_quickly(path: Path) -> FrameFacts:
         raise images.DamagedImageError(f"cannot be read ({error.strerror})") from error
     read = _read_png_header if path.suffix.lower() == ".png" else _read_jpeg_header
     header = read(head, tail) if num_bytes <= images.MAX_BYTES else None
-    if header and max(header[:2]) <= images.MAX_SIDE and min(header[:2]) > 0:
+    if header:
         return FrameFacts(num_bytes, *header)
     return check_thoroughly(path)
 
@@ -68,7 +68,7 @@ def check_thoroughly(path: Path) -> FrameFacts:
     if path.suffix.lower() == ".png":
         grey = _PNG_COLOURS.get(data[25], False)
     else:
-        grey = simplejpeg.decode_jpeg_header(data)[2] == "Gray"
+        grey = jpeg_header(data)[2] == "Gray"
     return FrameFacts(len(data), height, width, grey)
 
 
@@ -87,10 +87,11 @@ def hash_image(data: bytes) -> UInt64[np.ndarray, "4"]:
 
 
 def _grey_picture(data: bytes) -> UInt8[np.ndarray, "h w"]:
-    if data.startswith(_PNG_START):
+    if data.startswith(PNG_SIGNATURE):
+        png_size(data)
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    height, width = simplejpeg.decode_jpeg_header(data)[:2]
+    height, width, _ = jpeg_header(data)
     # No larger than needed, in steps of an eighth of the size; small images as they are.
     return simplejpeg.decode_jpeg(
         data,
@@ -107,7 +108,7 @@ def _read_jpeg_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
     if not (head.startswith(b"\xff\xd8") and tail.endswith(b"\xff\xd9")):
         return None
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(head)
+        height, width, colours = jpeg_header(head)
     except ValueError:
         return None
     return None if colours in ("CMYK", "YCCK") else (height, width, colours == "Gray")
@@ -115,9 +116,13 @@ def _read_jpeg_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
 
 def _read_png_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
     """Returns height, width and whether grey, if start and end are those of a usable PNG."""
-    if not (head.startswith(_PNG_START) and len(head) > 33 and tail.endswith(_PNG_END)):
+    if not (head.startswith(PNG_SIGNATURE) and len(head) > 33 and tail.endswith(_PNG_END)):
         return None
-    width, height, depth, colours = struct.unpack(">IIBB", head[16:26])
+    depth, colours = head[24:26]
     if depth != 8 or colours not in _PNG_COLOURS:
+        return None
+    try:
+        height, width = png_size(head)
+    except ValueError:
         return None
     return height, width, _PNG_COLOURS[colours]

@@ -152,7 +152,7 @@ def test_small_frames_are_embedded_untouched_and_large_ones_shrunk(tmp_path):
     found = [base64.b64decode(b) for b in re.findall(r"image/jpeg;base64,([^']*)'", page)]
     assert len(found) == 15 * 8 and found[-1] == small
     assert cv2.imdecode(np.frombuffer(found[0], np.uint8), 1).shape == (128, 128, 3)
-    with pytest.raises(UserError, match="'sadness-0' is no readable JPEG"):
+    with pytest.raises(UserError, match="'sadness-0' is no readable picture"):
         write_report(str(tmp_path), filmstrips=lambda c: [b"x" * 30_000] if c[0] == "s" else [])
 
 

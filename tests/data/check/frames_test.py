@@ -60,7 +60,7 @@ def test_quick_and_thorough_say_the_same_of_whole_frames(tmp_path, make, grey):
         lambda folder: write(folder, PNG[:-300], ".png"),
         lambda folder: write(folder, PNG[:20], ".png"),
         lambda folder: write(folder, damaged_dfew.jpeg_bomb(JPEG)),
-        lambda folder: write(folder, damaged_dfew.png_bomb(5000), ".png"),
+        lambda folder: write(folder, damaged_dfew.png_bomb(9000), ".png"),
         lambda folder: save(folder, "CMYK"),
         lambda folder: save(folder, "1", png=True),
         lambda folder: save(folder, "RGBA", png=True),
