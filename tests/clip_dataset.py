@@ -1,5 +1,8 @@
 """A small built dataset whose pictures say which clip and which frame they are."""
 
+import shutil
+from pathlib import Path
+
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
@@ -84,3 +87,21 @@ def build(data_dir: str, config: str) -> str:
     builder = ClipDataset(data_dir=data_dir, config=config, file_format="array_record")
     builder.download_and_prepare()
     return f"clip_dataset/{config}"
+
+
+def rebuild(folder, *, relabelled=None, repainted=None):
+    """Builds `plain` anew, with one clip of another label or with another frame."""
+
+    class Changed(ClipDataset, skip_registration=True):
+        name = "clip_dataset"
+
+        def _generate_examples(self, clips):
+            for key, example in super()._generate_examples(clips):
+                if key == relabelled:
+                    example["label"] = (example["label"] + 3) % 7
+                if key == repainted:
+                    example["frames"][-1] = jpeg_of(200, 7)
+                yield key, example
+
+    shutil.rmtree(Path(folder) / "clip_dataset", ignore_errors=True)
+    Changed(data_dir=str(folder), config="plain", file_format="array_record").download_and_prepare()

@@ -1,5 +1,7 @@
 """A small built dataset of videos labelled frame by frame; colours show class and action units."""
 
+import shutil
+
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
@@ -99,3 +101,21 @@ def build(data_dir: str, config: str) -> str:
     builder = FrameDataset(data_dir=data_dir, config=config, file_format="array_record")
     builder.download_and_prepare()
     return f"frame_dataset/{config}"
+
+
+def rebuild(folder, *, relabelled=None, repainted=None):
+    """Builds `both` anew, with one frame of a video of another label, or painted otherwise."""
+
+    class Changed(FrameDataset, skip_registration=True):
+        name = "frame_dataset"
+
+        def _generate_examples(self, videos):
+            for video, example in super()._generate_examples(videos):
+                if video == relabelled:
+                    example["expressions"][0] = (example["expressions"][0] + 2) % 7
+                if video == repainted:
+                    example["frames"][0] = jpeg_of(9, 3, 31)
+                yield video, example
+
+    shutil.rmtree(folder / "frame_dataset", ignore_errors=True)
+    Changed(data_dir=str(folder), config="both", file_format="array_record").download_and_prepare()

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from dfer_jax.data.clip_index import ClipIndex
-from dfer_jax.data.frame_cache.store import FrameStore, Place, why_unusable
-from dfer_jax.data.source import ClipSource, clip_index, fingerprint, open_split, rows_of_split
+from dfer_jax.data.contents import contents_of
+from dfer_jax.data.frame_cache.store import FrameStore, Place, read_header, why_unusable
+from dfer_jax.data.source import ClipSource, clip_index, open_split, rows_of_split
 from dfer_jax.errors import UserError
 
 
@@ -22,11 +24,14 @@ class CachedSource:
         encoded: the same clips, as they lie in the dataset.
         folder: of the frame cache.
         size: side s of the frames in pixels.
+        clips: what the dataset itself says of the clips of all its splits, sorted by name: labels
+            are never taken from the frame cache.
     """
 
     encoded: ClipSource
     folder: str
     size: int
+    clips: ClipIndex = dataclasses.field(repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -36,7 +41,7 @@ class CachedSource:
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a source of {len(self)} clips")
         row = int(self._rows[index])
-        clips = self._store.clips
+        clips = self.clips
         example = {
             "clip_id": str(clips.clip_ids[row]),
             "label": int(clips.labels[row]),
@@ -58,7 +63,7 @@ class CachedSource:
 
     def clip_index(self) -> ClipIndex:
         """Returns what is known of the clips; nothing is read."""
-        return self._store.clips.take(self._rows)
+        return self.clips.take(self._rows)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -101,7 +106,11 @@ def open_cached_split(
             whole, or of another size, format or build of the dataset.
     """
     encoded = open_split(dataset=dataset, split=split, data_dir=data_dir)
-    place = Place(dataset, data_dir, size, cache_dir)
-    if reason := why_unusable(place, fingerprint(encoded.builder)):
+    place, contents = Place(dataset, data_dir, size, cache_dir), contents_of(encoded.builder)
+    if reason := why_unusable(place, contents.frames):
         raise UserError(f"{reason}; build it with `{place.command}`")
-    return CachedSource(encoded, str(place.folder), size)
+    if read_header(place.folder).labels != contents.labels:
+        logging.info(
+            "labels of %s changed since its frame cache was made; the new ones are used", dataset
+        )
+    return CachedSource(encoded, str(place.folder), size, contents.clips)

@@ -2,8 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.errors import UserError
 from dfer_jax.labels import canonical_indices
 
-_SAMPLES, _SAMPLE_BYTES = 16, 1 << 14  # of each file, for the fingerprint
+_INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity")
 
 
 class _StillEncoded(tfds.decode.Decoder):
@@ -165,21 +163,31 @@ def clip_index(source: ClipSource) -> ClipIndex:
         UserError: if a clip has no label.
     """
     features = source.builder.info.features
-    extras = [name for name in ("identity", "group", "peak_intensity") if name in features]
-    names = ["clip_id", "label", "num_frames", *extras]
-    wanted = tfds.features.FeaturesDict({name: features[name] for name in names})
+    wanted = tfds.features.FeaturesDict(
+        {name: features[name] for name in _INDEXED if name in features}
+    )
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
     records = source.builder.as_data_source(source.split, deserialize_method=raw)
     rows = [
         wanted.deserialize_example_np(records[source._position(index)])
         for index in range(len(source))
     ]
+    return index_of_rows(source, rows)
+
+
+def index_of_rows(source: ClipSource, rows: Sequence[dict[str, Any]]) -> ClipIndex:
+    """Returns the index of examples of a source that were read without their frames.
+
+    Raises:
+        UserError: if a clip has no label.
+    """
+    features = source.builder.info.features
 
     def column(name: str, dtype: type) -> np.ndarray | None:
-        return np.array([row[name] for row in rows], dtype) if name in names else None
+        return np.array([row[name] for row in rows], dtype) if name in features else None
 
     def texts(name: str) -> np.ndarray | None:
-        return np.array([as_str(row[name]) for row in rows], str) if name in names else None
+        return np.array([as_str(row[name]) for row in rows], str) if name in features else None
 
     return ClipIndex(
         clip_ids=texts("clip_id"),
@@ -189,28 +197,6 @@ def clip_index(source: ClipSource) -> ClipIndex:
         groups=texts("group"),
         peak_intensities=column("peak_intensity", np.float32),
     )
-
-
-def fingerprint(builder: tfds.core.DatasetBuilder) -> str:
-    """Returns a checksum that tells this build of a dataset from another one.
-
-    Taken from the names and sizes of its files and 256 KiB out of each, ends included; the end of
-    an ArrayRecord file lists the sizes of its records. A copy on another machine has the same.
-    """
-    info = builder.info
-    labelled = "label" in info.features  # videos labelled frame by frame have none for the whole
-    facts = [info.full_name, info.features["label"].names if labelled else []]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for name, split in info.splits.items():
-        for shard in split.file_instructions:
-            path = Path(shard.filename)
-            size = path.stat().st_size
-            digest.update(f"{name} {path.name} {shard.take} {size}".encode())
-            with open(path, "rb") as file:
-                for start in np.linspace(0, max(0, size - _SAMPLE_BYTES), _SAMPLES).astype(int):
-                    file.seek(start)
-                    digest.update(file.read(_SAMPLE_BYTES))
-    return digest.hexdigest()
 
 
 def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.ndarray, " clips"]:

@@ -138,7 +138,7 @@ def _fill(new: Path, about: dict[str, Any], start: int, compute: Callable, batch
 
 def _about(frames: PackedFrames, width: int, dtype: str) -> dict[str, Any]:
     return {
-        "dataset": frames.fingerprint,
+        "dataset": frames.checksum,
         "frames": len(frames),
         "width": width,
         "dtype": dtype,

@@ -24,14 +24,15 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int64, UInt8
 from tqdm import tqdm
 
+from dfer_jax.data.contents import Contents, contents_of
 from dfer_jax.data.decode import decode_frames
-from dfer_jax.data.source import as_str, fingerprint, newest_version, open_records
+from dfer_jax.data.source import as_str, newest_version, open_records
 from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
 from dfer_jax.runtime import processes
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +56,10 @@ class PackedFrames:
             return FrameIndex(**{name: file[name] for name in file.files if name in fields})
 
     @functools.cached_property
-    def fingerprint(self) -> str:
-        """Of the build of the data set that was packed."""
+    def checksum(self) -> str:
+        """Of the frames of the data set that was packed, whatever their labels."""
         with np.load(self.path, allow_pickle=False) as file:
-            return str(file["fingerprint"])
+            return str(file["frames_sha256"])
 
     def read(
         self, rows: Int64[np.ndarray, " t"], out: UInt8[np.ndarray, "t s s 3"]
@@ -113,8 +114,8 @@ def open_packed(*, dataset: str, split: str, data_dir: str, cache_dir: str = "")
     path = folder / "packed_frames" / f"{_file_name(split)}.npz"
     with processes.together():
         _check(builder, dataset, split)
-        if processes.is_first() and not _is_whole(path, fingerprint(builder)):
-            _pack(builder, split, path)
+        if processes.is_first():
+            _pack_if_needed(builder, split, path)
     return PackedFrames(str(path))
 
 
@@ -140,17 +141,30 @@ def _check(builder: tfds.core.DatasetBuilder, dataset: str, split: str) -> None:
             )
 
 
-def _is_whole(path: Path, expected: str) -> bool:
-    """Whether the packed frames are there, all of them, and of this build of the data set."""
+def _pack_if_needed(builder: tfds.core.DatasetBuilder, split: str, path: Path) -> None:
+    contents = contents_of(builder)
+    packed = _packed_of(path)
+    if packed == (contents.frames, contents.labels):
+        return
+    if packed is not None:
+        what = "labels" if packed[0] == contents.frames else "clips or frames"
+        print(f"{what} of {builder.info.full_name} changed since its frames were packed")
+    _pack(builder, split, path, contents)
+
+
+def _packed_of(path: Path) -> tuple[str, str] | None:
+    """Returns checksums of what was packed, frames and labels; None if it is not there in full."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            of_this_build = str(file["fingerprint"]) == expected and int(file["format"]) == _FORMAT
-            return of_this_build and _pictures_of(path).stat().st_size == int(file["offsets"][-1])
+            whole = _pictures_of(path).stat().st_size == int(file["offsets"][-1])
+            known = int(file["format"]) == _FORMAT
+            found = (str(file["frames_sha256"]), str(file["labels_sha256"]))
+            return found if whole and known else None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return False
+        return None
 
 
-def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path) -> None:
+def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path, contents: Contents) -> None:
     """Writes both files; the `.npz`, which comes last, says that they are whole."""
     records = open_records(builder, split)
     needed = sum(builder.info.splits[n].num_bytes for n in set(re.findall(r"[a-z_]\w*", split)))
@@ -168,7 +182,8 @@ def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path) -> None:
             columns = _columns(_write_pictures(records, file), builder)
         os.replace(new, _pictures_of(path))
         with open(new, "wb") as file:
-            np.savez(file, fingerprint=fingerprint(builder), format=_FORMAT, **columns)
+            sums = {"frames_sha256": contents.frames, "labels_sha256": contents.labels}
+            np.savez(file, format=_FORMAT, **sums, **columns)
         os.replace(new, path)
     except OSError as error:
         raise UserError(

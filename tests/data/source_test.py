@@ -115,9 +115,7 @@ def test_what_is_not_there(data_dir, tmp_path):
             open_split(dataset="clip_dataset/plain", split=split, data_dir=data_dir)
     with pytest.raises(UserError, match="spelled right"):
         open_split(dataset="clip_dataset/plain", split="train[half]", data_dir=data_dir)
-    with pytest.raises(
-        UserError, match=r"tfds_builders\.build dfew/full --data_dir .*--manual_dir"
-    ):
+    with pytest.raises(UserError, match=r"dfer build dfew/full --data_dir .*--manual_dir"):
         open_split(dataset="dfew/full", split="fd1", data_dir=str(tmp_path))
     with pytest.raises(UserError, match=r"build synthetic_dfer/tiny --data_dir [^ ]*`"):
         open_split(dataset="synthetic_dfer/tiny", split="train", data_dir=str(tmp_path / "none"))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import frame_dataset
 import numpy as np
 import pytest
+from frame_dataset import rebuild
 
 from dfer_jax.frames import features, packed
 from dfer_jax.frames.batches import FeatureReader, PictureReader, frames_in_order
@@ -109,3 +110,19 @@ def test_two_runs_compute_them_once(frames, tmp_path):
         [each.result() for each in both]
     assert len(calls) == -(-len(frames) // 10)
     np.testing.assert_array_equal(np.load(path), expected(frames))
+
+
+def test_features_outlive_other_labels_and_an_unchanged_build_but_not_another_frame(tmp_path):
+    arguments = {"width": WIDTH, "dtype": "float32"}
+    kept = tmp_path / "features" / "train.npy"
+
+    def opened(**changes):
+        rebuild(tmp_path, **changes)
+        return packed.open_packed(
+            dataset="frame_dataset/both", split="train", data_dir=str(tmp_path)
+        )
+
+    extract(opened(), kept)
+    for changes in ({}, {"relabelled": 0}, {"relabelled": 5}):
+        assert features.open_features(opened(**changes), kept, **arguments) is not None
+    assert features.open_features(opened(repainted=4), kept, **arguments) is None

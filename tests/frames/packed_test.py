@@ -1,8 +1,11 @@
 """Packed frames: every picture as it was stored, every label by name, nothing packed twice."""
 
+from pathlib import Path
+
 import frame_dataset
 import numpy as np
 import pytest
+from frame_dataset import rebuild
 
 from dfer_jax.errors import UserError
 from dfer_jax.frames import packed
@@ -21,7 +24,7 @@ def data_dir(tmp_path_factory):
 
 def opened(data_dir, split="train", *, config="both", **options):
     return packed.open_packed(
-        dataset=f"frame_dataset/{config}", split=split, data_dir=data_dir, **options
+        dataset=f"frame_dataset/{config}", split=split, data_dir=str(data_dir), **options
     )
 
 
@@ -71,6 +74,30 @@ def test_packed_once_and_again_for_another_build(data_dir, tmp_path, capsys):
         file.truncate(100)  # cut short, as by a full disk
     opened(data_dir, cache_dir=cache)
     assert "packing the frames" in capsys.readouterr().out
+
+
+def test_one_other_label_or_frame_is_packed_anew_an_unchanged_build_is_not(tmp_path, capsys):
+    cache = str(tmp_path / "cache")
+    rebuild(tmp_path)
+    first = opened(tmp_path, cache_dir=cache)
+    labels = first.index.expressions
+    written = Path(first.path).stat().st_mtime_ns
+    rebuild(tmp_path)
+    assert opened(tmp_path, cache_dir=cache).checksum == first.checksum
+    assert Path(first.path).stat().st_mtime_ns == written
+    for video in range(len(LENGTHS)):
+        rebuild(tmp_path, relabelled=video)
+        capsys.readouterr()
+        now = opened(tmp_path, cache_dir=cache)
+        said = capsys.readouterr().out
+        assert "labels of frame_dataset/both/1.0.0 changed since its frames were packed\n" in said
+        assert now.checksum == first.checksum  # what was computed of the frames stays good
+        assert (now.index.expressions != labels).sum() == 1
+    rebuild(tmp_path, repainted=2)
+    capsys.readouterr()
+    now = opened(tmp_path, cache_dir=cache)
+    assert "clips or frames of frame_dataset/both/1.0.0 changed" in capsys.readouterr().out
+    assert now.checksum != first.checksum
 
 
 def test_what_is_not_there_is_said(data_dir):

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from dfer_jax.data.contents import Contents, contents_of
 from dfer_jax.data.frame_cache.parts import decode_parts
 from dfer_jax.data.frame_cache.plan import continue_cache, start_cache
 from dfer_jax.data.frame_cache.store import (
@@ -19,7 +20,6 @@ from dfer_jax.data.frame_cache.store import (
     why_unusable,
     write_header,
 )
-from dfer_jax.data.source import fingerprint
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runtime.file_lock import only_builder
 
@@ -27,8 +27,8 @@ from dfer_jax.runtime.file_lock import only_builder
 def build(place: Place, *, num_processes: int) -> bool:
     """Builds a frame cache, or what is missing of it, unless it is there and fits the dataset.
 
-    It grows in a folder of another name, which is renamed once it is whole; a cache of another
-    build of the dataset is replaced then.
+    It grows in a folder of another name, which is renamed once it is whole; a cache of other clips
+    or frames is replaced then. Other labels are noted: a cache holds none.
 
     Args:
         place: dataset, size and folder.
@@ -41,14 +41,15 @@ def build(place: Place, *, num_processes: int) -> bool:
         UserError: if the dataset is not built, has frames that cannot be decoded (all are listed),
             the disk is too small, or another process is building this cache.
     """
-    mark = _fingerprint(place)
+    contents = _contents(place)
     with only_builder(place.folder, lock=_lock_of(place.folder)):
-        reason = why_unusable(place, mark)
+        reason = why_unusable(place, contents.frames)
         if reason is None:
+            _note_labels(place, contents)
             return False
         if place.folder.exists():
             print(f"{reason}; it is replaced")
-        header = continue_cache(place, mark) or start_cache(place, mark)
+        header = continue_cache(place, contents) or start_cache(place, contents)
         missing = [part for part, facts in enumerate(header.parts) if not facts.sha256]
         _announce(place, header, missing)
         _decode(place, header, missing, num_processes=num_processes)
@@ -62,7 +63,7 @@ def verify(place: Place, *, num_threads: int) -> tuple[int, float]:
     Raises:
         UserError: if the cache is missing, does not fit the dataset, or files are damaged (named).
     """
-    if reason := why_unusable(place, _fingerprint(place)):
+    if reason := why_unusable(place, _contents(place).frames):
         raise UserError(f"{reason}; build it with `{place.command}`")
     header = read_header(place.folder)
     start = time.perf_counter()
@@ -76,9 +77,19 @@ def verify(place: Place, *, num_threads: int) -> tuple[int, float]:
     return sum(part.bytes for part in header.parts), time.perf_counter() - start
 
 
-def _fingerprint(place: Place) -> str:
+def _note_labels(place: Place, contents: Contents) -> None:
+    header = read_header(place.folder)
+    if header.labels != contents.labels:
+        write_header(place.folder, dataclasses.replace(header, labels=contents.labels))
+        print(
+            f"labels of {header.dataset} changed since {place.folder} was made; its frames are the "
+            "same and stay, and labels are read from the dataset itself"
+        )
+
+
+def _contents(place: Place) -> Contents:
     try:
-        return fingerprint(tfds.builder_from_directory(place.built))
+        return contents_of(tfds.builder_from_directory(place.built))
     except UserError:
         raise
     except Exception as error:  # a file is missing, or dataset_info.json is damaged

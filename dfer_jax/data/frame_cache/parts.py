@@ -166,8 +166,8 @@ def _encoded_frames(row: int) -> tuple[list[bytes], str]:
     ends = np.cumsum([_worker.header.splits[split] for split in _worker.sources])
     position = int(np.searchsorted(ends, row, side="right"))
     source = list(_worker.sources.values())[position]
-    example, clips = source[row - int(ends[position]) + len(source)], _worker.store.clips
-    expected = (str(clips.clip_ids[row]), int(clips.num_frames[row]))
+    example, store = source[row - int(ends[position]) + len(source)], _worker.store
+    expected = (str(store.clip_ids[row]), int(store.num_frames[row]))
     if (example["clip_id"], example["num_frames"]) != expected:
         raise UserError(
             f"clip {example['clip_id']} of {source.directory} ({source.split}) has "

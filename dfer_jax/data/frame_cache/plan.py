@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tqdm import tqdm
 
-from dfer_jax.data.clip_index import ClipIndex
+from dfer_jax.data.contents import Contents
 from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.frame_cache.store import (
     CLIPS_FILE,
@@ -22,12 +21,12 @@ from dfer_jax.data.frame_cache.store import (
     sha256,
     write_header,
 )
-from dfer_jax.data.source import clip_index, open_split
+from dfer_jax.errors import UserError
 
 PART_BYTES = 256 << 20  # of pixels in one file: what a kill can cost each process
 
 
-def continue_cache(place: Place, mark: str) -> Header | None:
+def continue_cache(place: Place, contents: Contents) -> Header | None:
     """Returns the index of an interrupted build of the same cache, with the parts that are there.
 
     None if there is no such build. Deletes what a killed process was writing.
@@ -38,8 +37,8 @@ def continue_cache(place: Place, mark: str) -> Header | None:
         checksum = sha256(folder / CLIPS_FILE)
     except (OSError, ValueError):
         return None
-    found = (header.format, header.pixels, header.size, header.fingerprint, header.clips_sha256)
-    if found != (FORMAT, PIXELS, place.size, mark, checksum):
+    found = (header.format, header.pixels, header.size, header.frames, header.clips_sha256)
+    if found != (FORMAT, PIXELS, place.size, contents.frames, checksum):
         return None
     for left in folder.glob(f"*{NEW}*"):
         left.unlink(missing_ok=True)
@@ -49,49 +48,49 @@ def continue_cache(place: Place, mark: str) -> Header | None:
         else Part(facts.clips, facts.frames)
         for part, facts in enumerate(header.parts)
     ]
-    return dataclasses.replace(header, parts=parts)
+    return dataclasses.replace(header, labels=contents.labels, parts=parts)
 
 
 def _is_there(path: Path, facts: Part) -> bool:
     return bool(facts.sha256) and path.exists() and path.stat().st_size == facts.bytes
 
 
-def start_cache(place: Place, mark: str) -> Header:
-    """Lists the clips of all splits, divides them into parts, writes the index of a new cache.
+def start_cache(place: Place, contents: Contents) -> Header:
+    """Divides the clips of all splits into parts and writes the index of a new cache.
 
     Args:
         place: dataset, size and folder.
-        mark: fingerprint of the built dataset.
+        contents: of the built dataset.
 
     Raises:
-        UserError: if the dataset cannot be read, or a clip has no label.
+        UserError: if its clips have no label as a whole.
     """
+    clips = contents.clips
+    if clips is None:
+        raise UserError(
+            f"{place.dataset} is labelled frame by frame, which needs no frame cache; train "
+            "without one"
+        )
     folder = building(place.folder)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    clips, splits = _list_clips(place)
     part_of, first_frames = _divide(clips.num_frames, place.size**2 * 3)
     num_clips = np.bincount(part_of)
     num_frames = np.add.reduceat(clips.num_frames, np.cumsum(num_clips) - num_clips)
     parts = [Part(*counts) for counts in zip(num_clips.tolist(), num_frames.tolist(), strict=True)]
-    np.savez(folder / CLIPS_FILE, **clips.columns(), parts=part_of, first_frames=first_frames)
+    where = {"parts": part_of, "first_frames": first_frames}
+    np.savez(folder / CLIPS_FILE, clip_ids=clips.clip_ids, num_frames=clips.num_frames, **where)
+    name, splits = f"{place.dataset}/{place.built.name}", _sizes(place)
     checksum = sha256(folder / CLIPS_FILE)
-    header = Header(
-        f"{place.dataset}/{place.built.name}", mark, place.size, splits, checksum, parts
-    )
+    header = Header(name, contents.frames, contents.labels, place.size, splits, checksum, parts)
     write_header(folder, header)
     return header
 
 
-def _list_clips(place: Place) -> tuple[ClipIndex, dict[str, int]]:
-    """Returns what is known of the clips of all splits, sorted by name, and how many each has."""
-    names = sorted(tfds.builder_from_directory(place.built).info.splits)
-    bar = tqdm(names, desc="listing clips", unit="split", leave=False)
-    where = {"dataset": place.dataset, "data_dir": place.data_dir}
-    indices = {name: clip_index(open_split(split=name, **where)) for name in bar}
-    columns = [index.columns() for index in indices.values()]
-    joined = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
-    return ClipIndex(**joined), {name: len(index) for name, index in indices.items()}
+def _sizes(place: Place) -> dict[str, int]:
+    """Returns how many clips each split has, sorted by name."""
+    splits = tfds.builder_from_directory(place.built).info.splits
+    return {name: splits[name].num_examples for name in sorted(splits)}
 
 
 def _divide(num_frames: np.ndarray, frame_bytes: int) -> tuple[np.ndarray, np.ndarray]:

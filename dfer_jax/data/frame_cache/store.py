@@ -2,7 +2,7 @@
 
     <dataset>/<version>/frame_cache_<size>/
         index.json                  format, dataset, size, parts and their checksums
-        clips.npz                   a row per clip of all splits: id, label, frames, where they lie
+        clips.npz                   a row per clip of all splits: id, frames, where they lie
         frames-00000-of-00165.npy   uint8 [frames, size, size, 3] RGB, whole clips
 
 Any number of processes may read it at once; they share its pages.
@@ -20,12 +20,11 @@ import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
 
-from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
 from dfer_jax.runs.workdir import write_json
 
-FORMAT = 1
+FORMAT = 2
 CLIPS_FILE = "clips.npz"
 NEW = ".new-"
 """Follows the name of a part file that is still being written, before the writer's process id."""
@@ -85,7 +84,8 @@ class Header:
 
     Attributes:
         dataset: name, configuration and version.
-        fingerprint: of the built dataset, see `source.fingerprint`.
+        frames: checksum of the frames of the built dataset, see `contents.Contents`.
+        labels: checksum of its labels when the cache was made; the cache holds none.
         size: side of the frames in pixels.
         splits: number of clips of each split; sorted by name, they are the rows of `clips.npz`.
         clips_sha256: checksum of `clips.npz`.
@@ -95,7 +95,8 @@ class Header:
     """
 
     dataset: str
-    fingerprint: str
+    frames: str
+    labels: str
     size: int
     splits: dict[str, int]
     clips_sha256: str
@@ -137,8 +138,8 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def why_unusable(place: Place, fingerprint: str) -> str | None:
-    """Returns why the cache cannot be used with the dataset of this fingerprint, None if it can.
+def why_unusable(place: Place, frames: str) -> str | None:
+    """Returns why the cache cannot be used with a dataset of these frames, None if it can.
 
     Sizes of all files are checked, checksums of the frames are not: see `damaged_parts`.
     """
@@ -157,8 +158,8 @@ def why_unusable(place: Place, fingerprint: str) -> str | None:
     ):
         if found != expected:
             return f"the frame cache {folder} is of another {what} ({found}, not {expected})"
-    if header.fingerprint != fingerprint:
-        return f"the frame cache {folder} is of another build of {header.dataset}"
+    if header.frames != frames:
+        return f"the frame cache {folder} holds other clips or frames than {header.dataset} has now"
     for part, facts in enumerate(header.parts):
         path = folder / header.file_of(part)
         if not facts.sha256 or not path.exists() or path.stat().st_size != facts.bytes:
@@ -202,15 +203,20 @@ def damaged_parts(folder: Path, header: Header, *, num_threads: int) -> list[str
 
 
 class FrameStore:
-    """The frames and the clip index of a frame cache, opened for reading."""
+    """The frames of a frame cache, opened for reading.
+
+    Attributes:
+        clip_ids: str `[clips]`, of all splits.
+        num_frames: int32 `[clips]`.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Reads the index; files of frames are mapped at their first use."""
         self._folder, self._header = folder, read_header(folder)
         with np.load(folder / CLIPS_FILE, allow_pickle=False) as file:
             columns: dict[str, Any] = dict(file)
-        self._parts, self._first_frames = columns.pop("parts"), columns.pop("first_frames")
-        self.clips = ClipIndex(**columns)
+        self._parts, self._first_frames = columns["parts"], columns["first_frames"]
+        self.clip_ids, self.num_frames = columns["clip_ids"], columns["num_frames"]
         self._mapped: dict[int, np.ndarray] = {}
 
     def frames(self, row: int) -> UInt8[np.ndarray, "n s s 3"]:
@@ -220,4 +226,4 @@ class FrameStore:
             path = self._folder / self._header.file_of(part)
             mapped = np.load(path, mmap_mode="r", allow_pickle=False)
             self._mapped[part] = np.asarray(mapped)  # indexing a memmap itself is slow
-        return self._mapped[part][first : first + int(self.clips.num_frames[row])]
+        return self._mapped[part][first : first + int(self.num_frames[row])]

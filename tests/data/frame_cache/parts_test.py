@@ -78,7 +78,7 @@ def test_a_killed_build_is_continued(data_dir, tmp_path):
     first.communicate()
     kept, header = done(), frame_store.read_header(index.parent)
     assert not place.folder.exists() and len(kept) < len(header.parts)
-    with pytest.raises(UserError, match=r"frame_cache_24 is not finished; build it with `python"):
+    with pytest.raises(UserError, match=r"24 is not finished; build it with `dfer cache"):
         cached(place, "train")
     decoders = {int(line.split()[0]) for line in (tmp_path / "first.log").read_text().splitlines()}
     wait_until(lambda: not any(map(is_running, decoders)))  # they stop without being told
