@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
@@ -78,8 +79,19 @@ def _in_one_line(error: Exception) -> str:
     text = str(error.args[0] if error.args else error)
     lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
     if about_field:
-        lines[0] = f"the config has no field {lines[0]}"
+        return _missing_field(text)
+    if any(line.startswith("Traceback ") for line in lines):  # of a config file
+        lines = [lines[0].rstrip(":"), lines[-1]]
     return ": ".join(lines) or type(error).__name__
+
+
+def _missing_field(text: str) -> str:
+    """Says what ml_collections says of a field that a config does not have."""
+    if within := re.search("Attempting to lookup: (.+)", text):  # of a value, as in fold.x
+        return f"the config has no field {within[1]!r}"
+    name = text.splitlines()[0].strip().strip("'\"")
+    meant = re.search('Did you mean "(.+)" instead of', text)
+    return f"the config has no field {name!r}" + (f"; did you mean {meant[1]!r}?" if meant else "")
 
 
 def _leave_unread() -> None:

@@ -79,6 +79,5 @@ def _evaluate(task: str) -> Callable[..., None]:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
     config_file.run(main)

@@ -29,8 +29,16 @@ def _refused(result, code, message):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--config=configs/dfwe.py"], 2, "No such file or directory: 'configs/dfwe.py'"),
-        (["--config=configs/dfew.py", "--config.optim.learning_rat=1"], 2, '"learning_rate"'),
+        (
+            ["--config=configs/dfwe.py"],
+            2,
+            "no config file configs/dfwe.py; did you mean configs/dfew.py?",
+        ),
+        (
+            ["--config=configs/dfew.py", "--config.optim.learning_rat=1"],
+            2,
+            "did you mean 'learning_rate'?",
+        ),
         (["--config=configs/dfew.py", "--config.train.epochs=many"], 2, "train.epochs=many"),
         (["--config=configs/dfew.py", "--config.fold=6"], 1, "has folds 1 to 5"),
         (["--config=configs/dfew.py"], 1, "build it with `dfer build dfew/full"),

@@ -1,5 +1,6 @@
 """The experiment file that a command was given: found, in its short form too, and loaded."""
 
+import difflib
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ml_collections
-from absl import app
+from absl import app, flags
 
 from dfer_jax import errors
 
@@ -19,14 +20,19 @@ def load(holder: Any) -> ml_collections.ConfigDict:
         holder: of `config_flags.DEFINE_config_file`.
 
     Raises:
-        app.UsageError: if the file cannot be loaded.
+        app.UsageError: if no file was named, or it cannot be loaded.
     """
+    if holder.value is None:
+        raise app.UsageError("name an experiment file, e.g. configs/dfew.py")
     try:
         holder.value.lock()  # a file that did not load says so at its first use
         return holder.value
     except OSError as error:
+        path = flags.FLAGS[holder.name].config_filename.partition(":")[0]
+        if not os.path.exists(path):
+            raise app.UsageError(f"there is no config file {path}; {_hint(path)}") from error
         reason = str(error).strip().splitlines()[-1].strip()
-        raise app.UsageError(f"the config file cannot be loaded: {reason}") from error
+        raise app.UsageError(f"the config file {path} cannot be loaded: {reason}") from error
 
 
 def run(main: Any) -> None:
@@ -37,33 +43,34 @@ def run(main: Any) -> None:
 def in_full(argv: Sequence[str]) -> list[str]:
     """Returns a command line with its config written as flags, and its file found.
 
-    `dfew.py fold=1` is short for `--config=dfew.py --config.fold=1`. A file of `configs/` that is
-    not in the current directory is taken from the installed package. `--config` is moved to the
-    front, where ml_collections needs it.
+    `dfew.py fold=1` and `dfew fold=1` are short for `--config=dfew.py --config.fold=1`. A file of
+    `configs/` that is not in the current directory is taken from the installed package. `--config`
+    is moved to the front, where ml_collections needs it.
     """
     program, *given = argv
-    files, fields, rest = [], [], []
-    after_config = False
+    named, files, fields, rest = [], [], [], []
+    before = ""
     for argument in given:
         name, equals, value = argument.partition("=")
-        if after_config:
-            files.append(argument)
-            after_config = False
+        if before in ("--config", "-config"):
+            named.append(argument)
         elif name in ("--config", "-config"):
-            files += [value] if equals else []
-            after_config = not equals
+            named += [value] if equals else []
         elif name.startswith(("--config.", "-config.")):
             fields.append(argument)
-        elif argument.startswith("-") or not (equals or argument.endswith(".py")):
+        elif argument.startswith("-"):
             rest.append(argument)
-        elif equals and not name.endswith(".py"):
+        elif equals and not _is_python(name):
             fields.append(f"--config.{argument}")
-        elif not files:
-            files.append(argument)
+        elif not named and not files and (file := _file(argument, before=before)):
+            files.append(file)
         else:
             rest.append(argument)
+        before = argument
+    if named:
+        files, rest = named, [*files, *rest]  # which are too many
     found = [f"--config={find(file)}" for file in files]
-    return [program, *found, *(["--config"] if after_config else []), *fields, *rest]
+    return [program, *found, *(["--config"] if before == "--config" else []), *fields, *rest]
 
 
 def find(file: str) -> str:
@@ -72,9 +79,42 @@ def find(file: str) -> str:
     parts = Path(path).parts
     if not path or os.path.exists(path) or len(parts) > 2 or parts[:-1] not in ((), ("configs",)):
         return file
-    spec = importlib.util.find_spec("configs")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    for folder in folders:
+    for folder in _folders():
         if os.path.exists(installed := os.path.join(folder, parts[-1])):
             return installed + colon + argument
     return file
+
+
+def _file(argument: str, *, before: str) -> str | None:
+    """Returns the config that a word names, None if it is none; `dfew` is a config if one exists.
+
+    Args:
+        argument: the word.
+        before: the one before, whose value it may be.
+    """
+    if _is_python(argument):
+        return argument
+    path, colon, rest = argument.partition(":")
+    file = f"{path}.py{colon}{rest}"
+    is_value = before.startswith("-") and "=" not in before
+    exists = bool(path) and os.path.exists(find(file).partition(":")[0])
+    return file if exists and not is_value else None
+
+
+def _is_python(argument: str) -> bool:
+    return argument.partition(":")[0].endswith(".py")
+
+
+def _folders() -> list[str]:
+    """Returns where the package's own configs lie."""
+    spec = importlib.util.find_spec("configs")
+    return list(spec.submodule_search_locations or ()) if spec else []
+
+
+def _hint(path: str) -> str:
+    """Says which of the package's configs may have been meant."""
+    known = sorted(file.name for folder in _folders() for file in Path(folder).glob("[!_]*.py"))
+    close = difflib.get_close_matches(os.path.basename(path), known, n=1, cutoff=0.7)
+    if close:
+        return f"did you mean configs/{close[0]}?"
+    return f"configs/ has {', '.join(name.removesuffix('.py') for name in known)}"

@@ -97,6 +97,5 @@ def _numbers(name: str, values: Sequence[str]) -> list[int]:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
     config_file.run(main)

@@ -48,6 +48,5 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("config")
     logging.set_verbosity(logging.WARNING)
     config_file.run(main)
