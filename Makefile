@@ -2,11 +2,12 @@
 # make test   install, lint, run the tests
 # make lint   check style, formatting and that imports go down the floors only
 # make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds
+# make docs   build the documentation into site/; a broken link or reference fails
 # make lock   renew constraints.txt
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-tfds lint lock clean
+.PHONY: demo test test-tfds lint docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -24,6 +25,10 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
+
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "Open site/index.html"
 
 lock:
 	echo torch==2.13.0 > torch.pin  # the version the parity goldens were made with
@@ -47,6 +52,10 @@ clean:
 
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	@touch $@ .venv/installed
+
+.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	@touch $@ .venv/installed
 
 .venv-tfds/installed: pyproject.toml constraints.txt | .venv-tfds/bin/python

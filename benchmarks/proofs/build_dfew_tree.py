@@ -4,7 +4,7 @@ Writes a tree shaped like the release from a list of clips, with a sheet of vote
 everything back and checks clip id, label, fold, votes, and every frame's clip and number by its
 pixels. Deletes the tree afterwards.
 
-    python benchmarks/build_dfew_tree.py clips.csv.gz SCRATCH --layout drive --frames_per_clip 2
+    python -m benchmarks.proofs.build_dfew_tree clips.csv.gz SCRATCH --layout drive
 
 The list has the columns id, frames, label (1..7), fold (1..5); it is not part of this repository.
 """
@@ -15,8 +15,8 @@ import shutil
 import sys
 from pathlib import Path
 
-import tree_proof
-from tree_proof import timed
+from benchmarks.proofs import tree_proof
+from benchmarks.proofs.tree_proof import timed
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture
 import dfew_tree

@@ -4,7 +4,7 @@ Writes a tree shaped like the release from a list of clips, builds it, reads eve
 checks clip id, label, scene, split and every frame's number by its pixels; times the opening of the
 built data set. Deletes the tree afterwards.
 
-    python benchmarks/build_ferv39k_tree.py clips.csv.gz SCRATCH --frames_per_clip 2 --each_scene
+    python -m benchmarks.proofs.build_ferv39k_tree clips.csv.gz SCRATCH --each_scene
 
 The list has the columns scene, class, clip, frames, split; it is not part of this repository.
 """
@@ -15,9 +15,8 @@ import shutil
 import sys
 from pathlib import Path
 
-import tree_proof
-from tree_proof import timed
-
+from benchmarks.proofs import tree_proof
+from benchmarks.proofs.tree_proof import timed
 from dfer_jax.data.source import clip_index, open_split
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture

@@ -3,7 +3,7 @@
 Writes a tree shaped like the release from a list of clips, one picture of 224 x 224 for all frames
 of a clip, checks it in a process of its own, and prints one JSON line. Deletes the tree afterwards.
 
-    python benchmarks/check_speed.py clips.csv.gz SCRATCH --thorough
+    python -m benchmarks.speed.check_speed clips.csv.gz SCRATCH --thorough
 
 The list has the columns id, frames, label (1..7), fold (1..5); it is not part of this repository.
 """
@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-from build_dfew_tree import NUM_UNLISTED, read_clips
+from benchmarks.proofs.build_dfew_tree import NUM_UNLISTED, read_clips
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the tree writer is the tests' fixture
 import damaged_dfew
