@@ -93,6 +93,8 @@ def recall_chart(
 ) -> Chart:
     """Returns the recall of each class with its 95 % Wilson interval, a mark for each run.
 
+    A dotted line is the chance level: one over the number of the classes that have clips.
+
     Args:
         classes: k names.
         correct: clips predicted right.
@@ -102,6 +104,7 @@ def recall_chart(
     """
     bounds = np.array([wilson_interval(c, t) for c, t in zip(correct, totals, strict=True)])
     recall = np.where(totals > 0, correct / np.maximum(totals, 1), np.nan)
+    chance = 1 / max(1, int((totals > 0).any(axis=0).sum()))
 
     def draw(colours: Colours) -> Figure:
         height = 0.9 + len(classes) * max(0.36, 0.14 * len(runs))
@@ -117,7 +120,7 @@ def recall_chart(
         if len(runs) == 1:
             filled = np.nan_to_num(recall[0])
             axes.barh(places, filled, height=0.56, color=colours.accent, alpha=0.28, linewidth=0)
-        axes.axvline(1 / len(classes), color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axvline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
         counts = [f"  n={n}" for n in totals[0]] if len(runs) == 1 else [""] * len(classes)
         axes.set_yticks(places, [f"{c}{n}" for c, n in zip(classes, counts, strict=True)])
         axes.tick_params(axis="y", length=0, labelcolor=colours.ink)
@@ -172,12 +175,12 @@ def bin_by_intensity(
     return Bins(edges, sums / np.maximum(sum(totals.values()), 1), correct, totals)
 
 
-def intensity_chart(bins: Bins, *, num_classes: int, name: str) -> Chart:
+def intensity_chart(bins: Bins, *, chance: float, name: str) -> Chart:
     """Returns recall against peak intensity with 95 % intervals, a curve for each run.
 
     Args:
         bins: of `bin_by_intensity`.
-        num_classes: the chance level is one over it.
+        chance: recall in [0, 1] of even guessing, a dotted line.
         name: of the chart.
     """
     runs = list(bins.totals)
@@ -186,7 +189,7 @@ def intensity_chart(bins: Bins, *, num_classes: int, name: str) -> Chart:
     def draw(colours: Colours) -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.axhline(1 / num_classes, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axhline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
         for i, run in enumerate(runs):
             colour, marker = (colours.accent, "o") if len(runs) == 1 else colours.run(i)
             shown = bins.totals[run] > 0

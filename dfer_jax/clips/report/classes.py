@@ -23,7 +23,7 @@ def class_results(evaluation: Evaluation) -> Section:
         "Which expressions are recognised",
         f"{chosen}, {evaluation.num_clips:,} clips. Rows of the matrix are the "
         "truth, columns the prediction; colour and percentage are shares of the row. Bars: recall "
-        "with its 95 % interval; dotted: chance.",
+        "with its 95 % interval; dotted: chance among the classes that have clips.",
         side_by_side(
             panel("Confusion matrix", matrix(evaluation.classes, counts)),
             panel("Recall of each class", recall.svg()),

@@ -205,8 +205,8 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
     table = Table("results", ["run", "protocol", *sections.score_heads(first.classes)], rows)
     html = section(
         "Which expressions are recognised",
-        "Recall of each class with its 95 % interval; dotted: chance. Table: in percent but for "
-        "the loss.",
+        "Recall of each class with its 95 % interval; dotted: chance among the classes that have "
+        "clips. Table: in percent but for the loss.",
         f"<div class='single'>{chart.svg()}</div>{table.html()}",
     )
     return Section(html, [chart], [table])

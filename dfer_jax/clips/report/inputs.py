@@ -59,6 +59,16 @@ class Evaluation:
         return self.confusion.sum(axis=1)
 
     @property
+    def present(self) -> list[str]:
+        """Names of the classes that the split has clips of; scores are means over these."""
+        return [name for name, n in zip(self.classes, self.totals, strict=True) if n]
+
+    @property
+    def chance(self) -> float:
+        """Recall in [0, 1] of even guessing among the classes that are present."""
+        return 1 / max(1, len(self.present))
+
+    @property
     def recall(self) -> Float64[np.ndarray, " k"]:
         """Recall of each class in [0, 1], NaN where it has no clip."""
         return np.where(self.totals > 0, self.correct / np.maximum(self.totals, 1), np.nan)

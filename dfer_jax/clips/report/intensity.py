@@ -27,7 +27,7 @@ def intensity_results(runs: Mapping[str, Evaluation]) -> Section:
         return Section()
     bins = bin_by_intensity(peaks)
     main = next(iter(runs.values()))
-    chart = intensity_chart(bins, num_classes=len(main.classes), name="intensity")
+    chart = intensity_chart(bins, chance=main.chance, name="intensity")
     count = len(next(iter(peaks.values()))[0])
     html = section(
         "Weak and strong expressions",

@@ -63,22 +63,33 @@ def _card(evaluation: Evaluation) -> str:
 
 def _chance(evaluation: Evaluation) -> str:
     """Returns the card of what knowing nothing gives."""
-    totals, k = evaluation.totals, len(evaluation.classes)
+    totals, present = evaluation.totals, evaluation.present
+    guess = percent(evaluation.chance)
+    counted = f"{len(present)} expression{'s' * (len(present) > 1)}"
+    if len(present) < len(evaluation.classes):
+        counted += f" of {len(evaluation.classes)} have clips here ({escape(', '.join(present))})"
     most = int(totals.argmax())
     always = totals[most] / max(1, totals.sum())
     return (
         "<div class='card quiet'><h3>Chance</h3><dl class='figures'>"
         f"<div><dt>WAR</dt><dd>{percent(always)}<small>always {escape(evaluation.classes[most])}"
-        f"</small></dd></div><div><dt>UAR</dt><dd>{percent(1 / k)}<small>any constant answer"
-        f"</small></dd></div></dl><p class='note'>{k} expressions. Guessing evenly gives "
-        f"{percent(1 / k)} for both.</p></div>"
+        f"</small></dd></div><div><dt>UAR</dt><dd>{guess}<small>always the same one"
+        f"</small></dd></div></dl><p class='note'>{counted}. "
+        f"Guessing evenly among them gives {guess} for both.</p></div>"
     )
 
 
 def learning_curves(
-    series: Series, notes: Sequence[str], *, best: Evaluation | None, num_classes: int
+    series: Series, notes: Sequence[str], *, best: Evaluation | None, chance: float
 ) -> Section:
-    """Returns loss, and WAR and UAR, over the epochs; empty where nothing was logged."""
+    """Returns loss, and WAR and UAR, over the epochs; empty where nothing was logged.
+
+    Args:
+        series: what was logged.
+        notes: what was wrong with it.
+        best: evaluation of the best epoch, if there is one.
+        chance: recall in [0, 1] of even guessing among the classes of the evaluated split.
+    """
     loss = _curves(series, {"train/loss": 0, "validation/loss": 3, "test/loss": 1})
     recall = _curves(series, {"train/war": 0, "validation/war": 3, "test/war": 1, "test/uar": 2})
     charts = []
@@ -86,7 +97,7 @@ def learning_curves(
         charts.append(line_chart(loss, name="loss", label="Loss over the epochs"))
     if recall:
         mark = best.epoch if best else None
-        options = {"percent": True, "chance": 1 / num_classes, "best_epoch": mark}
+        options = {"percent": True, "chance": chance, "best_epoch": mark}
         label = "WAR and UAR over the epochs"
         charts.append(line_chart(recall, name="recall", label=label, **options))
     if not charts and not notes:

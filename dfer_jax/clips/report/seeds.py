@@ -21,14 +21,15 @@ def seeds_section(runs: Mapping[str, Evaluation], groups: Mapping[str, Sequence[
     """
     if all(len(names) < 2 for names in groups.values()):
         return Section()
-    classes = next(iter(runs.values())).classes
+    first = next(iter(runs.values()))
+    classes = first.classes
     heads = ["method", "seeds"]
     for head in ("WAR", "UAR", *classes):
         heads += [head, f"{head} sd"]
     rows = [[name, len(names), *_cells([runs[n] for n in names])] for name, names in groups.items()]
     tables = [Table("seeds", heads, rows)]
     peaks = known_intensities(runs)
-    charts = [_intensity(peaks, groups, num_classes=len(classes))] if peaks else []
+    charts = [_intensity(peaks, groups, chance=first.chance)] if peaks else []
     shown = "".join(f"<div class='single'>{chart.svg()}</div>" for chart in charts)
     note = (
         "Runs alike in all but the seed are one method. Mean and standard deviation (sd) over its "
@@ -49,7 +50,7 @@ def _intensity(
     peaks: Mapping[str, tuple[np.ndarray, np.ndarray]],
     groups: Mapping[str, Sequence[str]],
     *,
-    num_classes: int,
+    chance: float,
 ) -> Chart:
     """Returns recall against peak intensity: mean over seeds, bars one standard deviation."""
     bins = bin_by_intensity(peaks)
@@ -67,7 +68,7 @@ def _intensity(
     def draw(colours: Colours) -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.axhline(1 / num_classes, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axhline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
         for i, (name, (mean, sd)) in enumerate(curves.items()):
             colour, marker = colours.run(i)
             at = bins.means + apart * (i - (len(curves) - 1) / 2)

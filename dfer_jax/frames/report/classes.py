@@ -34,6 +34,11 @@ def class_results(evaluated: Evaluated) -> Section:
         note += (
             "Rows of the matrix are the truth, columns the prediction; colours: shares of a row."
         )
+        if absent := [name for name, n in zip(result.classes, frames, strict=True) if not n]:
+            note += (
+                f" No frame is of {', '.join(absent)}: F1 0, and counted in the mean over all "
+                f"{len(frames)} classes, as the challenge does."
+            )
         other = matrix_chart(result.classes, confusion)
         beside = panel("Confusion matrix", matrix(result.classes, confusion))
     else:

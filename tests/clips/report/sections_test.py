@@ -8,12 +8,17 @@ import pytest
 from report_run import clustered_features, evaluation, write_run
 from sklearn.metrics import pairwise_distances
 
+from dfer_jax.clips.report import comparison, sections
 from dfer_jax.clips.report.calibration import calibration_section, reliability
+from dfer_jax.clips.report.classes import class_results
 from dfer_jax.clips.report.embedding import embedding_section, tsne
 from dfer_jax.clips.report.gates import gates_section
 from dfer_jax.clips.report.inputs import Evaluation, Prediction, read_evaluations
 from dfer_jax.clips.report.intensity import intensity_results
+from dfer_jax.clips.report.seeds import seeds_section
+from dfer_jax.labels import CLASSES
 from dfer_jax.plotting.charts import bin_by_intensity
+from dfer_jax.plotting.picture import PRINT
 from dfer_jax.plotting.tables import Table
 
 
@@ -124,3 +129,31 @@ def test_tables_in_every_format():
     assert table.latex().splitlines()[0] == r"\begin{tabular}{lrrl}"
     assert r"a\_b \& \textless{}c\textgreater{} & 1,234 & 1.25 & 50 \% \\" in table.latex()
     assert "<td class='number'>1,234</td>" in table.html() and "&lt;c&gt;" in table.html()
+
+
+def dotted_lines(chart) -> list[float]:
+    """Returns the levels of the dotted lines of a chart, on either axis."""
+    lines = [line for axes in chart.draw(PRINT).axes for line in axes.lines]
+    ends = [np.array(line.get_data(), float) for line in lines if line.get_linestyle() == ":"]
+    return [float(x[0] if x[0] == x[1] else y[0]) for x, y in ends]
+
+
+@pytest.mark.parametrize(("present", "level"), [(3, "33.3 %"), (2, "50.0 %"), (7, "14.3 %")])
+def test_chance_is_one_of_the_classes_that_have_clips(tmp_path, present, level):
+    found = read(tmp_path, present=present)
+    card = sections.headline([found], trained=True).html.partition("<h3>Chance</h3>")[2]
+    assert f"<dd>{level}<small>always the same one" in card
+    few = f"{present} expressions of 7 have clips here ({', '.join(CLASSES[:present])}). "
+    assert (few if present < 7 else ">7 expressions. ") in card
+    assert f"Guessing evenly among them gives {level} for both." in card
+    series = {"test/war": (np.arange(4.0), np.full(4, 0.5))}
+    curves = sections.learning_curves(series, [], best=None, chance=found.chance).charts
+    seeds = {"run": found, "run 2": found}
+    charts = [
+        *curves,
+        class_results(found).charts[1],
+        *intensity_results({"run": found}).charts,
+        *seeds_section(seeds, {"method": list(seeds)}).charts,
+        *(c for c in comparison._classes(seeds).charts),
+    ]
+    assert [dotted_lines(chart) for chart in charts] == [[pytest.approx(1 / present)]] * 5
