@@ -3,7 +3,7 @@
     dfer import gca_ial FILE OUT        # a checkpoint trained with the official GCA+IAL code
     dfer import resnet50_ft FILE OUT    # ResNet-50 of VGGFace2: a backbone to start from
 
-FILE is a `.pth`, `.pt` or `.tar` (read with PyTorch, without unpickling objects), a `.safetensors`
+FILE is a `.pth`, `.pt` or `.tar` (PyTorch is not needed; nothing in it is run), a `.safetensors`
 or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for.
 """
 

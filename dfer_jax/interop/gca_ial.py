@@ -3,7 +3,7 @@
     dfer import gca_ial IN OUT
     dfer eval configs/dfew.py fold=1 --workdir OUT
 
-IN is a `.pth`, `.pt` or `.tar` file (needs PyTorch; read without unpickling objects), or a
+IN is a `.pth`, `.pt` or `.tar` file (PyTorch is not needed; nothing in it is run), or a
 `.safetensors` or `.npz` file; OUT is a new directory. Names and shapes follow
 github.com/muse1998/IAL-for-Facial-Expression-Recognition at commit 39a24b6.
 """

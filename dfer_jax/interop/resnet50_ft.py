@@ -3,7 +3,7 @@
     dfer import resnet50_ft IN OUT
 
 IN is the `resnet50_ft_dag` or `senet50_ft_dag` file (the MatConvNet import; pictures RGB in
-0..255): a `.pth` (needs PyTorch; read without unpickling objects), `.safetensors` or `.npz` file;
+0..255): a `.pth` (PyTorch is not needed; nothing in it is run), `.safetensors` or `.npz` file;
 OUT is a new directory. Every name must be accounted for: a loader that skips what it does not know
 starts training from random weights without a word, as the released ABAW 2021 code does.
 """
