@@ -1,13 +1,14 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
 # make lint   check style, formatting and that imports go down the floors only
+# make fuzz   mutated files to every reader, 5,000 each (FUZZ_INPUTS=...)
 # make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds
 # make docs   build the documentation into site/; a broken link or reference fails
 # make lock   renew constraints.txt
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-tfds lint docs lock clean
+.PHONY: demo test fuzz test-tfds lint docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -17,6 +18,10 @@ demo: .venv/installed
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+FUZZ_INPUTS ?= 5000
+fuzz: .venv/installed-test
+	FUZZ_INPUTS=$(FUZZ_INPUTS) $(BIN)/python -m pytest tests/fuzz
 
 test-tfds: .venv-tfds/installed
 	.venv-tfds/bin/python -m pytest -o python_files='*_tfds.py' tests/tfds_builders

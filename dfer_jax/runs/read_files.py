@@ -29,7 +29,7 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
             row = json.loads(line)
             step, epoch = float(row["step"]), float(row["epoch"])
             values = {name: _number(row[name]) for name in row if "/" in name}
-        except (ValueError, TypeError, KeyError, OverflowError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             torn.append(str(number))
             continue
         for name, value in values.items():
@@ -86,7 +86,7 @@ def read_json(path: str) -> dict:
     """
     try:
         value = json.loads(_read_text(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON ({error}); write it again") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} must hold a JSON object; write it again")
