@@ -49,18 +49,27 @@ def takes(*arrays: Array) -> bool:
     return suit and jax.default_backend() == "cpu" and available()
 
 
-@functools.cache
 def available() -> bool:
     """Whether XLA knows the functions now; the first call compiles them if nobody has before."""
+    return not problem()
+
+
+@functools.cache
+def problem() -> str:
+    """Returns why XLA does not know the functions; "" where it does. Compiles as `available`."""
     try:
         library = ctypes.CDLL(str(_compiled()))
         for name in _FUNCTIONS:
             handler = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, handler, platform="cpu")
+    except subprocess.CalledProcessError as error:
+        found = f"{error.cmd[0]} failed with exit status {error.returncode}"
     except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as error:
-        logging.info("networks on CPU stay slower, because no C++ was compiled: %s", error)
-        return False
-    return True
+        found = str(error)
+    else:
+        return ""
+    logging.info("networks on CPU stay slower, because no C++ was compiled: %s", found)
+    return found
 
 
 def _compiled() -> Path:
