@@ -1,5 +1,6 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
+# make soak   run what is too long for the suite: random kills
 # make lint   check style, formatting and that imports go down the floors only
 # make fuzz   mutated files to every reader, 5,000 each (FUZZ_INPUTS=...)
 # make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds
@@ -8,7 +9,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test fuzz test-tfds lint docs lock clean
+.PHONY: demo test soak fuzz test-tfds lint docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -18,6 +19,9 @@ demo: .venv/installed
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+soak: .venv/installed-test
+	$(BIN)/python -m pytest -m soak -s
 
 FUZZ_INPUTS ?= 5000
 fuzz: .venv/installed-test
