@@ -94,6 +94,7 @@ def test_a_run_killed_at_random_ends_as_an_undisturbed_one(command, tmp_path):
                 assert process.returncode in allowed and "Traceback" not in text, text
                 killed += 1
         found = outcome(workdir)
+        print(f"run {runs}: {killed} kills of {KILLS}", flush=True)
         assert found[0] == expected[0] and found[2:] == expected[2:], f"run {runs}, seed {SEED}"
         jax.tree.map(np.testing.assert_array_equal, found[1], expected[1])
         assert not leftovers(workdir)
