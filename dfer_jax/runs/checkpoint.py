@@ -8,18 +8,21 @@ directory (`train.init_from`, or its own pre-training), 3. random weights.
 Of several processes all must call each of these functions, on storage that they share.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata as packages
 from typing import Any
 
 import jax
-import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
+from absl import logging
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees
+from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import processes
 
@@ -58,105 +61,156 @@ def make_metadata(
     }
 
 
-def checkpoint_dir(workdir: str) -> str:
-    """Returns the absolute path of a work directory's checkpoints."""
-    return os.path.join(os.path.abspath(workdir), "checkpoints")
-
-
 class Checkpoints:
-    """The checkpoints of one run: the latest and, by `best_metric`, the best.
+    """The checkpoints of one run: the latest two and, by `best_metric`, the best.
 
     A context manager; leaving it waits for the last save.
     """
 
     def __init__(self, workdir: str, *, best_metric: str) -> None:
-        """Opens (or creates) `<workdir>/checkpoints`; `best_metric` is highest at the best."""
-        policies = ocp.training.preservation_policies
-        self._best_metric = best_metric
-        self._checkpointer = ocp.training.Checkpointer(
-            checkpoint_dir(workdir),
-            preservation_policy=policies.AnyPreservationPolicy(
-                [
-                    policies.LatestN(1),
-                    policies.BestN(get_metric_fn=lambda m: m.get(best_metric, _NO_METRIC), n=1),
-                ]
-            ),
-            cleanup_tmp_directories=True,
-        )
+        """Opens (or creates) `<workdir>/checkpoints`, setting aside what is damaged there.
+
+        Args:
+            workdir: of the run.
+            best_metric: is highest at the best.
+
+        Raises:
+            UserError: if all that are there are damaged.
+        """
+        self._workdir, self._best_metric = workdir, best_metric
+        self._unfinished: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._latest = checkpoint_damage.set_damaged_aside(workdir)
+        self._checkpointer = self._open()
 
     def __enter__(self) -> "Checkpoints":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._checkpointer.close()
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            self._thread.shutdown()
+            if kind is None:  # else what made the run stop is said, not what followed
+                self.raise_if_failed()
+        finally:
+            with contextlib.suppress(Exception):  # said by `raise_if_failed`, of the same save
+                self._checkpointer.close()
 
     def save(
         self, state: TrainState, *, metrics: Mapping[str, float], metadata: Mapping[str, Any]
     ) -> None:
-        """Saves in the background; without `best_metric` in `metrics` the step cannot be best."""
-        self._checkpointer.save_checkpointables_async(
-            int(state.step),
-            _of_all({"weights": state.variables, "optimizer": {"state": state.opt_state}}),
+        """Saves in the background; without `best_metric` in `metrics` the step cannot be best.
+
+        Raises:
+            Exception: that of the save before, as `raise_if_failed`.
+        """
+        self._wait()
+        step = int(state.step)
+        trees = {"weights": state.variables, "optimizer": {"state": state.opt_state}}
+        written = self._checkpointer.save_checkpointables_async(
+            step,
+            checkpoint_trees.of_all(trees),
             metrics={self._best_metric: _NO_METRIC, **metrics},
             custom_metadata=dict(metadata),
             force=True,
             overwrite=True,
         )
+        self._unfinished = self._thread.submit(self._finish, step, written)
 
-    def restore_latest(self, like: TrainState) -> TrainState | None:
-        """Returns the latest saved state, shaped as `like`; None if there is none.
+    def raise_if_failed(self) -> None:
+        """Lets a save that failed in the background fail the run; call it after every step.
 
         Raises:
-            UserError: if the checkpoint is damaged or of another model or optimiser.
+            Exception: what the save raised; an `OSError` if the disk is full.
         """
-        latest = self._checkpointer.latest
-        if latest is None:
+        if self._unfinished is not None and self._unfinished.done():
+            self._wait()
+
+    def restore_latest(self, like: TrainState) -> TrainState | None:
+        """Returns the latest intact state, shaped as `like`; None if there is none.
+
+        Raises:
+            UserError: if the checkpoint is of another model or optimiser.
+        """
+        trees = {"weights": like.variables, "optimizer": {"state": like.opt_state}}
+        while self._latest is not None:
+            step = self._latest
+            try:
+                saved = checkpoint_trees.load(checkpoint_files.step_dir(self._workdir, step), trees)
+                break
+            except DamagedError as damage:
+                self._latest = checkpoint_damage.set_damaged_aside(
+                    self._workdir, {step: str(damage)}
+                )
+                self._checkpointer.close()
+                self._checkpointer = self._open()  # it knows the steps it found at first
+            except ValueError as error:
+                raise UserError(
+                    f"checkpoint {step} in {checkpoint_dir(self._workdir)} is of another model or "
+                    f"optimiser ({error}); choose another --workdir"
+                ) from error
+        else:
             return None
-        abstract = _placed({"weights": like.variables, "optimizer": {"state": like.opt_state}})
-        try:
-            saved = _own(self._checkpointer.load_checkpointables(latest.step, abstract))
-        except Exception as error:  # orbax raises many kinds for unreadable or unlike trees
-            raise UserError(
-                f"checkpoint {latest.step} in {self._checkpointer.directory} cannot be resumed "
-                f"({_first_line(error)}); it is damaged or of another model: delete it or choose "
-                "another --workdir"
-            ) from error
-        processes.say(f"resuming from step {latest.step}")
+        processes.say(f"resuming from step {step}")
         return like.replace(
-            step=jax.numpy.asarray(latest.step, jax.numpy.int32),
+            step=jax.numpy.asarray(step, jax.numpy.int32),
             params=saved["weights"]["params"],
             batch_stats=saved["weights"]["batch_stats"],
             opt_state=saved["optimizer"]["state"],
         )
 
+    def _open(self) -> ocp.training.Checkpointer:
+        policies = ocp.training.preservation_policies
+        best = policies.BestN(get_metric_fn=lambda m: m.get(self._best_metric, _NO_METRIC), n=1)
+        return ocp.training.Checkpointer(
+            checkpoint_dir(self._workdir),
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), best]),
+            cleanup_tmp_directories=True,
+        )
+
+    def _finish(self, step: int, written: Any) -> None:
+        """Waits for a save and puts it on the disk, with its checksums."""
+        written.result()
+        if processes.is_first():
+            checkpoint_files.seal(checkpoint_files.step_dir(self._workdir, step))
+
+    def _wait(self) -> None:
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.result()
+
 
 def list_checkpoints(workdir: str, *, best_metric: str) -> dict[str, int]:
     """Returns {"last": step, "best": step} of a run; "best" only if some step has the metric.
 
+    An older checkpoint that is damaged is left out with a warning.
+
     Raises:
-        UserError: if the directory has no checkpoint.
+        UserError: if the directory has no checkpoint, or the newest is damaged.
     """
-    directory = checkpoint_dir(workdir)
-    if not os.path.isdir(directory):
+    found = checkpoint_files.steps(workdir)
+    if not found:
         raise UserError(f"there is no checkpoint in {workdir}; train first or correct --workdir")
-    with ocp.training.Checkpointer(directory) as checkpointer:
-        steps = {c.step: (c.metrics or {}) for c in checkpointer.checkpoints}
-    if not steps:
-        raise UserError(f"there is no finished checkpoint in {directory}; train first")
-    found = {"last": max(steps)}
-    scored = {s: m[best_metric] for s, m in steps.items() if m.get(best_metric, -1.0) >= 0}
-    if scored:
-        found["best"] = max(scored, key=lambda s: (scored[s], s))
-    return found
+    scores = {}
+    for step in reversed(found):
+        try:
+            _, scores[step] = checkpoint_files.describe(checkpoint_files.step_dir(workdir, step))
+        except DamagedError as damage:
+            if step == found[-1]:
+                raise checkpoint_damage.refused(workdir, step, damage) from damage
+            logging.warning("checkpoint %d is damaged (%s) and left out", step, damage)
+    best = {s: m[best_metric] for s, m in scores.items() if m.get(best_metric, _NO_METRIC) >= 0}
+    if not best:
+        return {"last": found[-1]}
+    return {"last": found[-1], "best": max(best, key=lambda s: (best[s], s))}
 
 
 def any_in(workdir: str) -> bool:
-    """Returns whether a work directory has a finished checkpoint."""
-    directory = checkpoint_dir(workdir)
-    if not os.path.isdir(directory):
-        return False
-    with ocp.training.Checkpointer(directory) as checkpointer:
-        return checkpointer.latest is not None
+    """Returns whether a work directory has a checkpoint that is not plainly damaged."""
+    for step in checkpoint_files.steps(workdir):
+        with contextlib.suppress(DamagedError):
+            checkpoint_files.describe(checkpoint_files.step_dir(workdir, step))
+            return True
+    return False
 
 
 def with_weights(state: TrainState, workdir: str) -> TrainState:
@@ -192,25 +246,20 @@ def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, 
     """Returns ({"params", "batch_stats"}, metadata) of one checkpoint.
 
     Raises:
-        UserError: if it cannot be read or was written by another format.
+        UserError: if it is damaged, or was written by another format.
     """
-    with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
-        try:
-            info = checkpointer.checkpointables_metadata(step)
-            abstract = _placed({"weights": info.metadata["weights"]})
-            weights = _own(checkpointer.load_checkpointables(step, abstract)["weights"])
-        except Exception as error:  # orbax raises many kinds for unreadable files
+    folder = checkpoint_files.step_dir(workdir, step)
+    try:
+        metadata, _ = checkpoint_files.describe(folder)
+        if metadata["format"] != FORMAT:
             raise UserError(
-                f"checkpoint {step} in {checkpoint_dir(workdir)} cannot be read "
-                f"({_first_line(error)}); it is damaged or not one of ours"
-            ) from error
-    metadata = info.custom_metadata or {}
-    if metadata.get("format") != FORMAT:
-        raise UserError(
-            f"checkpoint {step} in {checkpoint_dir(workdir)} has format "
-            f"{metadata.get('format')!r}, this version reads {FORMAT}"
-        )
-    return weights, metadata
+                f"checkpoint {step} in {checkpoint_dir(workdir)} has format "
+                f"{metadata['format']!r}, this version reads {FORMAT}"
+            )
+        checkpoint_files.check_content(folder, without="optimizer")
+        return checkpoint_trees.load(folder)["weights"], metadata
+    except DamagedError as damage:
+        raise checkpoint_damage.refused(workdir, step, damage) from damage
 
 
 def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[str, Any]) -> None:
@@ -227,41 +276,4 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
     with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
-
-
-def _sharding() -> Sharding:
-    """Where trees are when they are saved and read: on the first device of every process."""
-    if jax.process_count() == 1:
-        return SingleDeviceSharding(jax.local_devices()[0])
-    firsts = {d.process_index: d for d in reversed(jax.devices())}
-    mesh = Mesh(np.array([firsts[i] for i in sorted(firsts)]), ("process",))
-    return NamedSharding(mesh, PartitionSpec())
-
-
-def _placed(tree: PyTree) -> PyTree:
-    """Abstract arrays placed by `_sharding`, wherever they were saved."""
-    sharding = _sharding()
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), tree)
-
-
-def _of_all(tree: PyTree) -> PyTree:
-    """The tree that all processes hold a copy of, as one that Orbax saves together."""
-    if jax.process_count() == 1:
-        return tree
-    sharding, first = _sharding(), jax.local_devices()[0]
-    return jax.tree.map(
-        lambda x: jax.make_array_from_single_device_arrays(
-            x.shape, sharding, [s.data for s in x.addressable_shards if s.device == first]
-        ),
-        tree,
-    )
-
-
-def _own(tree: PyTree) -> PyTree:
-    """This process's copy of a tree placed by `_sharding`."""
-    return jax.tree.map(lambda x: x.addressable_data(0), tree)
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0][:200] if text else ''}"
+    checkpoint_files.seal(checkpoint_files.step_dir(workdir, 0))

@@ -84,6 +84,7 @@ class Trainer:
             stops = processes.StopTogether()
             with self._writer(start) as writer, self._bar(start) as bar:
                 for step, state in self._steps(first, start, writer, bar):
+                    saved.raise_if_failed()
                     scores = {}
                     if self._epoch_ends(step) and with_evaluation:
                         scores = self._evaluate(state, step, writer, bar)

@@ -1,0 +1,174 @@
+"""The files of a run's checkpoints, as far as they can be judged without loading them.
+
+`checkpoints/<step>` is one checkpoint. When it is on the disk, `checksums.sha256` is written in it,
+in the form that `sha256sum --check` reads; a checkpoint without that file is an older version's, or
+its run was killed just then, and is judged by what can be read of it.
+"""
+
+import hashlib
+import math
+import os
+from typing import Any
+
+from dfer_jax.runtime.durable_files import replacing, sync_file, sync_folder
+from dfer_jax.runtime.json_text import parse_object
+
+SUMS_FILE = "checksums.sha256"
+_ASIDE = "damaged-"
+_DESCRIPTION = "_CHECKPOINT_METADATA"
+_SCORES = os.path.join("metrics", "metrics")
+_KINDS = {
+    "model": dict,
+    "classes": list,
+    "preprocess": dict,
+    "dataset": str,
+    "source": str,
+    "versions": dict,
+}
+
+
+class DamagedError(Exception):
+    """What is wrong with a checkpoint, in plain words that follow "it is damaged: "."""
+
+
+def checkpoint_dir(workdir: str) -> str:
+    """Returns the absolute path of a work directory's checkpoints."""
+    return os.path.join(os.path.abspath(workdir), "checkpoints")
+
+
+def step_dir(workdir: str, step: int) -> str:
+    """Returns the folder of one checkpoint."""
+    return os.path.join(checkpoint_dir(workdir), str(step))
+
+
+def steps(workdir: str) -> list[int]:
+    """Returns the steps of which there is a checkpoint, damaged or not, in ascending order."""
+    try:
+        names = os.listdir(checkpoint_dir(workdir))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
+    return sorted(n for n in numbers if os.path.isdir(step_dir(workdir, n)))
+
+
+def describe(folder: str) -> tuple[dict[str, Any], dict[str, float]]:
+    """Returns the metadata and the scores of one checkpoint; a score is finite.
+
+    Raises:
+        DamagedError: if they are missing or not what `make_metadata` and `save` write.
+    """
+    about = _read(folder, _DESCRIPTION).get("custom_metadata")
+    if not isinstance(about, dict) or not isinstance(about.get("format"), int):
+        raise DamagedError(f"{_DESCRIPTION} does not say what it is of")
+    if about["format"] == 1:
+        _check_kinds(about)
+    if not os.path.isdir(os.path.join(folder, "weights")):
+        raise DamagedError("weights is missing")
+    if about.get("source") != "trained":  # imported weights have neither scores nor optimiser
+        return about, {}
+    if not os.path.isdir(os.path.join(folder, "optimizer")):
+        raise DamagedError("optimizer is missing")
+    scores = _read(folder, _SCORES)
+    for name, value in scores.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise DamagedError(f"{_SCORES} gives no number for {name}")
+    return about, {k: float(v) for k, v in scores.items() if math.isfinite(v)}
+
+
+def check_content(folder: str, *, without: str = "") -> bool:
+    """Compares every file with its checksum; returns whether there are checksums.
+
+    Args:
+        folder: of one checkpoint.
+        without: a part that is not looked at, such as "optimizer" where only weights are read.
+
+    Raises:
+        DamagedError: naming the first file that is missing or not as it was written.
+    """
+    sums = _read_sums(folder)
+    for name, digest in (sums or {}).items():
+        if without and name.startswith(without + os.sep):
+            continue
+        try:
+            same = _digest(os.path.join(folder, name)) == digest
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise DamagedError(f"{name} is missing") from error
+        if not same:
+            raise DamagedError(f"{name} is not as it was written")
+    return sums is not None
+
+
+def seal(folder: str) -> None:
+    """Puts a finished checkpoint on the disk and writes its checksums.
+
+    Raises:
+        DamagedError: if what lies there is not a whole checkpoint.
+        OSError: if it cannot be written.
+    """
+    describe(folder)
+    lines = []
+    for where, _, names in os.walk(folder):
+        for path in sorted(os.path.join(where, name) for name in names):
+            sync_file(path)
+            lines.append(f"{_digest(path)}  {os.path.relpath(path, folder)}\n")
+        sync_folder(where)
+    with replacing(os.path.join(folder, SUMS_FILE)) as file:
+        file.writelines(lines)
+    sync_folder(os.path.dirname(folder))
+
+
+def set_aside(workdir: str, step: int) -> str:
+    """Renames a damaged checkpoint so that nothing takes it for one; returns its new name.
+
+    Raises:
+        OSError: if it cannot be renamed.
+    """
+    name, number = f"{_ASIDE}{step}", 1
+    while os.path.lexists(os.path.join(checkpoint_dir(workdir), name)):
+        number += 1
+        name = f"{_ASIDE}{step}-{number}"
+    os.rename(step_dir(workdir, step), os.path.join(checkpoint_dir(workdir), name))
+    sync_folder(checkpoint_dir(workdir))
+    return name
+
+
+def _check_kinds(about: dict[str, Any]) -> None:
+    for field, kind in _KINDS.items():
+        if not isinstance(about.get(field), kind):
+            raise DamagedError(f"{_DESCRIPTION} does not give its {field}")
+    model = about["model"]
+    if not isinstance(model.get("name"), str) or not isinstance(model.get("kwargs"), dict):
+        raise DamagedError(f"{_DESCRIPTION} does not give its model")
+    if not all(isinstance(name, str) for name in about["classes"]):
+        raise DamagedError(f"{_DESCRIPTION} does not give its classes")
+
+
+def _read(folder: str, name: str) -> dict[str, Any]:
+    if not os.listdir(folder):
+        raise DamagedError("its folder is empty")
+    try:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            return parse_object(file.read())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise DamagedError(f"{name} is missing") from error
+    except ValueError as error:  # also of the decoding
+        raise DamagedError(f"{name} is not JSON") from error
+
+
+def _read_sums(folder: str) -> dict[str, str] | None:
+    try:
+        with open(os.path.join(folder, SUMS_FILE), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return None
+    except (ValueError, IsADirectoryError) as error:
+        raise DamagedError(f"{SUMS_FILE} is no list of checksums") from error
+    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if not sums or not all(len(d) == 64 and name for name, d in sums.items()):
+        raise DamagedError(f"{SUMS_FILE} is no list of checksums")
+    return sums
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

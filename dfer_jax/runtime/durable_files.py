@@ -1,0 +1,73 @@
+"""Writes files that must survive a kill and a power loss: whole and new, or as they were."""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from typing import IO
+
+_NEW = ".new"
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
+    """Opens a new file that takes the place of `path` in one move when the block ends well.
+
+    The bytes are on the disk before the move, and the move before this returns. A block that
+    raises leaves `path` as it was and nothing beside it.
+
+    Args:
+        path: in a folder that exists.
+        mode: "w" for UTF-8 text with the line ends as given, or "wb".
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = os.fspath(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        with open(path + _NEW, mode, **text) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path + _NEW, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(path + _NEW)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def write_json(path: str | os.PathLike[str], value: object) -> None:
+    """Writes a JSON file as `replacing` does, with its folder.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with replacing(path) as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.write("\n")
+
+
+def sync_folder(folder: str) -> None:
+    """Puts the names in a folder on the disk; does nothing where a file system cannot do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder or ".", os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_file(path: str) -> None:
+    """Puts a written file's bytes on the disk.
+
+    Raises:
+        OSError: if they cannot get there.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
