@@ -1,16 +1,14 @@
 """Errors meant for people: one sentence saying what is wrong, where, and what to do."""
 
-import errno
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from absl import app
 
-_PLACES_THAT_FAIL = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR, errno.EISDIR}
-)
+from dfer_jax import shortages
 
 
 class UserError(Exception):
@@ -42,6 +40,32 @@ def list_some(items: Sequence[object], *, most: int = 20) -> str:
     return "\n".join(lines)
 
 
+@contextlib.contextmanager
+def memory_suffices(advice: str) -> Iterator[None]:
+    """Lets whatever runs out of memory in the block name the fields to lower.
+
+    Args:
+        advice: which field to lower, or raise.
+
+    Raises:
+        UserError: in place of what was raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        if whose := shortages.of_memory(error):
+            raise UserError(_out_of_memory(whose, advice)) from error
+        raise
+
+
+def _out_of_memory(whose: str, advice: str = "lower train.batch_size or eval.batch_size") -> str:
+    workers = " or data.num_workers" if whose == "this machine's" else ""
+    return (
+        f"{whose} memory does not suffice; {advice}{workers} and run the command again: nothing "
+        "written before is lost"
+    )
+
+
 def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
     try:
         main(argv)
@@ -51,12 +75,14 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _leave(f"{error}; --help explains", 2)
     except BrokenPipeError:
         _leave_unread()
-    except OSError as error:
-        if error.errno not in _PLACES_THAT_FAIL:
-            raise
-        _leave(f"{error.filename or 'a file'}: {error.strerror}; choose another place", 1)
     except KeyboardInterrupt:
         _leave("stopped", 1)
+    except Exception as error:
+        if sentence := shortages.of_storage(error):
+            _leave(sentence, 1)
+        if whose := shortages.of_memory(error):
+            _leave(_out_of_memory(whose), 1)
+        raise
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

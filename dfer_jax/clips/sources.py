@@ -10,6 +10,7 @@ from absl import logging
 
 from dfer_jax.clips import experiment
 from dfer_jax.data import pipeline
+from dfer_jax.data.batch_order import examples_at
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
 from dfer_jax.data.clip_index import carve_validation, draw_balanced
 from dfer_jax.data.source import known_splits, open_split
@@ -94,6 +95,18 @@ def training_batches(
         num_workers=config.data.num_workers,
         views=experiment.num_views(config),
     )
+
+
+def clips_at(config: ml_collections.ConfigDict, source: Source, step: int) -> list[str]:
+    """Returns the ids of the clips in this process's rows of a step's training batch."""
+    places = examples_at(
+        step,
+        num_examples=len(source),
+        batch_size=config.train.batch_size,
+        rows=processes.own_rows(config.train.batch_size),
+        seed=config.seed,
+    )
+    return index_of(source).clip_ids[places].tolist()
 
 
 def evaluation_batches(

@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from dfer_jax.clips import experiment
 from dfer_jax.clips.evaluation import evaluate, make_eval_step
-from dfer_jax.clips.sources import evaluation_batches, open_sources, training_batches
+from dfer_jax.clips.sources import clips_at, evaluation_batches, open_sources, training_batches
 from dfer_jax.data import pipeline
 from dfer_jax.labels import CLASSES
 from dfer_jax.runs import checkpoint
@@ -121,6 +121,10 @@ class ClipTask:
         return training_batches(
             self._config, self.sources.train, start_step=start_step, num_steps=num_steps
         )
+
+    def clips_at(self, step: int) -> list[str]:
+        """Returns the ids of the clips in this process's rows of a step's batch."""
+        return clips_at(self._config, self.sources.train, step)
 
     def measure(self, state: TrainState) -> dict[str, dict[str, float]]:
         """Returns scores by split; those of the first one choose the best epoch."""

@@ -8,6 +8,7 @@ import ml_collections
 import numpy as np
 
 from dfer_jax.data import pipeline
+from dfer_jax.data.batch_order import examples_at
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.frames.batches import (
@@ -140,6 +141,20 @@ class FrameTask:
             num_steps=num_steps,
             num_workers=config.data.num_workers,
         )
+
+    def clips_at(self, step: int) -> list[str]:
+        """Returns the ids of the videos of the windows in this process's rows of a step's batch."""
+        places = examples_at(
+            step,
+            num_examples=len(self._windows),
+            batch_size=self._config.train.batch_size,
+            rows=processes.own_rows(self._config.train.batch_size),
+            seed=self._config.seed,
+        )
+        index = self.parts.train.frames.index
+        first_frames = self._windows.rows[places, 0]
+        videos = np.searchsorted(index.starts, first_frames, side="right") - 1
+        return index.clip_ids[videos].tolist()
 
     def _reader(self, state: TrainState) -> Reader:
         frames = self.parts.train.frames

@@ -10,7 +10,7 @@ Of several processes all must call each of these functions, on storage that they
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib import metadata as packages
 from typing import Any
@@ -20,6 +20,7 @@ from absl import logging
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
+from dfer_jax import shortages
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
@@ -77,6 +78,7 @@ class Checkpoints:
         Raises:
             UserError: if all that are there are damaged.
         """
+        checkpoint_trees.keep_quiet()
         self._workdir, self._best_metric = workdir, best_metric
         self._unfinished: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
@@ -101,26 +103,28 @@ class Checkpoints:
         """Saves in the background; without `best_metric` in `metrics` the step cannot be best.
 
         Raises:
-            Exception: that of the save before, as `raise_if_failed`.
+            UserError: if this one, or the one before, cannot be written.
         """
-        self._wait()
         step = int(state.step)
+        self._wait()
         trees = {"weights": state.variables, "optimizer": {"state": state.opt_state}}
-        written = self._checkpointer.save_checkpointables_async(
-            step,
-            checkpoint_trees.of_all(trees),
-            metrics={self._best_metric: _NO_METRIC, **metrics},
-            custom_metadata=dict(metadata),
-            force=True,
-            overwrite=True,
-        )
-        self._unfinished = self._thread.submit(self._finish, step, written)
+        size = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
+        with self._said_in_a_sentence(step, size):
+            written = self._checkpointer.save_checkpointables_async(
+                step,
+                checkpoint_trees.of_all(trees),
+                metrics={self._best_metric: _NO_METRIC, **metrics},
+                custom_metadata=dict(metadata),
+                force=True,
+                overwrite=True,
+            )
+        self._unfinished = self._thread.submit(self._finish, step, size, written)
 
     def raise_if_failed(self) -> None:
         """Lets a save that failed in the background fail the run; call it after every step.
 
         Raises:
-            Exception: what the save raised; an `OSError` if the disk is full.
+            UserError: if the disk is full, closed or gone.
         """
         if self._unfinished is not None and self._unfinished.done():
             self._wait()
@@ -167,11 +171,27 @@ class Checkpoints:
             cleanup_tmp_directories=True,
         )
 
-    def _finish(self, step: int, written: Any) -> None:
+    def _finish(self, step: int, size: int, written: Any) -> None:
         """Waits for a save and puts it on the disk, with its checksums."""
-        written.result()
-        if processes.is_first():
-            checkpoint_files.seal(checkpoint_files.step_dir(self._workdir, step))
+        with self._said_in_a_sentence(step, size):
+            written.result()
+            if processes.is_first():
+                checkpoint_files.seal(checkpoint_files.step_dir(self._workdir, step))
+
+    @contextlib.contextmanager
+    def _said_in_a_sentence(self, step: int, size: int) -> Iterator[None]:
+        """Turns what a full, closed or vanished disk makes Orbax raise into a `UserError`."""
+        try:
+            yield
+        except Exception as error:
+            if sentence := shortages.of_storage(error, needed=size):
+                raise UserError(f"checkpoint {step} was not saved, {sentence}") from error
+            if not os.path.isdir(checkpoint_dir(self._workdir)):
+                raise UserError(
+                    f"checkpoint {step} was not saved: {checkpoint_dir(self._workdir)} is gone; "
+                    "put it back, or train again in a new --workdir"
+                ) from error
+            raise
 
     def _wait(self) -> None:
         unfinished, self._unfinished = self._unfinished, None

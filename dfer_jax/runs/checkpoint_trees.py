@@ -4,6 +4,7 @@ import contextlib
 import gc
 import logging as standard_logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,18 +41,29 @@ def load(folder: str, like: dict[str, PyTree] | None = None) -> dict[str, PyTree
         return _own(_tried(lambda: ocp.load_checkpointables(folder, _placed(like))))
 
 
+def keep_quiet() -> None:
+    """Leaves out the tracebacks that Orbax logs in each of its threads: what failed is raised."""
+    logging.get_absl_logger().addFilter(_has_no_traceback)  # added once, however often
+
+
+def _has_no_traceback(record: standard_logging.LogRecord) -> bool:
+    return not ("orbax" in record.pathname and record.levelno >= standard_logging.ERROR)
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps to itself what Orbax warns of and leaves behind when it fails: it is said once."""
     before, tasks = logging.get_verbosity(), standard_logging.getLogger("asyncio")
     logging.set_verbosity(logging.ERROR)
     tasks.disabled = True
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
             yield
     finally:
         tasks.disabled = False
+        sys.unraisablehook = hook
         logging.set_verbosity(before)
 
 

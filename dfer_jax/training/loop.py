@@ -10,12 +10,13 @@ import ml_collections
 from tqdm import tqdm
 
 from dfer_jax.data import pipeline
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.runtime.stop_request import StopRequest
+from dfer_jax.training.finite import FiniteWatch
 from dfer_jax.training.task import MakeTask, Task
 
 
@@ -87,9 +88,11 @@ class Trainer:
                     saved.raise_if_failed()
                     scores = {}
                     if self._epoch_ends(step) and with_evaluation:
+                        self._watch.check(state)
                         scores = self._evaluate(state, step, writer, bar)
                     stopping = stops(stop.requested)
                     if step % self.steps_per_epoch == 0 or stopping:
+                        self._watch.check(state)  # what is saved is fit to go on from
                         saved.save(state, metrics=scores, metadata=self.task.metadata)
                     if stopping and step < self.total_steps:
                         raise UserError(
@@ -109,6 +112,7 @@ class Trainer:
         self, state: TrainState, start: int, writer: MetricWriter, bar: tqdm
     ) -> Iterator[tuple[int, TrainState]]:
         """Yields (steps done, state) after each step, logging on the way."""
+        self._watch = FiniteWatch(self.task.clips_at)
         batches = pipeline.prefetch_to_device(
             self.task.batches(state, start, self.total_steps), self.parallel.put
         )
@@ -120,7 +124,10 @@ class Trainer:
                 window.waited += time.perf_counter() - before  # the device was idle meanwhile
             elif window.metrics:
                 window.metrics[-1]["loss"].block_until_ready()  # at most one step in flight
-            state, metrics = self.task.step_at(step - 1)(state, batch)
+            self._watch.check(state)
+            with memory_suffices("lower train.batch_size or raise train.accumulation_steps"):
+                state, metrics = self.task.step_at(step - 1)(state, batch)
+            self._watch.note(step, metrics)
             window.metrics.append(metrics)
             bar.update()
             if step % self.config.train.log_every_steps == 0 or self._epoch_ends(step):
@@ -142,17 +149,13 @@ class Trainer:
             f"{row[f'train/{unit}_per_s']:.1f} {unit}/s wait {row['train/data_wait']:.0%}"
         )
         bar.set_postfix_str(text, refresh=False)
-        if not row["train/loss"] < float("inf"):
-            raise UserError(
-                f"the training loss is not finite around step {step}; lower optim.learning_rate "
-                "or optim.weight_decay and start in a new --workdir"
-            )
 
     def _evaluate(
         self, state: TrainState, step: int, writer: MetricWriter, bar: tqdm
     ) -> dict[str, float]:
         """Measures what the task evaluates; returns the scores that choose the best epoch."""
-        measured = self.task.measure(state)
+        with memory_suffices("lower eval.batch_size"):
+            measured = self.task.measure(state)
         row = {f"{name}/{k}": v for name, scores in measured.items() for k, v in scores.items()}
         writer.write(step, step / self.steps_per_epoch, row)
         shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items())

@@ -49,6 +49,9 @@ class Task(Protocol):
     ) -> Iterator[pipeline.Batch]:
         """Returns this process's rows of the batches of `start_step` to `num_steps` - 1."""
 
+    def clips_at(self, step: int) -> list[str]:
+        """Returns the ids of the clips, or videos, in this process's rows of a step's batch."""
+
     def measure(self, state: TrainState) -> dict[str, dict[str, float]]:
         """Returns scores by split; those of the first one choose the best epoch."""
 

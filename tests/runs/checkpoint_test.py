@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 
 import jax
 import jax.numpy as jnp
@@ -190,7 +191,46 @@ def test_a_save_that_fails_in_the_background_fails_the_run(tmp_path, monkeypatch
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):  # noqa: SIM117 raised on leaving
+    said = r"checkpoint 1 was not saved, .*No space left"
+    with pytest.raises(UserError, match=said):  # noqa: SIM117 raised on leaving
         with checkpoint.Checkpoints(str(tmp_path), best_metric="war") as saved:
             monkeypatch.setattr(os, "fsync", full)
             saved.save(_state(1), metrics={}, metadata=_METADATA)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1.4 MB, on which two checkpoints of `_random_state` have room."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(where)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount a small disk")
+    yield where
+    subprocess.run(["umount", str(where)], check=True)
+
+
+def _random_state(step):
+    state = _state(step)
+    params = {"dense": jax.random.normal(jax.random.key(step), (150_000,))}  # does not compress
+    return state.replace(params=params, opt_state=optax.sgd(0.1, momentum=0.9).init(params))
+
+
+def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(small_disk, caplog):
+    def train(until):
+        with checkpoint.Checkpoints(str(small_disk), best_metric="war") as saved:
+            state = saved.restore_latest(jax.eval_shape(lambda: _random_state(0)))
+            start = 0 if state is None else int(state.step)
+            for step in range(start + 1, until):
+                saved.save(_random_state(step), metrics={"war": step / 9}, metadata=_METADATA)
+        return start
+
+    message = r"checkpoint 3 was not saved, /.*No space left on device \(1.2 MB needed, 0.. MB free"
+    with pytest.raises(UserError, match=message):
+        train(6)
+    assert not caplog.messages  # one sentence, not a page of tracebacks
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert train(6) == 2
+    assert sorted(os.listdir(small_disk / "checkpoints")) == ["4", "5"]

@@ -1,0 +1,92 @@
+import errno
+import os
+import re
+
+import jax
+import pytest
+
+from dfer_jax import errors, shortages
+
+
+def _wrapped(error):
+    """As libraries do: the system's error is the cause of one of theirs."""
+    try:
+        try:
+            raise error
+        except OSError as cause:
+            raise RuntimeError("Failed to write shard 3") from cause
+    except RuntimeError as outer:
+        return outer
+
+
+def _of_orbax(path):
+    return ValueError(
+        f'RESOURCE_EXHAUSTED: Failed writing: "{path}": Failed to write 419790 bytes to file 11: '
+        "No space left on device [os_error_code='28']"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "make room and run the same command again"),
+        (errno.EDQUOT, "make room in your quota and run the same command again"),
+        (errno.EFBIG, r"raise the limit on the size of files \(ulimit -f\) and run the same"),
+        (errno.EROFS, "choose another place"),
+        (errno.EIO, "look after the disk or the connection to it and run the same command again"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda e: e, _wrapped], ids=["bare", "wrapped"])
+def test_whatever_the_disk_refuses_is_one_sentence(tmp_path, capsys, code, advice, wrap):
+    path = str(tmp_path / "not" / "yet")
+
+    def main(argv):
+        raise wrap(OSError(code, os.strerror(code), path))
+
+    with pytest.raises(SystemExit) as caught:
+        errors._guarded(main, [])
+    said = capsys.readouterr().err
+    assert caught.value.code == 1
+    assert said.startswith(f"error: {path}: {os.strerror(code)}") and said.count("\n") == 1
+    assert re.search(advice, said)
+
+
+def test_a_full_disk_that_a_library_only_quotes_is_found_with_what_is_needed(tmp_path):
+    path = f"{tmp_path}/checkpoints/3/d/a00c"
+    said = shortages.of_storage(_of_orbax(path), needed=2_340_000)
+    assert said.startswith(f"{path}: No space left on device (2.3 MB needed, ")
+    assert " free); nothing written before is lost" in said
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "Bad"), ValueError("no"), KeyError("x")])
+def test_other_errors_are_no_shortage(error):
+    assert shortages.of_storage(error) is None and shortages.of_memory(error) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "this machine's memory does not suffice; lower x or data.num_workers and"),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes."),
+            "the device's memory does not suffice; lower x and run the command again",
+        ),
+    ],
+)
+def test_memory_names_the_field_to_lower(error, message):
+    with (
+        pytest.raises(errors.UserError, match=message),
+        errors.memory_suffices("lower x"),
+    ):
+        raise error
+
+
+def test_memory_that_runs_out_anywhere_is_one_sentence(capsys):
+    def main(argv):
+        raise MemoryError
+
+    with pytest.raises(SystemExit):
+        errors._guarded(main, [])
+    assert (
+        "lower train.batch_size or eval.batch_size or data.num_workers" in capsys.readouterr().err
+    )
