@@ -45,6 +45,9 @@ _OPTIONS = {
 _LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
+_HEADERS_ERR = 1.1  # a header that promises a little too many frames is not believed
+
+
 class VideoError(ValueError):
     """The file is not a whole video; the message says why."""
 
@@ -126,9 +129,11 @@ def encode_clip(
     """
     images, times, shape = [], [], (0, 0)
     with _open(path) as (container, stream):
+        if stream.frames and _promised(container, stream) > _HEADERS_ERR * max_frames:
+            raise _too_long(max_frames, stream)
         for frame, turn in _decode(container, stream):
             if len(images) == max_frames:
-                raise VideoError(f"more than {max_frames:,} frames; cut it into clips")
+                raise _too_long(max_frames, stream)
             picture = _picture(frame, turn, shorter_side)
             if not images:
                 shape = (frame.height, frame.width)[:: -1 if turn.transpose else 1]
@@ -137,6 +142,12 @@ def encode_clip(
         fps, duration = _timing(times, rate=float(stream.average_rate or 0))
         facts = VideoFacts(*shape, len(images), _promised(container, stream), fps, duration)
     return EncodedVideo(images, facts)
+
+
+def _too_long(max_frames: int, stream: av.VideoStream) -> VideoError:
+    rate = float(stream.average_rate or 0)
+    seconds = f" ({max_frames / rate:.0f} s at {rate:g} frames a second)" if rate else ""
+    return VideoError(f"more than {max_frames:,} frames{seconds}; cut it into clips")
 
 
 def promised_frames(path: Path) -> int:
@@ -268,12 +279,11 @@ def _turn(frame: av.VideoFrame) -> _Turn:
 
 def _promised(container: av.container.InputContainer, stream: av.VideoStream) -> int:
     """Returns the number of frames by the container's header; 0 if it says nothing."""
-    if stream.frames:
-        return stream.frames
-    seconds = (container.duration or 0) / av.time_base
-    if stream.duration:
-        seconds = float(stream.duration * stream.time_base)
-    return round(seconds * float(stream.average_rate or 0))
+    rate = float(stream.average_rate or 0)
+    shown = round((container.duration or 0) / av.time_base * rate)
+    if stream.frames:  # stored; a clip trimmed on a phone shows fewer of them
+        return min(stream.frames, shown or stream.frames)
+    return round(float(stream.duration * stream.time_base) * rate) if stream.duration else shown
 
 
 def _timing(times: list[float | None], *, rate: float) -> tuple[float, float]:

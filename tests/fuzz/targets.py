@@ -93,7 +93,7 @@ TARGETS = {
     "list of FERV39k": Target(
         "a.csv",
         lambda path: ferv39k_lists.read_list(path, split="train", name="a", problems=[]),
-        (b"Action/Happy/0001 0\nAction/Sad/0002 1\n",),
+        (b"Action/Happy/0267 Happy\nAction/Sad/0002 Sad\n",),
         (),
     ),
     "expressions of Aff-Wild2": Target(

@@ -135,8 +135,28 @@ def test_variable_frame_rate_is_measured_by_the_time_stamps(tmp_path):
 def test_too_many_frames_are_refused(tmp_path):
     path = write_video(tmp_path / "a.mp4", PICTURES)
     assert len(encode_clip(path, shorter_side=None, max_frames=30).frames) == 30
-    with pytest.raises(VideoError, match="more than 29 frames"):
+    with pytest.raises(
+        VideoError, match=r"^more than 29 frames \(1 s at 25 frames a second\); cut"
+    ):
         encode_clip(path, shorter_side=None, max_frames=29)
+
+
+def test_far_too_many_frames_are_refused_before_decoding(tmp_path):
+    path = overwrite(write_video(tmp_path / "a.mp4", NOISE))
+    with pytest.raises(
+        VideoError, match=r"^more than 20 frames \(1 s at 25 frames a second\); cut"
+    ):
+        encode_clip(path, shorter_side=None, max_frames=20)  # though the pictures are damaged
+
+
+def test_a_clip_trimmed_on_a_phone_announces_what_it_shows(tmp_path):
+    path = write_video(tmp_path / "a.mp4", PICTURES)
+    data = path.read_bytes()
+    at = data.index(b"elst") + 12  # of the edit list: duration in ms, first tick shown
+    first = struct.unpack(">I", data[at + 4 : at + 8])[0] + 10 * 512
+    path.write_bytes(data[:at] + struct.pack(">II", 12 * 40, first) + data[at + 8 :])
+    video = encode_clip(path, shorter_side=None, max_frames=20)
+    assert len(video.frames) == video.facts.promised_frames == promised_frames(path) == 12
 
 
 def whole(path):

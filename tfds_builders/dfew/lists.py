@@ -7,6 +7,7 @@ are disjoint; the training list of a fold is the union of the other four test li
 
 import csv
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tfds_builders.dfew.release import FOLDS, Release, why_incomplete
 NUM_LABELS = 7
 LAST_ID = 16372
 """Clips are numbered 1..16372 (Jiang et al. 2020, release README)."""
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _HEADER = ("video_name", "label")
 
 
@@ -116,11 +118,12 @@ def _parse(row: list[str]) -> tuple[int, int, str]:
     cells = [cell.strip() for cell in row]
     if len(cells) != 2:
         return -1, -1, f"{len(cells)} columns where there should be 2"
-    clip, label = (int(cell) if cell.isascii() and cell.isdigit() else -1 for cell in cells)
+    clip, label = (int(cell) if _NUMBER.fullmatch(cell) else -1 for cell in cells)
     if not 1 <= clip <= LAST_ID:
-        return -1, -1, f"unknown clip id {cells[0]!r} (ids are 1..{LAST_ID})"
+        return -1, -1, f"unknown clip id {cells[0][:80]!r} (ids are 1..{LAST_ID})"
     if not 1 <= label <= NUM_LABELS:
-        return clip, label, f"label {cells[1]!r} of clip {clip:05d} is not one of 1..{NUM_LABELS}"
+        name = cells[1][:80]
+        return clip, label, f"label {name!r} of clip {clip:05d} is not one of 1..{NUM_LABELS}"
     return clip, label, ""
 
 

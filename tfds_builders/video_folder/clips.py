@@ -29,6 +29,7 @@ NOTICE = (
 )
 
 _USUAL_FRAMES = 100  # of a video whose header does not say
+_TO_CONVERT = (".bmp", ".tif", ".tiff", ".webp")
 _MOST_HINTS = 20  # as many problems as are shown; looking for close names takes time
 
 
@@ -145,10 +146,22 @@ def _why_absent(name: str, links: set[str], tree: Tree) -> str:
         return f"{name} is behind a link that leads out of manual_dir; put the clip itself there"
     path = tree.root / name
     if path.is_dir():
-        return f"{name} is a folder without images"
+        return f"{name} is a folder without images{_images_of_another_kind(path)}"
     if path.exists():
         return f"{name} is no video by its suffix ({', '.join(SUFFIXES[:5])}, ...)"
     return f"{name} is not there"
+
+
+def _images_of_another_kind(folder: Path) -> str:
+    """Returns a clause on images that are not read as they are, or nothing."""
+    kinds = {path.suffix.lower() for path in folder.iterdir()} & set(_TO_CONVERT)
+    if not kinds:
+        return ""
+    kind = min(kinds)
+    return (
+        f" that are JPEG or PNG; convert its {kind} files, as with magick mogrify -format png "
+        f"*{kind}"
+    )
 
 
 def _close(name: str, unlisted: Iterable[str]) -> str:

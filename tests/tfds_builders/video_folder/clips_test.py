@@ -96,12 +96,19 @@ def test_a_group_on_both_sides_is_a_problem(root):
         ("v11.mp4", "v11.mp4 is not there$"),  # its like are in other rows
         ("nothing/like/it.avi", "it.avi is not there$"),
         ("labels.csv", "labels.csv is no video by its suffix"),
-        ("empty", "empty is a folder without images"),
+        ("empty", "empty is a folder without images$"),
+        (
+            "scans",
+            r"scans is a folder without images that are JPEG or PNG; convert its .webp files, as "
+            r"with magick mogrify -format png \*.webp$",
+        ),
         (".", "is a folder without images"),
     ],
 )
 def test_missing_clips_are_told_with_a_likely_name(root, name, why):
     (root / "empty").mkdir()
+    (root / "scans").mkdir()
+    (root / "scans" / "0001.webp").touch()
     (root / "a").mkdir()
     os.link(root / "v0.mp4", root / "a" / "take_02.mp4")
     label(root, f"{HALF}{name},fear\n")
