@@ -1,8 +1,8 @@
 """Every field of an experiment, declared once. The other files here start from it.
 
-Override any field on the command line, after --config:
-    python -m dfer_jax.main --config configs/dfew.py --config.fold=2 --config.optim.momentum=0.8
-Tuples are written in quotes: --config.model.aux_stages='("layer2",)'
+Override any field on the command line:
+    dfer train configs/dfew.py fold=2 optim.momentum=0.8
+Tuples are written in quotes: model.aux_stages='("layer2",)'
 """
 
 import ml_collections

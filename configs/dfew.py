@@ -2,16 +2,16 @@
 
 Published (AAAI 2023, Table I d): UAR 55.71, WAR 69.24 over five folds, best epoch on the test fold.
 "Deviates" from the released code: frames come from segments of real-valued width and no clip is
-dropped. --config.data.sampling=official --config.data.min_frames=16 is the release to the letter.
+dropped. data.sampling=official data.min_frames=16 is the release to the letter.
 
     dfer build dfew/full --manual_dir <folder of the release>
     dfer train configs/dfew.py fold=1
 
 Ablations of the paper:
-    Table I    --config.loss.ial_weight=0|0.1, without GCA --config.model.attention=none NO_AUX
-    Table II   --config.model.attention=se|cbam|gca --config.loss.ial_weight=0, without aux NO_AUX
-    Table III  --config.model.reduction=8|16 --config.loss.ial_weight=0.1|0.15|0.3
-    where NO_AUX is --config.model.aux_stages='()' --config.loss.aux_weights='()'
+    Table I    loss.ial_weight=0|0.1, without GCA model.attention=none NO_AUX
+    Table II   model.attention=se|cbam|gca loss.ial_weight=0, without aux NO_AUX
+    Table III  model.reduction=8|16 loss.ial_weight=0.1|0.15|0.3
+    where NO_AUX is model.aux_stages='()' loss.aux_weights='()'
 """
 
 from configs import base

@@ -6,7 +6,7 @@ phase. How many clips of each class the paper drew is lost; 110 is almost all of
 
     dfer train configs/dfew_balanced_pretrain.py data.min_frames=16
 
-The table's other rows: --config.pretrain.epochs=5|10|15 --config.pretrain.gap_loss=True
+The table's other rows: pretrain.epochs=5|10|15 pretrain.gap_loss=True
 """
 
 from configs import dfew_exp_decay

@@ -1,7 +1,7 @@
 """Optimized IAL on DFEW: the probability-gap loss at a constant weight (APSIPA ASC 2024, Fig. 1).
 
 alpha 0.7 is the paper's best on the test fold; its WAR at this setting is lost.
---config.loss.gap_form=faithful is the loss as printed: for a misclassified clip it lowers the
+loss.gap_form=faithful is the loss as printed: for a misclassified clip it lowers the
 target's logit.
 
     dfer train configs/dfew_gap.py data.min_frames=16

@@ -7,7 +7,7 @@ width. Leave data.min_frames at 0: a tenth of FERV39k's clips are shorter than 1
     dfer build ferv39k/all_scenes --manual_dir <folder of the release>
     dfer train configs/ferv39k.py
 
-One scene alone, built as ferv39k/Action: --config.data.dataset=ferv39k/Action
+One scene alone, built as ferv39k/Action: data.dataset=ferv39k/Action
 """
 
 from configs import base

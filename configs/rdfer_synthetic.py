@@ -3,7 +3,8 @@
     dfer build synthetic_dfer/noisy
     dfer train configs/rdfer_synthetic.py
 
-Which labels those are is known, so that `benchmarks/robust_claims.py` can ask how many are found.
+Which labels those are is known, so that `benchmarks/claims/robust_claims.py` can ask how many are
+found.
 """
 
 from configs import rdfer_dfew

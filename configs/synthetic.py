@@ -4,8 +4,9 @@
     dfer train configs/synthetic.py
 
 The network is the published one at a quarter of its width, 8 frames of 64 x 64; learning rate and
-weight decay are retuned for so small a network and so few clips. `benchmarks/synthetic_claims.py`
-asks the claims of the papers with it, several seeds each, and prints the tables.
+weight decay are retuned for so small a network and so few clips.
+`benchmarks/claims/synthetic_claims.py` asks the claims of the papers with it, several seeds each,
+and prints the tables.
 """
 
 from configs import base

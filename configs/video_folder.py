@@ -6,7 +6,7 @@
 The network is the published one at a quarter of its width, 8 frames of 64 x 64, and learns from
 nothing but these clips; few clips give a modest model. Faces have to fill most of the picture.
 On two CPU cores it trains on about 20 clips a second: 300 clips take 10 minutes. With a GPU and
-thousands of clips start from configs/dfew.py, with --config.data.num_folds=0 --config.fold=0.
+thousands of clips start from configs/dfew.py, with data.num_folds=0 fold=0.
 """
 
 from configs import base

@@ -214,9 +214,9 @@ def _next_command(full_name: str) -> str:
     name = full_name.partition("/")[0]
     experiment = _EXPERIMENTS.get(full_name, _EXPERIMENTS.get(name, name))
     command = f"dfer train configs/{experiment}.py"
-    command += f" --config.data.dataset={full_name}"
+    command += f" data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:
-        command += f" --config.data.data_dir={_DATA_DIR.value}"
+        command += f" data.data_dir={_DATA_DIR.value}"
     return command
 
 

@@ -34,7 +34,7 @@ from dfer_jax.training.step import Augmentation, make_init, make_train_step
 class FrameTask:
     """One experiment on labelled frames, from its config to compiled steps.
 
-    Attributes: see `clip_task.ClipTask`, which has the same.
+    Attributes: see `training.task.Task`, which names them.
     """
 
     unit = "windows"

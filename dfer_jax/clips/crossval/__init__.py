@@ -4,5 +4,5 @@
 time and disk beforehand, `scores` computes the rows of the table, `render` writes them as text,
 CSV, LaTeX and JSON, `summary` puts a table together; `pool` does so for runs made one by one:
 
-    dfer crossval --config configs/dfew.py --seeds=0,1,2
+    dfer crossval configs/dfew.py --seeds=0,1,2
 """

@@ -5,8 +5,8 @@ again continues after a stop and skips what is done. In the end the predictions 
 pooled, as the authors of DFEW do, and the table is printed next to the published row and written
 to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
 
-    dfer crossval --config configs/dfew.py --dry_run
-    dfer crossval --config configs/dfew.py --seeds=0,1,2 --config.optim.momentum=0.8
+    dfer crossval configs/dfew.py --dry_run
+    dfer crossval configs/dfew.py --seeds=0,1,2 optim.momentum=0.8
 """
 
 import os

@@ -1,7 +1,6 @@
-r"""Pools runs that were made one by one, such as one ensemble per fold, and prints the table.
+"""Pools runs that were made one by one, such as one ensemble per fold, and prints the table.
 
-dfer crossval.pool runs/f_fold1 runs/f_fold2 runs/f_fold3 runs/f_fold4 \\
-        runs/f_fold5 --out runs/f
+dfer pool runs/f_fold1 runs/f_fold2 runs/f_fold3 runs/f_fold4 runs/f_fold5 --out runs/f
 """
 
 import json

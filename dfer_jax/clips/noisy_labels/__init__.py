@@ -2,7 +2,7 @@
 
 `clips` asks a trained model about random views of every clip, `files` keeps what they said. Try
 
-    dfer judge --config configs/dfew.py --workdir runs/dfew
+    dfer judge configs/dfew.py --workdir runs/dfew
 """
 
 from dfer_jax.clips.noisy_labels.clips import judge_clips

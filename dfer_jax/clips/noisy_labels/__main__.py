@@ -1,6 +1,6 @@
 """Judges the training clips of a run: dfer judge --config CONFIG --workdir RUN .
 
-    dfer judge --config configs/dfew.py --config.fold=2 --workdir runs/dfew_fold2
+    dfer judge configs/dfew.py fold=2 --workdir runs/dfew_fold2
 
 Any run on clips will do, however it was trained: its last checkpoint is asked about several random
 views of each training clip. Where all of them get the same class, and it is not the label, the

@@ -27,7 +27,7 @@ def judge_clips(
     rows of the same number of batches, and all return the same.
 
     Args:
-        view_step: of `resampled_views.make_view_step`.
+        view_step: of `random_views.make_view_step`.
         variables: `{"params", "batch_stats"}`.
         batches: of `data.pipeline.evaluation_batches` with views; masked rows are left out.
         devices: the same as the step's.

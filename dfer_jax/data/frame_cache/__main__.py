@@ -3,7 +3,7 @@
     dfer cache dfew/full --size 128
     dfer train configs/dfew.py fold=1 data.cache=True
 
-The cache lies beside the dataset, or under --cache_dir (then set --config.data.cache_dir too). An
+The cache lies beside the dataset, or under --cache_dir (then set data.cache_dir too). An
 interrupted run is continued by the same command. --verify checks all checksums.
 Exit codes: 0 done (or already there), 1 something is wrong, 2 bad usage.
 """
@@ -42,10 +42,8 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt as interrupt:
         raise UserError("interrupted; the same command continues") from interrupt
     print(f"{place.folder} {'is complete' if built else 'is there already'}")
-    elsewhere = f" --config.data.cache_dir={place.cache_dir}" if place.cache_dir else ""
-    print(
-        f"  use it with --config.data.cache=True --config.data.decode_size={place.size}{elsewhere}"
-    )
+    elsewhere = f" data.cache_dir={place.cache_dir}" if place.cache_dir else ""
+    print(f"  use it with data.cache=True data.decode_size={place.size}{elsewhere}")
 
 
 if __name__ == "__main__":
