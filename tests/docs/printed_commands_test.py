@@ -131,7 +131,7 @@ def test_wrong_commands_are_found(tmp_path):
 
 
 def test_split_reads_as_a_shell_does():
-    line = "  $ FOO=1 srun --ntasks=2 .venv/bin/python -m x --a='b c' <any folder> [--c D] && dfer y > z # w"
+    line = "$ A=1 srun --ntasks=2 .venv/bin/python -m x --a='b c' <a b> [--c D] && dfer y > z  # w"
     assert printed_commands.split(line) == [
         ("python", "-m", "x", "--a=b c", "1", "--c", "1"),
         ("dfer", "y"),
