@@ -62,12 +62,9 @@ def _run(words):
 
         sys.argv = words
         __main__.main()
-    elif words[1] == "-m":
+    else:  # python -m
         sys.argv = words[2:]
         runpy.run_module(words[2], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = words[1:]
-        runpy.run_path(words[1], run_name="__main__")
 
 
 def _stop(answer, flags_parser):
