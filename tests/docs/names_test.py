@@ -51,7 +51,9 @@ def test_named_paths_exist():
         f"{path}:{number}: {match[0]}"
         for path, number, line in _texts()
         for match in _PATH.finditer(line)
-        if not any(ROOT.glob(match[0])) and not any(ROOT.glob(f"{match[0]}*"))
+        if not match[0].startswith("docs/tutorials")
+        and not any(ROOT.glob(match[0]))
+        and not any(ROOT.glob(f"{match[0]}*"))
     ]
     assert not missing, "\n".join(missing)
 
@@ -61,9 +63,7 @@ def test_named_modules_exist():
         f"{path}:{number}: {match[0]}"
         for path, number, line in _texts()
         for match in _MODULE.finditer(line)
-        if not match[0].startswith("dfer_jax.commands.")
-        and not match[0].endswith((".py", ".git"))
-        and not _module_knows(match[0])
+        if not match[0].endswith((".py", ".git")) and not _module_knows(match[0])
     ]
     assert not missing, "\n".join(missing)
 
