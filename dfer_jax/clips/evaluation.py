@@ -14,8 +14,8 @@ from jaxtyping import PyTree
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.results import metrics
-from dfer_jax.runs.workdir import write_json
 from dfer_jax.runtime import processes
+from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import augment, losses
 
@@ -209,9 +209,8 @@ def _write_arrays(path: str, result: Evaluation) -> None:
             os.remove(path)
         return
     clip_ids = np.array([row["clip_id"] for row in result.predictions])
-    with open(path + ".new", "wb") as file:
+    with replacing(path, "wb") as file:
         np.savez(file, allow_pickle=False, clip_id=clip_ids, **result.arrays)
-    os.replace(path + ".new", path)
 
 
 def table(result: Evaluation, title: str) -> str:

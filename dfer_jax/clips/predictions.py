@@ -81,7 +81,7 @@ def read(path: str) -> Predictions:
         found = _parse(path, raw)
         if found.confusion.tolist() != raw["confusion"]:
             raise ValueError("its predictions do not add up to its confusion matrix")
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise UserError(f"{path} is damaged ({reason}); evaluate again with dfer eval") from error
     twice = [clip for clip, count in Counter(found.clip_ids).items() if count > 1]

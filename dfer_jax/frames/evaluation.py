@@ -1,7 +1,6 @@
 """What a network says of every frame, the challenges' scores of it, and the files of both."""
 
 import dataclasses
-import json
 import os
 import zipfile
 from typing import Any
@@ -19,7 +18,8 @@ from dfer_jax.frames.metrics import (
     expression_scores,
 )
 from dfer_jax.results import metrics
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.json_text import parse_json
 
 _ARRAYS = ("videos", "numbers", "labels", "mask", "logits")
 _AT_ONCE = 4096  # frames whose scores are counted together
@@ -131,9 +131,8 @@ def write_evaluation(
     path = os.path.join(workdir, "eval", f"{file_name}.json")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     arrays = frames_file(path)
-    with open(arrays + ".new", "wb") as file:
+    with replacing(arrays, "wb") as file:
         np.savez_compressed(file, **{name: getattr(result, name) for name in _ARRAYS})
-    os.replace(arrays + ".new", arrays)
     write_json(path, about | summary(result))
     return path
 
@@ -170,7 +169,7 @@ def read_evaluation(path: str) -> tuple[FrameEvaluation, dict[str, Any]]:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            about = json.load(file)
+            about = parse_json(file.read())
         if not isinstance(about, dict) or about.get("task") != "frames":
             raise UserError(f"{path} is not an evaluation of frames; give one of eval/<split>.json")
         with np.load(frames_file(path), allow_pickle=False) as file:

@@ -21,8 +21,9 @@ from tqdm import tqdm
 
 from dfer_jax.errors import UserError
 from dfer_jax.frames.packed import PackedFrames
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.file_lock import taking_turns
+from dfer_jax.runtime.json_text import parse_object
 
 DTYPES = ("float32", "float16")
 _LARGEST = {"float32": np.inf, "float16": 65504.0}
@@ -151,7 +152,6 @@ def _progress_file(path: Path) -> Path:
 
 def _read_progress(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(_progress_file(path).read_text(encoding="utf-8"))
+        return parse_object(_progress_file(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """Writes a page: one HTML file that needs nothing else, and its pictures and tables beside it."""
 
+import errno
 import os
 import string
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from dfer_jax.errors import UserError
 from dfer_jax.plotting.markup import Section
+from dfer_jax.runtime.durable_files import replacing
 
 
 def write_page(path: str, *, title: str, parts: Sequence[Section], folder: str) -> str:
@@ -22,10 +24,11 @@ def write_page(path: str, *, title: str, parts: Sequence[Section], folder: str) 
         for part in parts:
             for item in (*part.charts, *part.tables):
                 item.save(folder)
-        with open(path + ".tmp", "w", encoding="utf-8") as file:
+        with replacing(path) as file:
             file.write(page)
-        os.replace(path + ".tmp", path)
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # said with how much is free
         raise UserError(f"cannot write {path} ({error.strerror}); make it writable") from error
     return path
 

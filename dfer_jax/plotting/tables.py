@@ -8,6 +8,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from dfer_jax.runtime.durable_files import replacing
+
 Cell = str | int | float
 
 _LATEX = {
@@ -79,7 +81,7 @@ class Table:
         formats = {"csv": self.csv, "tex": self.latex} if self.for_print else {"csv": self.csv}
         for ending, form in formats.items():
             path = os.path.join(folder, f"{self.name}.{ending}")
-            with open(path, "w", encoding="utf-8", newline="") as file:
+            with replacing(path) as file:
                 file.write(form())
 
     @property

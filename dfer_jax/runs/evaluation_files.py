@@ -1,11 +1,11 @@
 """Finds the evaluation files of a run, whatever was evaluated."""
 
-import json
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.runtime.json_text import parse_object
 
 
 def is_evaluated(workdir: str) -> bool:
@@ -59,17 +59,17 @@ def validation_file(path: str) -> str:
 def _read_object(path: str) -> dict[str, Any]:
     try:
         with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
+            return parse_object(file.read())
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); give a work directory that was evaluated, "
             "or one of its eval/<split>.json"
         ) from error
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); evaluate again with dfer eval") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path} is not an evaluation; give one of a run's eval/<split>.json")
-    return raw
+        raise UserError(
+            f"{path} is not an evaluation ({error}); evaluate again with dfer eval, or give one of "
+            "a run's eval/<split>.json"
+        ) from error
 
 
 def held_out_files(members: Sequence[str], files: Sequence[str] | None) -> list[str]:

@@ -3,9 +3,16 @@
 import json
 import math
 import os
+import shutil
 from collections.abc import Mapping
+from typing import Any
 
+from absl import logging
 from tensorboardX import SummaryWriter
+
+from dfer_jax.runs.read_files import read_bytes
+from dfer_jax.runtime.durable_files import replacing
+from dfer_jax.runtime.json_text import parse_object
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -42,35 +49,75 @@ class MetricWriter:
             self._file.close()
             self._tensorboard.close()
 
+    def sync(self) -> None:
+        """Puts the rows on the disk, as a checkpoint that goes on after them needs."""
+        if self._enabled:
+            os.fsync(self._file.fileno())
+
     def write(self, step: int, epoch: float, scalars: Mapping[str, float]) -> None:
         """Writes one row: step, epoch and the scalars; what is not finite becomes null."""
         if not self._enabled:
             return
         finite = {k: float(v) if math.isfinite(v) else None for k, v in scalars.items()}
         row = {"step": step, "epoch": round(epoch, 4), **finite}
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
+        try:
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+        except OSError as error:
+            error.filename = self._file.name  # Python does not tell that of a write
+            raise
         for name, value in finite.items():
             if value is not None:
                 self._tensorboard.add_scalar(name, value, step)
 
 
 def read_metrics(workdir: str) -> list[dict[str, float | int | None]]:
-    """Returns the rows of `metrics.jsonl`; a last line cut off by a kill is left out."""
-    path = os.path.join(workdir, METRICS_FILE)
+    """Returns the rows of `metrics.jsonl`; lines that a kill or a power loss damaged are left out.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    return _read_rows(os.path.join(workdir, METRICS_FILE))[0]
+
+
+def _read_rows(path: str) -> tuple[list[dict[str, float | int | None]], list[int]]:
+    """The rows of a file, and the numbers of the damaged lines that are not its end."""
     if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+        return [], []
+    rows, damaged, last = [], [], 0
+    for number, line in enumerate(read_bytes(path).split(b"\n"), start=1):
+        try:
+            row = parse_object(line.decode("utf-8"))
+        except ValueError:
+            if line:
+                damaged.append(number)
+            continue
+        if _is_row(row):
+            rows.append(row)
+            last = number
+        else:
+            damaged.append(number)
+    return rows, [number for number in damaged if number < last]
+
+
+def _is_row(row: dict[str, Any]) -> bool:
+    """Whether a line is what `MetricWriter.write` writes: numbers, or null but for the step."""
+    numbers = [value for name, value in row.items() if name != "step"]
+    return type(row.get("step")) is int and all(
+        value is None or (type(value) in (int, float) and math.isfinite(value)) for value in numbers
+    )
 
 
 def _drop_rows_after(path: str, step: int) -> None:
     """Rewrites the file without rows past `step`, so that a resumed run repeats no row."""
-    rows = read_metrics(os.path.dirname(path))
+    rows, damaged = _read_rows(path)
     if not os.path.exists(path):
         return
-    kept = [row for row in rows if row["step"] <= step]
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in kept)
-    os.replace(path + ".new", path)
+    if damaged:
+        shutil.copyfile(path, path + ".damaged")
+        lines = ", ".join(map(str, damaged[:20]))
+        logging.warning(
+            "%s is damaged in line %s, left out; %s.damaged keeps it as it was", path, lines, path
+        )
+    with replacing(path) as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows if row["step"] <= step)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dfer_jax.errors import UserError
+from dfer_jax.runtime.json_text import parse_object
 
 Series = dict[str, tuple[np.ndarray, np.ndarray]]
 """Metric name -> epochs and values, both float64 [n] ordered by step; NaN where not finite."""
@@ -26,10 +27,10 @@ def read_metrics(workdir: str) -> tuple[Series, list[str]]:
     torn, not_finite = [], {}
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)
+            row = parse_object(line)
             step, epoch = float(row["step"]), float(row["epoch"])
             values = {name: _number(row[name]) for name in row if "/" in name}
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError):
             torn.append(str(number))
             continue
         for name, value in values.items():
@@ -85,12 +86,9 @@ def read_json(path: str) -> dict:
         UserError: if the file is missing or holds something else.
     """
     try:
-        value = json.loads(_read_text(path))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON ({error}); write it again") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{path} must hold a JSON object; write it again")
-    return value
+        return parse_object(_read_text(path))
+    except ValueError as error:
+        raise UserError(f"{path} is not a JSON object ({error}); write it again") from error
 
 
 def flat_fields(config: Mapping, prefix: str = "") -> dict[str, str]:

@@ -8,6 +8,8 @@ from typing import Any
 import ml_collections
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.runs.read_files import read_json
+from dfer_jax.runtime.durable_files import write_json
 
 CONFIG_FILE = "config.json"
 # What a rerun may change: it decides where data lies and how it is read, not what is learned.
@@ -93,15 +95,6 @@ def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
     ]
 
 
-def write_json(path: str, value: object) -> None:
-    """Writes a JSON file in one move, so that a kill leaves the old one or none."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.write("\n")
-    os.replace(path + ".new", path)
-
-
 def refuse_other(workdir: str, config: Mapping[str, Any]) -> None:
     """Checks that a work directory is not another config's; one that nobody used is fine.
 
@@ -115,20 +108,12 @@ def refuse_other(workdir: str, config: Mapping[str, Any]) -> None:
     path = os.path.join(workdir, CONFIG_FILE)
     if not os.path.exists(path):
         return
-    fields = differing_fields(_read_json(path), json.loads(json.dumps(config)))
+    fields = differing_fields(read_json(path), json.loads(json.dumps(config)))
     if fields:
         raise UserError(
             f"{workdir} belongs to a run with another config; choose another --workdir, or set "
             f"these fields back:\n{list_some(fields)}"
         )
-
-
-def _read_json(path: str) -> dict[str, Any]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); choose another --workdir") from error
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

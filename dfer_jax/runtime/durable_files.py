@@ -31,7 +31,9 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
             file.flush()
             os.fsync(file.fileno())
         os.replace(path + _NEW, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = path  # that of a write that fails is not told
         with contextlib.suppress(OSError):
             os.unlink(path + _NEW)
         raise

@@ -93,6 +93,7 @@ class Trainer:
                     stopping = stops(stop.requested)
                     if step % self.steps_per_epoch == 0 or stopping:
                         self._watch.check(state)  # what is saved is fit to go on from
+                        writer.sync()
                         saved.save(state, metrics=scores, metadata=self.task.metadata)
                     if stopping and step < self.total_steps:
                         raise UserError(

@@ -40,5 +40,5 @@ def test_imported_weights_are_not_trained_over(tmp_path):
 
 def test_damaged_config_is_explained(tmp_path):
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(UserError, match="not valid JSON"):
+    with pytest.raises(UserError, match="is not a JSON object"):
         workdir.claim(str(tmp_path), CONFIG, {})

@@ -3,7 +3,6 @@
 dfer pool runs/f_fold1 runs/f_fold2 runs/f_fold3 runs/f_fold4 runs/f_fold5 --out runs/f
 """
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from dfer_jax.clips.crossval.summary import INTERVALS, save
 from dfer_jax.errors import UserError
 from dfer_jax.results import published
 from dfer_jax.runs import evaluation_files
+from dfer_jax.runs.read_files import read_json
 from dfer_jax.runs.workdir import CONFIG_FILE
 
 
@@ -66,8 +66,7 @@ def _published_for(workdir: str) -> published.PublishedRow | None:
     path = os.path.join(workdir, CONFIG_FILE)
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as file:
-        return published.match(json.load(file))
+    return published.match(read_json(path))
 
 
 if __name__ == "__main__":

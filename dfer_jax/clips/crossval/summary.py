@@ -13,7 +13,7 @@ from dfer_jax.clips.crossval.scores import Results, Row, headline
 from dfer_jax.errors import UserError
 from dfer_jax.results import published
 from dfer_jax.results.published import PublishedRow
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import replacing, write_json
 
 INTERVALS = (
     "Intervals (95 %): recalls by Wilson; UAR and WAR by drawing the test clips anew 2,000 times. "
@@ -50,7 +50,7 @@ def save(table: Table, directory: str) -> str:
     write_json(f"{path}.json", render.as_json(table))
     texts = {"csv": render.as_csv(table), "tex": render.as_latex(table)}
     for suffix, text in texts.items():
-        with open(f"{path}.{suffix}", "w", encoding="utf-8") as file:
+        with replacing(f"{path}.{suffix}") as file:
             file.write(text)
     return f"\n{render.as_text(table)}\n\nwrote {path}.json, {path}.csv, {path}.tex"
 

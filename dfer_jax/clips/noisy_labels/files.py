@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import json
 import os
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.training.agreement import VERDICTS
 
 _NOISY = VERDICTS.index("noisy")
@@ -133,13 +133,13 @@ def read_judged(path: str) -> tuple[Judged, dict[str, Any]]:
     again = "write it again with `dfer judge`"
     try:
         with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
+            raw = parse_object(file.read())
         judged = _parse(raw)
         if judged.counts != raw["counts"]:
             raise ValueError("its clips do not add up to its counts")
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); {again}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise UserError(f"{path} is damaged ({reason}); {again}") from error
     own = ("classes", "views", "num_clips", "counts", "clips")
@@ -176,11 +176,10 @@ def _parse(raw: dict[str, Any]) -> Judged:
 
 
 def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
-    with open(path + ".new", "w", encoding="utf-8", newline="") as file:
+    with replacing(path) as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(path + ".new", path)
 
 
 def _nine_digits(value: np.float32) -> float:

@@ -17,7 +17,7 @@ from dfer_jax.clips.report.inputs import Evaluation, Prediction
 from dfer_jax.errors import UserError
 from dfer_jax.plotting.markup import Section, percent, protocol, section
 from dfer_jax.runs.read_files import read_bytes, read_json
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.video.picture_size import picture_size
 
 ReadFrames = Callable[[str], Sequence[bytes]]

@@ -11,7 +11,6 @@ Any number of processes may read it at once; they share its pages.
 import dataclasses
 import functools
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ from tqdm import tqdm
 
 from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
-from dfer_jax.runs.workdir import write_json
+from dfer_jax.runtime.durable_files import write_json
+from dfer_jax.runtime.json_text import parse_object
 
 FORMAT = 2
 CLIPS_FILE = "clips.npz"
@@ -125,7 +125,7 @@ def read_header(folder: Path) -> Header:
         OSError, ValueError: if it is missing or not what `write_header` writes.
     """
     with open(folder / _INDEX_FILE, encoding="utf-8") as file:
-        fields = json.load(file)
+        fields = parse_object(file.read())
     try:
         return Header(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})
     except (TypeError, KeyError) as error:

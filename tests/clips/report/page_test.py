@@ -200,7 +200,7 @@ def test_nothing_to_report_is_an_error(tmp_path):
         write_report(str(tmp_path))
     workdir = write_run(tmp_path)
     (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(UserError, match="must hold a JSON object"):
+    with pytest.raises(UserError, match="is not a JSON object"):
         write_report(workdir)
 
 
