@@ -7,6 +7,7 @@ WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.jso
 from collections.abc import Callable
 
 import jax
+import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -33,6 +34,7 @@ def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
     # Imported after the flags, so that --help is quick.
     from dfer_jax.runs.workdir import default_workdir
+    from dfer_jax.runs.workdir_lock import only_run
     from dfer_jax.runtime import compilation_cache, processes
 
     if argv[1:]:
@@ -53,6 +55,11 @@ def main(argv: list[str]) -> None:
     together = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     where = f"{len(devices)} {devices[0].device_kind} device(s){together}"
     processes.say(f"{config.name}: {directory} on {where}")
+    with only_run(directory, create=_MODE.value != "eval"):
+        _work(config, directory)
+
+
+def _work(config: ml_collections.ConfigDict, directory: str) -> None:
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
         with_evaluation = _MODE.value == "train_and_eval"

@@ -20,6 +20,7 @@ from absl import app, flags, logging
 from dfer_jax import errors
 from dfer_jax.results.ensemble_weights import check_free, given_weights
 from dfer_jax.runs import evaluation_files
+from dfer_jax.runs.workdir_lock import only_one
 
 _OUT = flags.DEFINE_string("out", None, "New work directory for the combined evaluation")
 _WEIGHTS = flags.DEFINE_list("weights", None, "One weight per member, summing to 1: .3,.7")
@@ -42,6 +43,11 @@ def main(argv: list[str]) -> None:
     asked = [f"--{f.name}" for f in (_WEIGHTS, _FIT_ON, _SELECT_ON_TEST) if f.value]
     if len(asked) > 1:
         raise app.UsageError(f"{' and '.join(asked)} exclude each other")
+    with only_one(_OUT.value):
+        _combine(argv)
+
+
+def _combine(argv: list[str]) -> None:
     check_free(_OUT.value)
     paths = [evaluation_files.evaluation_file(path) for path in argv[1:]]
     if evaluation_files.is_of_frames(paths[0]):

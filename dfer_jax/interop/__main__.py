@@ -14,6 +14,7 @@ from absl import app, logging
 
 from dfer_jax import errors
 from dfer_jax.errors import UserError
+from dfer_jax.runs.workdir_lock import only_one
 
 NAMES = ("gca_ial", "resnet50_ft")
 """Networks whose weights can be read; each has a module of that name beside this one."""
@@ -28,7 +29,8 @@ def main(argv: list[str]) -> None:
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise UserError(f"there is no network {name!r} to import ({', '.join(NAMES)}){hint}")
-    importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
+    with only_one(out):
+        importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
 
 
 if __name__ == "__main__":

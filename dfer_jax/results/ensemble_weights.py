@@ -11,7 +11,8 @@ from dfer_jax.errors import UserError
 _GRID = np.arange(21) / 20  # beta of Optimized IAL, section III-E
 _SMALLEST = 1e-6  # the digits probabilities are stored with
 _ROUNDS, _TOLERANCE = 1000, 1e-7
-_OWN = {"eval", "report", "report.html"}  # what an earlier ensemble leaves behind
+# What an earlier ensemble leaves behind, and the lock of this one.
+_OWN = {"eval", "report", "report.html", "work.lock"}
 
 
 def given_weights(values: Sequence[str], *, members: int) -> Float64[np.ndarray, " m"]:

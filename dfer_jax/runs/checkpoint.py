@@ -25,6 +25,7 @@ from dfer_jax.errors import UserError, list_some
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runs.workdir_lock import is_unused
 from dfer_jax.runtime import processes
 
 FORMAT = 1
@@ -288,7 +289,7 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
     Raises:
         UserError: if the directory exists and is not empty, or cannot be written.
     """
-    if os.path.isdir(workdir) and os.listdir(workdir):
+    if not is_unused(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     try:
         os.makedirs(workdir, exist_ok=True)

@@ -1,21 +1,36 @@
 """Locks between processes that end with the process holding them, however it ends."""
 
 import contextlib
-import fcntl
+import errno
+import functools
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from dfer_jax.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # no such locks on this system
+    fcntl = None
+
+_HELD = frozenset({errno.EAGAIN, errno.EACCES})  # the latter over NFS
+_WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+
 
 def take(file: TextIO) -> bool:
-    """Takes the lock on an open file until it is closed everywhere; False if another has it."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    """Takes the lock on an open file until it is closed everywhere; False if another has it.
+
+    Where the file system has no locks this is said once, and the lock counts as taken.
+    """
+    return _lock(file, wait=False)
+
+
+def wait_for(file: TextIO) -> None:
+    """Takes the lock on an open file as soon as nobody else has it; see `take`."""
+    _lock(file, wait=True)
 
 
 @contextlib.contextmanager
@@ -51,5 +66,31 @@ def taking_turns(lock: Path, *, what: str) -> Iterator[None]:
     with open(lock, "a", encoding="utf-8") as file:
         if not take(file):
             print(f"another process is making {what}; waiting for it", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            wait_for(file)
         yield
+
+
+def _lock(file: TextIO, *, wait: bool) -> bool:
+    if fcntl is None:
+        _say_without_locks("this system has none")
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        _say_without_locks(f"{os.path.dirname(file.name)}: {error.strerror}")
+    return True
+
+
+@functools.cache
+def _say_without_locks(reason: str) -> None:
+    """Prints a warning once."""
+    print(
+        f"warning: files cannot be locked here ({reason}), so nothing keeps a second process out; "
+        "take care not to start two at the same work",
+        file=sys.stderr,
+        flush=True,
+    )

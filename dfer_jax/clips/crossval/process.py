@@ -7,7 +7,6 @@ outright leaves the child at work; the next parent asks it to save and goes on f
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from dfer_jax.errors import UserError
+from dfer_jax.runs import workdir_lock
 from dfer_jax.runtime import file_lock
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -29,18 +29,14 @@ def only_one(directory: str) -> Iterator[TextIO]:
     """Makes this process the only one at work in `directory`; yields a file children keep open.
 
     Raises:
-        UserError: if another process is at work there, or nothing can be written.
+        UserError: if another process is at work there, which is named, or nothing can be written.
     """
     try:
         os.makedirs(directory, exist_ok=True)
         with (
-            open(os.path.join(directory, "crossval.lock"), "a+", encoding="utf-8") as own,
+            workdir_lock.only_one(directory),
             open(os.path.join(directory, "run.lock"), "a+", encoding="utf-8") as run,
         ):
-            if not file_lock.take(own):
-                raise UserError(
-                    f"another crossval is at work in {directory}; wait, or choose another --workdir"
-                )
             _take_over(run)
             yield run
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
@@ -122,4 +118,4 @@ def _take_over(run: TextIO) -> None:
     if written:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(written), signal.SIGTERM)
-    fcntl.flock(run, fcntl.LOCK_EX)
+    file_lock.wait_for(run)

@@ -29,6 +29,7 @@ def main(argv: list[str]) -> None:
     from dfer_jax.clips import evaluate_run
     from dfer_jax.labels import CLASSES
     from dfer_jax.runs.workdir import default_workdir
+    from dfer_jax.runs.workdir_lock import only_run
     from dfer_jax.runtime import compilation_cache, processes
 
     if argv[1:]:
@@ -39,7 +40,8 @@ def main(argv: list[str]) -> None:
     compilation_cache.enable()
     processes.say(f"{config.name}: {workdir} on {len(jax.devices())} device(s)")
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
-    judged = evaluate_run.judge_last_checkpoint(config, workdir, overrides=overrides)
+    with only_run(workdir, create=False):
+        judged = evaluate_run.judge_last_checkpoint(config, workdir, overrides=overrides)
     for row in judged.noisiest[:_SHOWN]:
         label, found = CLASSES[judged.labels[row]], CLASSES[judged.modal_class[row]]
         processes.say(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -81,7 +82,8 @@ def test_two_at_once_are_refused(tmp_path):
     parent = _start(tmp_path, TRAINING)
     assert parent.stdout.readline() == "training\n"
     code, _, err = _run(tmp_path, "print('next')")
-    assert code == 1 and "another crossval is at work" in err
+    assert code == 1 and f"error: process {parent.pid} on {socket.gethostname()} (" in err
+    assert f") is at work in {tmp_path}; wait until it ends" in err
     parent.terminate()
     parent.communicate(timeout=60)
     assert _run(tmp_path, "print('next')")[1] == "next\ncode 0\n"

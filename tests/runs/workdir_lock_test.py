@@ -1,0 +1,164 @@
+"""Processes that race for one work directory, kill each other's and meet odd file systems."""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+
+import clip_dataset
+import pytest
+
+from dfer_jax.errors import UserError
+from dfer_jax.runs import workdir_lock
+from dfer_jax.runtime import file_lock
+
+RACER = """
+import pathlib, sys
+from dfer_jax import errors
+from dfer_jax.runs.workdir_lock import only_one
+
+def main(argv):
+    print("ready", flush=True)
+    for line in sys.stdin:  # one race a line
+        try:
+            with only_one(line.strip()):
+                print("in", flush=True)
+                sys.stdin.readline()
+        except errors.UserError as error:
+            print(error, flush=True)
+            sys.stdin.readline()
+        print("out", flush=True)
+
+errors.run(main)
+"""
+
+
+def start(code=RACER):
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+
+def tell(process, line):
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def hear(process):
+    return process.stdout.readline().rstrip("\n")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    racers = [start(), start()]
+    assert [hear(racer) for racer in racers] == ["ready", "ready"]
+    yield racers
+    for racer in racers:
+        racer.kill()
+
+
+def refusal(holder, directory):
+    return (
+        rf"process {holder.pid} on {socket.gethostname()} \(python\S* -c .*\) is at work in "
+        rf"{directory}; wait until it ends, or choose another work directory"
+    )
+
+
+def test_of_two_that_start_together_one_proceeds_and_the_other_is_told_by_whom(pair, tmp_path):
+    for race in range(20):
+        directory = tmp_path / str(race % 10)
+        for racer in pair:
+            tell(racer, str(directory))
+        said = [hear(racer) for racer in pair]
+        winner = said.index("in")
+        assert re.fullmatch(refusal(pair[winner], directory), said[1 - winner])
+        for racer in pair:
+            tell(racer, "done")
+        assert [hear(racer) for racer in pair] == ["out", "out"]
+        assert not directory.exists() or not os.listdir(directory)
+
+
+def test_the_lock_of_a_killed_process_is_no_obstacle(pair, tmp_path):
+    killed = start()
+    assert hear(killed) == "ready"
+    tell(killed, str(tmp_path))
+    assert hear(killed) == "in"
+    killed.kill()
+    killed.wait()
+    assert (tmp_path / workdir_lock.LOCK_FILE).exists()
+    test_of_two_that_start_together_one_proceeds_and_the_other_is_told_by_whom(pair, tmp_path)
+    with workdir_lock.only_one(str(tmp_path)):
+        pass
+    assert not (tmp_path / workdir_lock.LOCK_FILE).exists()
+
+
+def test_a_holder_on_another_host_is_named(tmp_path):
+    with open(tmp_path / workdir_lock.LOCK_FILE, "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump({"host": "node7", "pid": 12, "command": "dfer train dfew.py"}, file)
+        file.flush()
+        with (
+            pytest.raises(UserError, match=r"^process 12 on node7 \(dfer train dfew.py\) is at"),
+            workdir_lock.only_one(str(tmp_path)),
+        ):
+            pass
+
+
+def test_a_missing_directory_that_is_only_read_is_not_made(tmp_path):
+    with workdir_lock.only_one(str(tmp_path / "new"), create=False):
+        assert not (tmp_path / "new").exists()
+    with workdir_lock.only_one(str(tmp_path / "a" / "b")):
+        (tmp_path / "a" / "kept").touch()
+    assert os.listdir(tmp_path / "a") == ["kept"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, None])
+def test_without_locks_one_warning_is_printed(tmp_path, monkeypatch, capsys, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    file_lock._say_without_locks.cache_clear()
+    if number is None:
+        monkeypatch.setattr(file_lock, "fcntl", None)
+    else:
+        monkeypatch.setattr(fcntl, "flock", flock)
+    for _ in range(2):
+        with workdir_lock.only_one(str(tmp_path)):
+            pass
+    assert capsys.readouterr().err.count("warning: files cannot be locked here (") == 1
+
+
+def test_of_two_trainings_one_proceeds(tmp_path):
+    dataset = clip_dataset.build(str(tmp_path / "data"), "truth")
+    fields = [f"data.data_dir={tmp_path / 'data'}", f"data.dataset={dataset}", "train.epochs=1"]
+    fields += ["data.decode_size=32", "model.image_size=32", "model.width=8", "data.segments=4"]
+    fields += ["train.batch_size=4", "data.num_workers=0", "model.reduction=4"]
+    command = [sys.executable, "-m", "dfer_jax", "train", "base.py", *fields, "--mode=train"]
+    runs = [
+        subprocess.Popen(
+            [*command, f"--workdir={tmp_path / 'run'}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"},
+        )
+        for _ in range(2)
+    ]
+    printed = [run.communicate(timeout=300) for run in runs]
+    codes = [run.returncode for run in runs]
+    assert sorted(codes) == [0, 1], printed
+    loser = codes.index(1)
+    error = printed[loser][1]
+    assert f"error: process {runs[1 - loser].pid} on {socket.gethostname()} (python" in error
+    assert "-m dfer_jax train base.py" in error
+    assert f"is at work in {tmp_path / 'run'}; wait until it ends" in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run" / workdir_lock.LOCK_FILE).exists()
