@@ -3,16 +3,29 @@
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from absl import app
 
-from dfer_jax import shortages
+from dfer_jax import shortages, signals
 
 
 class UserError(Exception):
     """A mistake in the user's input; its message is all the user sees, without a traceback."""
+
+    exit_code = 1
+
+
+class StoppedError(UserError):
+    """A person or scheduler asked to stop, and what there was to save is saved."""
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        """Takes the number of the signal; None: the first that came, else SIGINT."""
+        super().__init__(message)
+        first = signals.received[0] if signals.received else signal.SIGINT
+        self.exit_code = signals.exit_code(first if number is None else number)
 
 
 def run(
@@ -22,12 +35,14 @@ def run(
 ) -> None:
     """Runs a command line under absl, without a traceback for a user's mistake.
 
-    Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`).
+    Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`), 130 stopped by
+    SIGINT (Ctrl-C), 143 stopped by SIGTERM. A second signal ends the process at once.
 
     Args:
         main: takes the arguments that are no flags, the program's name first.
         prepare: rewrites the command line before its flags are read.
     """
+    signals.watch()
     sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
 
@@ -70,14 +85,16 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
     try:
         main(argv)
     except UserError as error:
-        _leave(str(error), 1)
+        _leave(str(error), error.exit_code)
     except app.UsageError as error:
         _leave(f"{error}; --help explains", 2)
     except BrokenPipeError:
         _leave_unread()
     except KeyboardInterrupt:
-        _leave("stopped", 1)
+        _leave_stopped()
     except Exception as error:
+        if signals.received:  # what an interrupted import or worker raises says nothing more
+            _leave_stopped()
         if sentence := shortages.of_storage(error):
             _leave(sentence, 1)
         if whose := shortages.of_memory(error):
@@ -124,6 +141,11 @@ def _leave_unread() -> None:
     """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
     sys.exit(0)
+
+
+def _leave_stopped() -> None:
+    print("stopped", file=sys.stderr)
+    sys.exit(StoppedError("stopped").exit_code)
 
 
 def _leave(message: str, code: int) -> None:

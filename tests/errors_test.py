@@ -22,7 +22,8 @@ def _leaving(error):
         (app.UsageError("expected two arguments"), 2, "error: expected two arguments; --help"),
         (PermissionError(errno.EACCES, "Permission denied", "runs/x"), 1, "error: runs/x: Perm"),
         (OSError(errno.ENOSPC, "No space left on device", "runs/x"), 1, "No space left"),
-        (KeyboardInterrupt(), 1, "error: stopped"),
+        (KeyboardInterrupt(), 130, "stopped\n"),
+        (errors.StoppedError("saved at step 3", 15), 143, "error: saved at step 3\n"),
     ],
     ids=lambda value: type(value).__name__,
 )

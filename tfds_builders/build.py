@@ -18,7 +18,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
-from dfer_jax.errors import UserError, run
+from dfer_jax.errors import StoppedError, UserError, run
 from tfds_builders import replacing
 from tfds_builders.clip_builder import ClipBuilder
 
@@ -196,7 +196,7 @@ def main(argv: list[str]) -> None:
             num_processes=_NUM_PROCESSES.value,
         )
     except KeyboardInterrupt as interrupt:
-        raise UserError(
+        raise StoppedError(
             "interrupted, nothing was built; the same command starts again"
         ) from interrupt
     full_name = f"{builder.name}/{builder.builder_config.name}"

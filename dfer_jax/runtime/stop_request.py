@@ -5,12 +5,15 @@ from typing import Any
 
 from absl import logging
 
+from dfer_jax import signals
+
 
 class StopRequest:
     """Turns Ctrl-C and SIGTERM into a flag, so that the loop can save before it stops."""
 
     def __init__(self) -> None:
         self.requested = False
+        self.number = int(signal.SIGTERM)  # where another process of the run was asked
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -25,5 +28,7 @@ class StopRequest:
     def _note(self, number: int, _: object) -> None:
         if self.requested:  # asked twice: stop now
             raise KeyboardInterrupt
+        signals.received.append(number)
+        self.number = number
         logging.warning("received %s: stopping after this step", signal.Signals(number).name)
         self.requested = True

@@ -10,7 +10,7 @@ import ml_collections
 from tqdm import tqdm
 
 from dfer_jax.data import pipeline
-from dfer_jax.errors import UserError, memory_suffices
+from dfer_jax.errors import StoppedError, UserError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
@@ -71,7 +71,8 @@ class Trainer:
         """Trains from the latest checkpoint, or from scratch, to the last epoch.
 
         Raises:
-            UserError: if the loss stops being finite, or on Ctrl-C or SIGTERM after saving.
+            UserError: if the loss stops being finite.
+            StoppedError: on Ctrl-C or SIGTERM, after saving.
         """
         with (
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
@@ -96,9 +97,10 @@ class Trainer:
                         writer.sync()
                         saved.save(state, metrics=scores, metadata=self.task.metadata)
                     if stopping and step < self.total_steps:
-                        raise UserError(
+                        raise StoppedError(
                             f"stopped at step {step} of {self.total_steps} and saved; "
-                            "run the same command again to go on"
+                            "run the same command again to go on",
+                            stop.number,
                         )
 
     def _fresh_state(self) -> TrainState:

@@ -150,7 +150,7 @@ def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(base, two_
     while not metrics.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     running[1].send_signal(signal.SIGTERM)  # the loop is about to take its first steps
-    printed = finish(running, code=1)
+    printed = finish(running, code=143)
     stops = [re.search(r"stopped at step (\d) of 6 and saved", text) for _, text in printed]
     assert all(stops) and len({stop[1] for stop in stops}) == 1, printed
     printed = finish(start(base, "stopped", processes=2))

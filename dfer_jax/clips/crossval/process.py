@@ -13,15 +13,11 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import StoppedError, UserError
 from dfer_jax.runs import workdir_lock
 from dfer_jax.runtime import file_lock
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class StoppedError(UserError):
-    """A person or scheduler asked to stop; the run at work has saved."""
 
 
 @contextlib.contextmanager
@@ -65,7 +61,7 @@ def run_to_end(command: Sequence[str], *, lock: TextIO) -> int:
         signals.pass_on()  # what came before the child was there
         code = child.wait()
     if signals.received:
-        raise StoppedError("stopped; run the same command again to go on")
+        raise StoppedError("stopped; run the same command again to go on", signals.number)
     return code
 
 
@@ -84,15 +80,18 @@ class _Forwarding:
     def __init__(self) -> None:
         self.child: subprocess.Popen | None = None
         self.received = self._passed_on = 0
+        self.number = int(signal.SIGTERM)
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "_Forwarding":
+        self._heard_by = signal.set_wakeup_fd(-1)  # a second request is the child's too
         for number in _STOPS:
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._heard_by)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -102,8 +101,9 @@ class _Forwarding:
             self._passed_on = self.received
             self.child.send_signal(signal.SIGTERM)
 
-    def _note(self, *_: object) -> None:
+    def _note(self, number: int, _: object) -> None:
         self.received += 1
+        self.number = number
         self.pass_on()
 
 

@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from dfer_jax.data.frame_cache.build import build, verify
 from dfer_jax.data.frame_cache.store import Place
-from dfer_jax.errors import UserError, run
+from dfer_jax.errors import StoppedError, run
 from dfer_jax.runtime.cores import usable_cores
 
 _DATA_DIR = flags.DEFINE_string("data_dir", "data", "Folder the built data sets lie in.")
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> None:
     try:
         built = build(place, num_processes=_NUM_PROCESSES.value or usable_cores())
     except KeyboardInterrupt as interrupt:
-        raise UserError("interrupted; the same command continues") from interrupt
+        raise StoppedError("interrupted; the same command continues") from interrupt
     print(f"{place.folder} {'is complete' if built else 'is there already'}")
     elsewhere = f" data.cache_dir={place.cache_dir}" if place.cache_dir else ""
     print(f"  use it with data.cache=True data.decode_size={place.size}{elsewhere}")

@@ -56,7 +56,7 @@ def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields,
         _wait_for(disturbed / "fold1_seed0" / "metrics.jsonl", first)
         first.send_signal(signal.SIGTERM)
         out, _ = first.communicate()
-        assert first.returncode == 1 and "run the same command again" in out, out
+        assert first.returncode == 143 and "run the same command again" in out, out
         assert "Traceback" not in out
 
         second = _start(fields, disturbed)

@@ -61,7 +61,7 @@ def test_a_request_to_stop_reaches_the_training_once_and_is_waited_for(tmp_path,
     parent.send_signal(number)
     out, err = parent.communicate(timeout=60)
     assert out == "saved after 1 request\n"
-    assert parent.returncode == 1 and "run the same command again" in err
+    assert parent.returncode == 128 + number and "run the same command again" in err
     assert "Traceback" not in err
 
 

@@ -1,0 +1,56 @@
+"""Requests to stop: Ctrl-C and SIGTERM, of which the second ends the process at once.
+
+The first raises `KeyboardInterrupt` in the main thread, or is noted by whoever has set a handler of
+its own. Python runs handlers only between two steps of its own; the second request is heard by a
+thread, so that it also ends a process in the middle of compiled code.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+received: list[int] = []
+"""Those that came since `watch`, in order."""
+
+
+def watch() -> None:
+    """Handles requests to stop from now on; one that is ignored, as under nohup, stays ignored."""
+    for number in NUMBERS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=_forget)
+    threading.Thread(target=_listen, args=(reading,), daemon=True).start()
+
+
+def exit_code(number: int) -> int:
+    """Returns the exit code of a process that a signal stopped: 130 SIGINT, 143 SIGTERM."""
+    return 128 + number
+
+
+def _interrupt(number: int, _: object) -> None:
+    received.append(number)
+    raise KeyboardInterrupt
+
+
+def _listen(reading: int) -> None:
+    count = 0
+    while numbers := os.read(reading, 1):
+        count += numbers[0] in NUMBERS
+        if count == 2:
+            os.write(2, b"stopped at once, nothing more was saved\n")
+            for child in multiprocessing.active_children():
+                child.kill()
+            os._exit(exit_code(numbers[0]))
+
+
+def _forget() -> None:
+    """In a child: its signals are its own."""
+    signal.set_wakeup_fd(-1)
+    received.clear()
+    if signal.getsignal(signal.SIGTERM) is _interrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,72 @@
+"""Real processes that are asked to stop while they start and while they are in compiled code."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+BUSY = """
+import hashlib
+from dfer_jax import errors
+
+def main(argv):
+    print("busy", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes in which Python runs no handler
+
+errors.run(main)
+"""
+WAITING = """
+import time
+from dfer_jax import errors
+
+def main(argv):
+    print("busy", flush=True)
+    time.sleep(600)
+
+errors.run(main)
+"""
+
+
+def start(*command):
+    return subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+
+@pytest.mark.parametrize("module", ["absl.app", "jax.version", "orbax.checkpoint._src.path"])
+def test_ctrl_c_while_it_starts_is_one_line(tmp_path, module):
+    verb = ["-X", "importtime", "-m", "dfer_jax", "train", "base.py", f"--workdir={tmp_path / 'r'}"]
+    starting = start(*verb)
+    for line in starting.stderr:  # each module as it is imported
+        if module in line:
+            break
+    starting.send_signal(signal.SIGINT)
+    said = [line for line in starting.communicate(timeout=60)[1].splitlines() if "|" not in line]
+    assert (starting.returncode, said) == (130, ["stopped"])
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_request_stops_with_a_documented_code(number, code):
+    waiting = start("-c", WAITING)
+    assert waiting.stdout.readline() == "busy\n"
+    waiting.send_signal(number)
+    _, said = waiting.communicate(timeout=30)
+    assert (waiting.returncode, said) == (code, "stopped\n")
+
+
+def test_the_second_request_ends_compiled_code_at_once():
+    busy = start("-c", BUSY)
+    assert busy.stdout.readline() == "busy\n"
+    busy.send_signal(signal.SIGTERM)
+    with pytest.raises(subprocess.TimeoutExpired):
+        busy.wait(timeout=1)
+    busy.send_signal(signal.SIGTERM)
+    _, said = busy.communicate(timeout=10)
+    assert (busy.returncode, said) == (143, "stopped at once, nothing more was saved\n")
