@@ -1,8 +1,9 @@
 """The work directory of a run: its config, its overrides, and who may use it again."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import ml_collections
@@ -83,6 +84,38 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
             f"the work directory {workdir} cannot be written ({error.strerror}); "
             "choose another with --workdir"
         ) from error
+
+
+@contextlib.contextmanager
+def kept(workdir: str) -> Iterator[Callable[[], None]]:
+    """Notices that a work directory, made if missing, is deleted or replaced meanwhile.
+
+    Yields:
+        a function that looks, and raises the `UserError`; it costs one look at the directory.
+
+    Raises:
+        UserError: if the directory has gone when the block ends, whatever that raised.
+    """
+    os.makedirs(workdir, exist_ok=True)
+    before = os.stat(workdir)
+
+    def check() -> None:
+        try:
+            if os.path.samestat(before, os.stat(workdir)):
+                return
+        except FileNotFoundError:
+            pass
+        raise UserError(
+            f"{workdir} was deleted or moved while the run was at work, and its checkpoints with "
+            "it; run the same command again to start anew, or move it back to go on"
+        )
+
+    try:
+        yield check
+    except Exception:
+        check()  # says why, where that is the reason
+        raise
+    check()
 
 
 def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from dfer_jax.errors import StoppedError, UserError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
+from dfer_jax.runs.workdir import kept
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.runtime.stop_request import StopRequest
 from dfer_jax.training.finite import FiniteWatch
@@ -75,6 +76,7 @@ class Trainer:
             StoppedError: on Ctrl-C or SIGTERM, after saving.
         """
         with (
+            kept(self.workdir) as check_kept,
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
             StopRequest() as stop,
         ):
@@ -95,6 +97,7 @@ class Trainer:
                     if step % self.steps_per_epoch == 0 or stopping:
                         self._watch.check(state)  # what is saved is fit to go on from
                         writer.sync()
+                        check_kept()
                         saved.save(state, metrics=scores, metadata=self.task.metadata)
                     if stopping and step < self.total_steps:
                         raise StoppedError(

@@ -42,3 +42,19 @@ def test_damaged_config_is_explained(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="is not a JSON object"):
         workdir.claim(str(tmp_path), CONFIG, {})
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("error", [None, FileNotFoundError("checkpoints/3")])
+def test_a_directory_deleted_meanwhile_is_said(tmp_path, replaced, error):
+    directory = tmp_path / "run"
+    said = r"run was deleted or moved while the run was at work, .* run the same command again"
+    with pytest.raises(UserError, match=said), workdir.kept(str(directory)) as check:
+        check()
+        os.rename(directory, tmp_path / "moved")
+        if replaced:
+            directory.mkdir()
+        if error:
+            raise error
+    with workdir.kept(str(directory)):
+        pass

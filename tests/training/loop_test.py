@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 
 import clip_dataset
 import jax
@@ -55,6 +56,13 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     whole, again = (metric_writer.read_metrics(str(tmp_path / d)) for d in ("whole", "stopped"))
     assert [row["step"] for row in again if "test/war" in row] == [3, 6]
     assert [r for r in again if "test/war" in r] == [r for r in whole if "test/war" in r]
+
+
+def test_a_work_directory_deleted_meanwhile_is_said(data_dir, tmp_path, monkeypatch, one_device):
+    directory = tmp_path / "deleted"
+    monkeypatch.setattr(tiny.tqdm, "update", lambda _: shutil.rmtree(directory, ignore_errors=True))
+    with pytest.raises(UserError, match="deleted was deleted or moved while the run was at work"):
+        _train(tiny.config(data_dir), directory)
 
 
 def test_two_devices_follow_the_trajectory_of_one(data_dir, tmp_path, monkeypatch):
