@@ -10,7 +10,7 @@ import ml_collections
 from tqdm import tqdm
 
 from dfer_jax.data import pipeline
-from dfer_jax.errors import StoppedError, UserError, memory_suffices
+from dfer_jax.errors import StoppedError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
