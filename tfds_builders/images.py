@@ -15,6 +15,7 @@ import simplejpeg
 from PIL import Image
 
 from dfer_jax.video.picture_size import PNG_SIGNATURE, PictureSizeError, jpeg_header, png_size
+from dfer_jax.video.png import decode_png
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_BYTES = 32 * 2**20
@@ -104,6 +105,9 @@ def _check_png(data: bytes) -> tuple[int, int]:
             image.verify()  # checksums; leaves the image closed
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.load()
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        decode_png(data)  # Pillow is more lenient than what training decodes with
+    except DamagedImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DamagedImageError(f"truncated or damaged PNG image ({error})") from error
     return height, width

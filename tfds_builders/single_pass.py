@@ -105,7 +105,20 @@ class SinglePass:
     @property
     def problems(self) -> list[str]:
         """Everything that makes the build fail, in the order it is told."""
-        return self.tree.problems + self.missing + self.findings.damaged
+        return self.tree.problems + self.missing + self.empty_splits + self.findings.damaged
+
+    @property
+    def empty_splits(self) -> list[str]:
+        """A sentence for each split without a clip, unless listed clips that miss explain it."""
+        there = {clip.split for clip in self.listing.clips}
+        empty = [split for split in self.splits if split not in there]
+        if self.missing or self.tree.problems or not there:
+            return []
+        return [
+            f"split {split} would be empty: none of its clips is there; extract them, for nothing "
+            "can be trained or tested on an empty split"
+            for split in empty
+        ]
 
     @property
     def has_labels(self) -> bool:
@@ -148,6 +161,7 @@ class SinglePass:
         kinds = [
             (len(self.tree.problems), "lists and folders"),
             (len(self.missing), "missing or empty clips"),
+            (len(self.empty_splits), "empty splits"),
             (len(self.findings.damaged), f"damaged images{videos}"),
         ]
         counts = ", ".join(f"{kind} {number:,}" for number, kind in kinds if number)

@@ -8,12 +8,11 @@ import simplejpeg
 from jaxtyping import Int64, UInt8
 
 from dfer_jax.errors import UserError
-from dfer_jax.video.picture_size import PNG_SIGNATURE, PictureSizeError, jpeg_header, png_size
+from dfer_jax.video.picture_size import PNG_SIGNATURE, PictureSizeError, jpeg_header
+from dfer_jax.video.png import decode_png
 
 PIXELS = "turbo-2"
 """Name of the rules by which encoded frames become pixels; changes whenever any pixel does."""
-
-_IMREAD = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION  # simplejpeg ignores it anyway
 
 
 def decode_frames(
@@ -54,7 +53,7 @@ def decode_frames(
 def _decode(data: bytes, *, size: int, place: tuple[int, str]) -> np.ndarray:
     """Returns RGB pixels [h, w, 3] of a whole image, of its own size or of `size`."""
     try:
-        return _decode_png(data) if data.startswith(PNG_SIGNATURE) else _decode_jpeg(data, size)
+        return decode_png(data) if data.startswith(PNG_SIGNATURE) else _decode_jpeg(data, size)
     except ValueError as error:
         fault = "is not a whole JPEG or PNG image"
         if isinstance(error, PictureSizeError):
@@ -76,16 +75,6 @@ def _decode_jpeg(data: bytes, size: int) -> np.ndarray:
     halves = height == width and height in (2 * size, 4 * size, 8 * size)
     least = size if halves else 0
     return simplejpeg.decode_jpeg(data, min_height=least, min_width=least)
-
-
-def _decode_png(data: bytes) -> np.ndarray:
-    png_size(data)
-    picture = None
-    if data.rfind(b"IEND") > data.rfind(b"IDAT"):  # OpenCV fills what is cut off with black
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), _IMREAD)
-    if picture is None:
-        raise ValueError("truncated or damaged PNG image")
-    return picture
 
 
 def _resize(picture: np.ndarray, size: int) -> np.ndarray:

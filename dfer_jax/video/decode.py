@@ -160,6 +160,24 @@ def promised_frames(path: Path) -> int:
         return _promised(container, stream)
 
 
+def count_packets(path: Path) -> int:
+    """Reads a video to its end without decoding it; returns how many packets of pictures it has.
+
+    Raises:
+        VideoError: if it is not a video, or is cut short.
+    """
+    number = 0
+    with _open(path) as (container, stream):
+        try:
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    raise VideoError("cut short or damaged")
+                number += packet.size > 0
+        except av.FFmpegError as error:
+            raise VideoError(f"cut short or damaged ({error.strerror})") from error
+    return number
+
+
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """Opens a file and its main video stream; nothing but FFmpeg's probing is decoded yet."""

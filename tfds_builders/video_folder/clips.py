@@ -16,6 +16,7 @@ from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.single_pass import SinglePass
 from tfds_builders.tree import Tree, escapes, is_folder
 from tfds_builders.video_folder import splits
+from tfds_builders.video_folder.copies import copies_in_splits
 from tfds_builders.video_folder.table import SPLITS, Row, find_table, read_table
 
 SHORTER_SIDE = 256
@@ -62,6 +63,7 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
     bar = tqdm(rows, desc="listing clips", unit=" clips", leave=False)
     clips = [_clip(row, found[row.path], division[row.line], state) for row in bar]
     state.listing.clips += [clip for clip in clips if clip]
+    state.tree.problems += copies_in_splits(state.listing.clips)
     if not state.listing.clips:
         state.fail_if_any()
     unlisted = sorted(found.keys() - {row.path for row in table.rows})
@@ -70,7 +72,7 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
             f"{len(unlisted):,} videos or frame folders are in no row of {table.name} and were "
             f"left out:\n{list_some(unlisted)}"
         )
-    divided = "" if any(row.split for row in rows) else splits.notice(rows)
+    divided = "" if any(row.split for row in rows) else splits.notice(rows, division)
     state.tables = tuple(text for text in (divided, NOTICE) if text)
     state.facts = {"table": table.name, "division": divided, "clips_in_no_row": unlisted}
     return state
@@ -197,7 +199,9 @@ def _divide(rows: Sequence[Row], state: SinglePass) -> dict[int, str]:
     counts = {split: counts[split] for split in state.splits}
     state.tree.problems += splits.unusable(counts, divided=divided)
     if not state.problems:
-        state.warnings += splits.uneven_classes(counts) + splits.leaks(rows)
+        state.warnings += (
+            splits.few_test_clips(counts) + splits.uneven_classes(counts) + splits.leaks(rows)
+        )
     return division
 
 

@@ -2,7 +2,7 @@
 
 import collections
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from dfer_jax.labels import CLASSES
 from tfds_builders.video_folder.table import Row
 
 TEST_SHARE = 0.2
+FEW_TEST_CLIPS = 30
+"""With fewer, a score is uncertain by 18 points or more."""
 
 
 def group_of(row: Row) -> str:
@@ -51,13 +53,29 @@ def _hash(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
 
 
-def notice(rows: Sequence[Row]) -> str:
-    """Returns what `divide` does, in words."""
+def notice(rows: Sequence[Row], division: Mapping[int, str]) -> str:
+    """Returns what `divide` did, in words; `division` holds the split of each row by its line."""
     unit = "group" if any(row.group for row in rows) else "clip"
+    counts = collections.Counter(division[row.line] for row in rows)
+    shares = [f"{counts[split]:,} ({counts[split] / len(rows):.0%})" for split in ("train", "test")]
     return (
-        "The table has no split: about 80/20 of the clips of each class went to train and test, "
-        f"{unit} by {unit}, always in the same way."
+        f"The table has no split: {shares[0]} of its {len(rows):,} clips went to train and "
+        f"{shares[1]} to test, {unit} by {unit}, always in the same way; {1 - TEST_SHARE:.0%} and "
+        f"{TEST_SHARE:.0%} of each class were aimed at."
     )
+
+
+def few_test_clips(counts: Mapping[str, collections.Counter[str]]) -> list[str]:
+    """Returns a warning if there are so few test clips that a score of them says little."""
+    number = counts["test"].total()
+    if number >= FEW_TEST_CLIPS:
+        return []
+    points = round(98 / number**0.5)  # 1.96 standard errors of a share of one half
+    clips = "only 1 test clip" if number == 1 else f"only {number} test clips"
+    return [
+        f"{clips}: a score on so few measures next to nothing (95 % interval up to +-{points} "
+        f"points); add test clips, at least {FEW_TEST_CLIPS}"
+    ]
 
 
 def groups_in_several_splits(rows: Sequence[Row]) -> list[str]:

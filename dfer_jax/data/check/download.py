@@ -49,7 +49,7 @@ def check_download(
     leaks = find_leaks(clips, scans, processes=processes)
     strays = find_strays(state) if state.expected else Strays()
     damaged = [problem for scan in scans for problem in scan.damaged]
-    findings = problems + sort_faults(state.tree.problems + state.missing + damaged)
+    findings = problems + sort_faults(state.problems + damaged)
     findings += sort_rest(state, scans, strays, leaks)
     return Result(
         *shared,

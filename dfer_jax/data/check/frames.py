@@ -16,6 +16,7 @@ from jaxtyping import UInt8, UInt64
 
 from dfer_jax.data.check.near_duplicates import frame_hash
 from dfer_jax.video.picture_size import PNG_SIGNATURE, jpeg_header, png_size
+from dfer_jax.video.png import decode_png
 from tfds_builders import images
 
 _HEAD = 4096  # bytes; a JPEG whose header is longer, as with a thumbnail, is decoded as a whole
@@ -88,9 +89,7 @@ def hash_image(data: bytes) -> UInt64[np.ndarray, "4"]:
 
 def _grey_picture(data: bytes) -> UInt8[np.ndarray, "h w"]:
     if data.startswith(PNG_SIGNATURE):
-        png_size(data)
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        return cv2.cvtColor(decode_png(data), cv2.COLOR_RGB2GRAY)
     height, width, _ = jpeg_header(data)
     # No larger than needed, in steps of an eighth of the size; small images as they are.
     return simplejpeg.decode_jpeg(

@@ -99,7 +99,10 @@ def test_the_division_made_here_is_told(root, tmp_path, capsys):
     builder = build(root, tmp_path / "data")
     sizes = {name: info.num_examples for name, info in builder.info.splits.items()}
     assert sizes == {"train": 4, "test": 2}
-    assert "about 80/20 of the clips" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 (67%) of its 6 clips went to train and 2 (33%) to test, clip by clip" in said
+    assert "only 2 test clips: a score on so few measures next to nothing" in said
+    assert "(95 % interval up to +-69 points); add test clips, at least 30" in said
 
 
 def test_a_damaged_video_stops_the_build(root, tmp_path):
