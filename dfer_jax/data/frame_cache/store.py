@@ -11,6 +11,7 @@ Any number of processes may read it at once; they share its pages.
 import dataclasses
 import functools
 import hashlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,10 @@ def damaged_parts(folder: Path, header: Header, *, num_threads: int) -> list[str
     return damaged
 
 
+# NumPy parses a file's header as Python source, which Python 3.11 cannot do in two threads at once.
+_OPENING = threading.Lock()
+
+
 class FrameStore:
     """The frames of a frame cache, opened for reading.
 
@@ -224,6 +229,7 @@ class FrameStore:
         part, first = int(self._parts[row]), int(self._first_frames[row])
         if part not in self._mapped:
             path = self._folder / self._header.file_of(part)
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+            with _OPENING:
+                mapped = np.load(path, mmap_mode="r", allow_pickle=False)
             self._mapped[part] = np.asarray(mapped)  # indexing a memmap itself is slow
         return self._mapped[part][first : first + int(self.num_frames[row])]
