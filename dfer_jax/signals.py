@@ -5,6 +5,7 @@ its own. Python runs handlers only between two steps of its own; the second requ
 thread, so that it also ends a process in the middle of compiled code.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -42,7 +43,8 @@ def _listen(reading: int) -> None:
     while numbers := os.read(reading, 1):
         count += numbers[0] in NUMBERS
         if count == 2:
-            os.write(2, b"stopped at once, nothing more was saved\n")
+            with contextlib.suppress(OSError):  # nobody may read any more
+                os.write(2, b"stopped at once, nothing more was saved\n")
             for child in multiprocessing.active_children():
                 child.kill()
             os._exit(exit_code(numbers[0]))

@@ -11,6 +11,7 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cach
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 
 import jax
+import pytest
 from absl import flags
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -19,3 +20,11 @@ flags.FLAGS.mark_as_parsed()
 # Tests started in the background ignore Ctrl-C, and the processes they interrupt would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def quick_compiler():
+    """XLA optimises little: compiling takes most of the time of tests of small networks."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

@@ -27,6 +27,8 @@ from dfer_jax.runtime import parallel
 from dfer_jax.training import network
 from dfer_jax.training.loop import Trainer, tqdm
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
 ONE = parallel.over(jax.devices()[:1])
 

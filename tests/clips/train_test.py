@@ -10,6 +10,8 @@ from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 from dfer_jax.training.loop import Trainer
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
