@@ -11,7 +11,8 @@ from typing import Any
 
 import simplejpeg
 
-from dfer_jax.video.decode import VideoError, encode_clip
+from dfer_jax.video.container import VideoError
+from dfer_jax.video.decode import encode_clip
 from tfds_builders import images
 from tfds_builders.tree import Tree, escapes
 

@@ -27,7 +27,7 @@ _LINE = 200  # bytes for one clip's name
 _END = object()
 
 
-class WorkerLost(UserError):
+class LostWorkerError(UserError):
     """A worker has died or is stuck, and all are ended; their loader cannot be closed any more."""
 
 
@@ -119,13 +119,13 @@ def _look(folder: Path) -> None:
         clips = ", ".join(notes.read_text(errors="replace").split())
         if not _lives(int(notes.name)):
             _end_all(folder)
-            raise WorkerLost(
+            raise LostWorkerError(
                 f"a process that reads clips was killed or crashed, at {clips or 'no clip'}; is "
                 "memory short? run the same command again to go on from the last checkpoint"
             )
         if clips and time.time() - notes.stat().st_mtime > PATIENCE:
             _end_all(folder)
-            raise WorkerLost(
+            raise LostWorkerError(
                 f"a process that reads clips has been at {clips} for {PATIENCE:.0f} s; is the "
                 "storage answering? run the same command again to go on from the last checkpoint"
             )

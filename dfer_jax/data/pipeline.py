@@ -148,7 +148,7 @@ def steps_per_epoch(num_clips: int, batch_size: int) -> int:
     if batch_size > num_clips:
         raise UserError(
             f"a batch of {batch_size} clips cannot be filled from {num_clips} training clips; "
-            "use a smaller batch (--config.train.batch_size)"
+            "use a smaller batch (train.batch_size)"
         )
     return num_clips // batch_size
 
@@ -290,7 +290,7 @@ def iterate(
         try:
             yield from watched(iterator) if num_workers else iterator
             yield from then
-        except loader_workers.WorkerLost:
+        except loader_workers.LostWorkerError:
             raise  # closing would wait for the rest of what a dead worker began to send
         except BaseException:
             iterator.close()

@@ -13,9 +13,7 @@ Pixels are taken as square. Colours follow the matrix and range that the file st
 limited range where it states none, as in FFmpeg; HDR is not tone-mapped.
 """
 
-import contextlib
 import dataclasses
-import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +25,7 @@ import simplejpeg
 from av.sidedata.sidedata import SideDataContainer
 from jaxtyping import UInt8
 
-from dfer_jax.video.picture_size import MAX_PIXELS, MAX_SIDE, PictureSizeError, require_size
+from dfer_jax.video.container import VideoError, open_video, promised
 
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
@@ -35,21 +33,8 @@ SUFFIXES = (
 )  # fmt: skip
 """What video files are called, in lower case; their content decides whether they are read."""
 
-_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif"  # none of them opens another file
-_OPTIONS = {
-    "format_whitelist": _FORMATS,
-    "protocol_whitelist": "file",
-    "max_pixels": str(MAX_PIXELS),  # FFmpeg decodes some frames to find out the format
-}
-# Titles need not be text; from PyAV 19 on they never stop it.
-_LENIENT = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
-
 
 _HEADERS_ERR = 1.1  # a header that promises a little too many frames is not believed
-
-
-class VideoError(ValueError):
-    """The file is not a whole video; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +93,7 @@ def read_frames(
     Raises:
         VideoError: if the file is not a video, or is damaged, when the damage is reached.
     """
-    with _open(path) as (container, stream):
+    with open_video(path) as (container, stream):
         for frame, turn in _decode(container, stream):
             yield _picture(frame, turn, shorter_side)
 
@@ -128,8 +113,8 @@ def encode_clip(
         VideoError: if the file is not a video, is damaged or has too many frames.
     """
     images, times, shape = [], [], (0, 0)
-    with _open(path) as (container, stream):
-        if stream.frames and _promised(container, stream) > _HEADERS_ERR * max_frames:
+    with open_video(path) as (container, stream):
+        if stream.frames and promised(container, stream) > _HEADERS_ERR * max_frames:
             raise _too_long(max_frames, stream)
         for frame, turn in _decode(container, stream):
             if len(images) == max_frames:
@@ -140,7 +125,7 @@ def encode_clip(
             images.append(simplejpeg.encode_jpeg(picture, quality, "RGB", "420"))
             times.append(frame.time)
         fps, duration = _timing(times, rate=float(stream.average_rate or 0))
-        facts = VideoFacts(*shape, len(images), _promised(container, stream), fps, duration)
+        facts = VideoFacts(*shape, len(images), promised(container, stream), fps, duration)
     return EncodedVideo(images, facts)
 
 
@@ -148,87 +133,6 @@ def _too_long(max_frames: int, stream: av.VideoStream) -> VideoError:
     rate = float(stream.average_rate or 0)
     seconds = f" ({max_frames / rate:.0f} s at {rate:g} frames a second)" if rate else ""
     return VideoError(f"more than {max_frames:,} frames{seconds}; cut it into clips")
-
-
-def promised_frames(path: Path) -> int:
-    """Returns about how many frames a video holds by its header; 0 if that says nothing.
-
-    Raises:
-        VideoError: if the file is not a video, as far as its header shows.
-    """
-    with _open(path) as (container, stream):
-        return _promised(container, stream)
-
-
-def count_packets(path: Path) -> int:
-    """Reads a video to its end without decoding it; returns how many packets of pictures it has.
-
-    Raises:
-        VideoError: if it is not a video, or is cut short.
-    """
-    number = 0
-    with _open(path) as (container, stream):
-        try:
-            for packet in container.demux(stream):
-                if packet.is_corrupt:
-                    raise VideoError("cut short or damaged")
-                number += packet.size > 0
-        except av.FFmpegError as error:
-            raise VideoError(f"cut short or damaged ({error.strerror})") from error
-    return number
-
-
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """Opens a file and its main video stream; nothing but FFmpeg's probing is decoded yet."""
-    head = _head(path)
-    try:
-        container = av.open(f"file:{path}", options=_OPTIONS, **_LENIENT)
-    except av.FFmpegError as error:
-        raise VideoError(_why_not_opened(head, error)) from error
-    with container:
-        stream = container.streams.best("video")
-        if stream is None or stream.disposition & av.stream.Disposition.attached_pic:
-            raise VideoError("no video in it, only sound or other data")
-        _set_up_decoder(stream)
-        yield container, stream
-
-
-def _head(path: Path) -> bytes:
-    """Returns the first bytes of a regular file that is not empty."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
-            raise VideoError("not a file")
-        with open(path, "rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise VideoError(f"cannot be read ({error.strerror})") from error
-    if not head:
-        raise VideoError("the file is empty")
-    return head
-
-
-def _why_not_opened(head: bytes, error: av.FFmpegError) -> str:
-    if head[4:8] == b"ftyp":  # MP4 and QuickTime: the index is usually written last
-        return "an MP4 file without an index: cut short, or never finished"
-    return f"not a video file of a known kind, or damaged at its start ({error.strerror})"
-
-
-def _set_up_decoder(stream: av.VideoStream) -> None:
-    decoder = stream.codec_context
-    if decoder is None:
-        raise VideoError("no decoder for its video codec")
-    height, width = decoder.height, decoder.width
-    if not height:  # as after a probe that met a picture too large
-        raise VideoError(f"the size of its pictures is not stated or above {MAX_SIDE} a side")
-    try:
-        require_size(height, width)
-    except PictureSizeError as error:
-        raise VideoError(str(error)) from error
-    decoder.thread_count = 1  # several files are read at once instead
-    decoder.options = {"max_pixels": _OPTIONS["max_pixels"]}
-    if decoder.name == "mjpeg":  # patches up a broken image without saying so; others do say so,
-        decoder.options = {**decoder.options, "err_detect": "explode"}  # and this is too strict
 
 
 def _decode(
@@ -293,15 +197,6 @@ def _turn(frame: av.VideoFrame) -> _Turn:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return _Turn(False, d < 0, a < 0)
     return _Turn(True, b < 0, c < 0)
-
-
-def _promised(container: av.container.InputContainer, stream: av.VideoStream) -> int:
-    """Returns the number of frames by the container's header; 0 if it says nothing."""
-    rate = float(stream.average_rate or 0)
-    shown = round((container.duration or 0) / av.time_base * rate)
-    if stream.frames:  # stored; a clip trimmed on a phone shows fewer of them
-        return min(stream.frames, shown or stream.frames)
-    return round(float(stream.duration * stream.time_base) * rate) if stream.duration else shown
 
 
 def _timing(times: list[float | None], *, rate: float) -> tuple[float, float]:

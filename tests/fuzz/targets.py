@@ -17,7 +17,8 @@ from dfer_jax.errors import UserError
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.labels import CLASSES
 from dfer_jax.runs.read_files import read_config, read_json, read_metrics
-from dfer_jax.video.decode import VideoError, encode_clip
+from dfer_jax.video.container import VideoError
+from dfer_jax.video.decode import encode_clip
 from tfds_builders.aff_wild2 import annotations
 from tfds_builders.dfew import lists as dfew_lists
 from tfds_builders.dfew import votes

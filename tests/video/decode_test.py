@@ -10,7 +10,8 @@ import pytest
 import simplejpeg
 from video_files import corners, number_of, picture, write_sound, write_video
 
-from dfer_jax.video.decode import VideoError, encode_clip, promised_frames, read_frames
+from dfer_jax.video.container import VideoError, promised_frames
+from dfer_jax.video.decode import encode_clip, read_frames
 from dfer_jax.video.picture_size import MAX_SIDE
 
 PICTURES = [picture(number) for number in range(30)]

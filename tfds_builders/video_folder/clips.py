@@ -10,7 +10,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from dfer_jax.errors import list_some
-from dfer_jax.video.decode import SUFFIXES, VideoError, promised_frames
+from dfer_jax.video.container import VideoError, promised_frames
+from dfer_jax.video.decode import SUFFIXES
 from tfds_builders import images
 from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.single_pass import SinglePass

@@ -17,7 +17,8 @@ from tqdm import tqdm
 from dfer_jax.data.check import frames as check_frames
 from dfer_jax.data.check import near_duplicates
 from dfer_jax.errors import UserError
-from dfer_jax.video.decode import VideoError, count_packets, promised_frames, read_frames
+from dfer_jax.video.container import VideoError, count_packets, promised_frames
+from dfer_jax.video.decode import read_frames
 from tfds_builders.frames import Clip, read_clip
 from tfds_builders.images import DamagedImageError
 
