@@ -93,12 +93,12 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
     except KeyboardInterrupt:
         _leave_stopped()
     except Exception as error:
-        if signals.received:  # what an interrupted import or worker raises says nothing more
-            _leave_stopped()
         if sentence := shortages.of_storage(error):
             _leave(sentence, 1)
         if whose := shortages.of_memory(error):
             _leave(_out_of_memory(whose), 1)
+        if signals.received:  # what an interrupted import or worker raises says nothing more
+            _leave_stopped()
         raise
 
 

@@ -14,12 +14,25 @@ import jax
 import pytest
 from absl import flags
 
+from dfer_jax import signals
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 flags.FLAGS.mark_as_parsed()
-# Tests started in the background ignore Ctrl-C, and the processes they interrupt would inherit it.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Tests started in the background ignore requests to stop, and what they start would inherit it.
+for number, default in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, default)
+
+
+@pytest.fixture(autouse=True)
+def no_request_to_stop_is_left():
+    """A test that stops itself leaves nothing to the next one of the same process."""
+    yield
+    signals.received.clear()
 
 
 @pytest.fixture(scope="module")

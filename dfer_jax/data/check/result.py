@@ -61,8 +61,8 @@ class Result:
     @property
     def next_command(self) -> str:
         """What to run next: the build, or this check again once the faults are gone."""
-        tool = "tfds_builders.build" if self.can_be_built else "dfer_jax.data.check"
-        command = f"python -m {tool} {self.name} --manual_dir {shlex.quote(self.manual_dir)}"
+        verb = "build" if self.can_be_built else "check"
+        command = f"dfer {verb} {self.name} --manual_dir {shlex.quote(self.manual_dir)}"
         if self.can_be_built:
             return command + " --allow_missing" * self.allow_missing
         return f"mend the faults, then {command}" + " --thorough" * self.thorough

@@ -175,7 +175,7 @@ def test_text_is_short_and_json_complete(root):
     text = as_text(result)
     assert "fault: 16 files are empty" in text and "... and 6 more (all by --json FILE)" in text
     assert text.splitlines()[-2] == "verdict: will not build (16 faults)"
-    assert text.splitlines()[-1].startswith("next: mend the faults, then python -m dfer_jax.data.")
+    assert text.splitlines()[-1].startswith("next: mend the faults, then dfer check dfew/full ")
     told = json.loads(as_json(result))
     assert [len(f["items"]) for f in told["findings"] if f["kind"] == "empty_file"] == [16]
     assert told["frames"]["frames_per_clip"]["max"] == 21

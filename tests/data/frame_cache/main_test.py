@@ -44,7 +44,7 @@ def test_build_again_and_verify(data_dir, tmp_path):
     built = run(*arguments, "--num_processes=1")
     assert built.returncode == 0, built.stderr
     assert "17 clips, 252 frames of 20 x 20" in built.stdout and "is complete" in built.stdout
-    assert f"--config.data.decode_size=20 --config.data.cache_dir={tmp_path}" in built.stdout
+    assert f"data.decode_size=20 data.cache_dir={tmp_path}" in built.stdout
     assert "252/252" in built.stderr  # the progress bar
     again = run(*arguments)
     assert again.returncode == 0 and "is there already" in again.stdout

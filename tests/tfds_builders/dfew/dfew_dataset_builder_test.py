@@ -210,13 +210,12 @@ def test_missing_clips_may_be_allowed_and_are_listed(root, tmp_path, capsys):
     assert b"01601" not in ids and len(ids) == len(CLIPS) - 1
 
 
-def test_a_fold_without_any_clip_left_is_empty(root, tmp_path):
+def test_a_fold_without_any_clip_left_is_refused(root, tmp_path):
     for clip in CLIPS:
         if clip.fold == 2:
             shutil.rmtree(dfew_tree.clip_folder(root, clip.id))
-    builder = build(root, tmp_path / "data", allow_missing=True)
-    assert builder.info.splits["fd2"].num_examples == 0
-    assert len(builder.as_data_source(split="fd1+fd2")) == builder.info.splits["fd1"].num_examples
+    message = error_of(root, tmp_path / "data", allow_missing=True)
+    assert "split fd2 would be empty: none of its clips is there; extract them" in message
 
 
 def test_damaged_images_are_errors_even_if_clips_may_be_missing(root, tmp_path):

@@ -25,7 +25,8 @@ def one_device(monkeypatch):
 def videos(tmp_path_factory):
     root = tmp_path_factory.mktemp("videos")
     for at in range(12):
-        pictures = [picture(5 * at % 7 + number, height=32, width=32) for number in range(10)]
+        numbers = range(10 + at // 7)  # no two videos alike
+        pictures = [picture(5 * at % 7 + number, height=32, width=32) for number in numbers]
         write_video(root / f"v{at}.mp4", pictures)
     return root
 
