@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, TypeVar
 import grain
 import numpy as np
 
-from dfer_jax.data import loader_workers
 from dfer_jax.data.batch_memory import BatchMemory
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.decode import decode_frames
@@ -91,8 +90,7 @@ class _Stack:
         count = (1 + self.views) * self.num_frames
         clips = self.memory.empty((self.batch_size, count, self.size, self.size, 3))
         for row, clip in zip(rows, clips, strict=False):
-            with loader_workers.reading(row.clip_id):
-                _read_frames(row, out=clip)
+            _read_frames(row, out=clip)
         clips[len(rows) :] = 0
         batch = {
             "clips": clips[:, : self.num_frames],
@@ -283,16 +281,10 @@ def iterate(
 ) -> Iterator[Batch]:
     """Runs a pipeline; an exception raised in a worker arrives here as the one it was."""
     workers = grain.MultiprocessingOptions(num_workers=num_workers)
-    read_ahead = batches.to_iter_dataset(_READ_AHEAD)
-    with loader_workers.watching() as (start, watched):
-        dataset = read_ahead.mp_prefetch(workers, worker_init_fn=start)
-        iterator = iter(grain.experimental.WithOptionsIterDataset(dataset, _THROUGH_PIPES))
-        try:
-            yield from watched(iterator) if num_workers else iterator
-            yield from then
-        except loader_workers.LostWorkerError:
-            raise  # closing would wait for the rest of what a dead worker began to send
-        except BaseException:
-            iterator.close()
-            raise
+    dataset = batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(workers)
+    iterator = iter(grain.experimental.WithOptionsIterDataset(dataset, _THROUGH_PIPES))
+    try:
+        yield from iterator
+        yield from then
+    finally:
         iterator.close()
