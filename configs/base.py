@@ -104,4 +104,5 @@ def get_config() -> ml_collections.ConfigDict:
 
     config.eval = evaluation = ml_collections.ConfigDict()
     evaluation.batch_size = 40
+    evaluation.shared_classes = False  # data with other classes: score those that both have
     return config

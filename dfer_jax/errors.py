@@ -55,6 +55,12 @@ def list_some(items: Sequence[object], *, most: int = 20) -> str:
     return "\n".join(lines)
 
 
+def list_in_line(items: Sequence[object], *, most: int = 12) -> str:
+    """Returns the first `most` items, joined by commas, and how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(map(str, items[:most])) + more
+
+
 @contextlib.contextmanager
 def memory_suffices(advice: str) -> Iterator[None]:
     """Lets whatever runs out of memory in the block name the fields to lower.

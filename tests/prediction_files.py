@@ -33,7 +33,7 @@ def write(run, clip_ids, labels, probabilities, *, file_name="fd1", **about):
             clip_ids, labels, predicted, probabilities, strict=True
         )
     ]
-    result = Evaluation(confusion_of(labels, predicted, num_classes=7), 1.0, rows)
+    result = Evaluation(CLASSES, confusion_of(labels, predicted, num_classes=7), 1.0, rows)
     facts = {
         "dataset": "dfew/full",
         "split": file_name.removesuffix(".best"),

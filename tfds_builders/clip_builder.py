@@ -53,7 +53,14 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
 
         A builder of videos that are labelled frame by frame has others, and clips without label.
         """
-        return {"label": tfds.features.ClassLabel(names=CLASSES)}
+        return {"label": tfds.features.ClassLabel(names=self.class_names())}
+
+    def class_names(self) -> Sequence[str] | None:
+        """Returns the classes in their order, the canonical ones by default.
+
+        None where the user's folder decides them: those that `prepare` finds are taken.
+        """
+        return CLASSES
 
     def __init__(
         self, *, allow_missing: bool = False, file_format: str | None = None, **kwargs: Any
@@ -103,6 +110,7 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
             config=self.builder_config.name,
             allow_missing=self._allow_missing,
         )
+        self._name_classes()
         if download_config.beam_runner:
             self._pass.fail_if_any()
             self._alone: list[Path] = []
@@ -113,6 +121,12 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
         self._pass.fail_if_any()
         self.info.metadata.update(report.metadata(self._pass))
         print(report.summary(self._pass))
+
+    def _name_classes(self) -> None:
+        """Gives the label the names that the user's folder holds, where it decides them."""
+        features = self.info.features
+        if "label" in features and features["label"].num_classes is None:
+            features["label"].names = self._pass.classes
 
     def _read_here(self, write: Callable[[], None]) -> None:
         """Writes all shards in this process, with a progress bar."""

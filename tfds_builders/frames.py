@@ -42,7 +42,7 @@ class Clip:
     Attributes:
         id: its `clip_id`.
         split: the split it goes to.
-        label: name in `labels.CLASSES`; None if `features` say what each frame shows.
+        label: name of its class; None if `features` say what each frame shows.
         path: the folder of its frames, or the video.
         frames: file names in frame order; none for a video.
         features: what the example holds besides.

@@ -3,33 +3,43 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from dfer_jax.errors import list_some
-from dfer_jax.labels import CLASSES
 from tfds_builders.frames import Clip
 from tfds_builders.single_pass import SinglePass
 
 
-def count(clips: Iterable[Clip], splits: Sequence[str]) -> dict[str, list[int]]:
-    """Returns for each split the number of clips of each class, in the order of `CLASSES`."""
-    counts = {split: [0] * len(CLASSES) for split in splits}
+def count(
+    clips: Iterable[Clip], splits: Sequence[str], *, classes: Sequence[str]
+) -> dict[str, list[int]]:
+    """Returns for each split the number of clips of each class, in the order of `classes`."""
+    place = {name: index for index, name in enumerate(classes)}
+    counts = {split: [0] * len(classes) for split in splits}
     for clip in clips:
-        counts[clip.split][CLASSES.index(clip.label)] += 1
+        counts[clip.split][place[clip.label]] += 1
     return counts
 
 
-def count_table(counts: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]]) -> str:
+def count_table(
+    counts: Mapping[str, Sequence[int]],
+    expected: Mapping[str, Sequence[int]],
+    *,
+    classes: Sequence[str],
+) -> str:
     """Returns a table of the clips per split and class, the published number in brackets.
 
     Args:
         counts: what `count` returns.
         expected: published numbers by split, or empty.
+        classes: names of the columns.
     """
     head = f"{'split':<10} {'clips':>7}" + f"{'expected':>10}" * bool(expected)
-    lines = [head + "".join(f"{name:>14}" for name in CLASSES)]
+    widths = [max(14, len(name) + 2) for name in classes]
+    lines = [head + "".join(f"{name:>{w}}" for name, w in zip(classes, widths, strict=True))]
     rows = {split: (row, expected.get(split, ())) for split, row in counts.items()}
     rows["all"] = (_columns(counts.values()), _columns(expected.values()))
     for split, (row, published) in rows.items():
         line = f"{split:<10} {sum(row):>7,}" + f"{sum(published):>10,}" * bool(expected)
-        lines.append(line + "".join(f"{cell:>14}" for cell in _cells(row, published)))
+        cells = zip(_cells(row, published), widths, strict=True)
+        lines.append(line + "".join(f"{cell:>{width}}" for cell, width in cells))
     return "\n".join(lines)
 
 
@@ -37,8 +47,13 @@ def tables(state: SinglePass) -> list[str]:
     """Returns the tables of a build: clips by class, if they have one each, and the builder's."""
     if not state.has_labels:
         return list(state.tables)
-    counts = count(state.listing.clips, state.splits)
-    return [count_table(counts, state.expected), *state.tables]
+    counts = counts_of(state)
+    return [count_table(counts, state.expected, classes=state.classes), *state.tables]
+
+
+def counts_of(state: SinglePass) -> dict[str, list[int]]:
+    """Returns what `count` returns, of the clips of a build."""
+    return count(state.listing.clips, state.splits, classes=state.classes)
 
 
 def _columns(rows: Iterable[Sequence[int]]) -> list[int]:
@@ -64,7 +79,7 @@ def warning_lines(state: SinglePass) -> list[str]:
         ("videos hold fewer frames than they announce", state.findings.fewer),
     ]
     lines = [f"{len(items):,} {text}:\n{list_some(items)}" for text, items in found if items]
-    counts = count(listing.clips, state.splits) if state.expected else {}
+    counts = counts_of(state) if state.expected else {}
     wrong = [
         f"{split} {sum(counts[split]):,} for {sum(published):,}"
         for split, published in state.expected.items()
@@ -78,7 +93,7 @@ def warning_lines(state: SinglePass) -> list[str]:
 def metadata(state: SinglePass) -> dict[str, object]:
     """Returns the facts of the build that are stored beside the data, as plain JSON."""
     listing, findings = state.listing, state.findings
-    per_class = count(listing.clips, state.splits) if state.has_labels else None
+    per_class = counts_of(state) if state.has_labels else None
     return {
         "num_clips": len(listing.clips),
         "num_frames": findings.num_frames,

@@ -11,6 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.labels import CLASSES
 from tfds_builders.frames import Clip, EncodedClip, Listing, read_clips, reader_pool
 from tfds_builders.tree import Tree
 
@@ -81,7 +82,8 @@ class SinglePass:
         tree: the user's folder; its `problems` make the build fail.
         listing: the clips to build.
         splits: in the order of the release.
-        expected: published clips per class, in the order of `CLASSES`, by split; empty if none are.
+        classes: names of the classes, in the order of the data set.
+        expected: published clips per class, in the order of `classes`, by split; empty if none are.
         tables: further counts and remarks, printed below the counts of the splits.
         missing: listed clips without frames, unless the user allows that.
         warnings: what is worth a look but stops nothing.
@@ -94,6 +96,7 @@ class SinglePass:
     tree: Tree
     listing: Listing
     splits: tuple[str, ...]
+    classes: tuple[str, ...] = CLASSES
     expected: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     tables: Sequence[str] = ()
     missing: list[str] = dataclasses.field(default_factory=list)

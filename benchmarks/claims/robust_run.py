@@ -69,7 +69,7 @@ class Judge:
         self._source = trainer.task.sources.train
         model = network.create_model(
             config.model.name,
-            experiment.model_kwargs(config),
+            experiment.model_kwargs(config, num_classes=len(self._source.classes)),
             dtype=config.model.dtype,
             parallel=trainer.parallel,
         )
@@ -84,7 +84,14 @@ class Judge:
         """Returns the judgement of all clips, in the order of the source."""
         views = self._config.robust.views
         batches = evaluation_batches(self._config, self._source, views=views)
-        return judge_clips(self._step, state.variables, batches, self._devices, self._judge)
+        return judge_clips(
+            self._step,
+            state.variables,
+            batches,
+            self._devices,
+            self._judge,
+            classes=self._source.classes,
+        )
 
     def scores(self, judged: Judged) -> dict[str, float]:
         """Returns how well the verdict tells wrong labels, and what marks hard clips."""

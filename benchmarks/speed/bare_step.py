@@ -75,7 +75,7 @@ def _functions(config: ConfigDict, devices: parallel.Parallel) -> tuple[Any, Any
     """Returns what makes the initial state, and the compiled step."""
     model = network.create_model(
         config.model.name,
-        experiment.model_kwargs(config),
+        experiment.model_kwargs(config, num_classes=len(CLASSES)),
         dtype=config.model.dtype,
         parallel=devices,
     )

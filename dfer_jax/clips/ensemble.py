@@ -9,7 +9,6 @@ from dfer_jax.clips import predictions, report
 from dfer_jax.clips.evaluation import Evaluation, table, write_evaluation
 from dfer_jax.clips.predictions import Predictions
 from dfer_jax.errors import UserError, list_some
-from dfer_jax.labels import CLASSES
 from dfer_jax.results import metrics
 from dfer_jax.results.ensemble_weights import fit_weights, given_weights, mean_log_loss
 from dfer_jax.runs import evaluation_files
@@ -27,16 +26,8 @@ def combine(members: Sequence[Predictions], weights: Float64[np.ndarray, " m"]) 
     Returns:
         Confusion matrix, mean negative log-likelihood in nats (of probabilities stored with six
         digits, so taken as at least 1e-6) and predictions, in the order of the first member.
-
-    Raises:
-        UserError: if the members' classes are not `labels.CLASSES`, in that order.
     """
     first = members[0]
-    if first.classes != CLASSES:
-        raise UserError(
-            f"the classes of {first.path} are {', '.join(first.classes)}; expected "
-            f"{', '.join(CLASSES)}, in that order; evaluate again with dfer eval"
-        )
     mixed = np.tensordot(weights, np.stack([m.probabilities for m in members]), axes=1)
     predicted = mixed.argmax(1)
     rows = [
@@ -52,7 +43,7 @@ def combine(members: Sequence[Predictions], weights: Float64[np.ndarray, " m"]) 
         )
     ]
     counts = predictions.confusion_of(first.labels, predicted, num_classes=len(first.classes))
-    return Evaluation(counts, mean_log_loss(mixed, first.labels), rows)
+    return Evaluation(first.classes, counts, mean_log_loss(mixed, first.labels), rows)
 
 
 def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> list[Predictions]:

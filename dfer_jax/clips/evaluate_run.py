@@ -10,11 +10,11 @@ from jaxtyping import PyTree
 
 from dfer_jax.clips import experiment, noisy_labels, report
 from dfer_jax.clips.evaluation import Evaluation, evaluate, make_eval_step, table, write_evaluation
-from dfer_jax.clips.sources import Sources, evaluation_batches, open_sources
+from dfer_jax.clips.shared_classes import Meeting, meet
+from dfer_jax.clips.sources import evaluation_batches, open_sources
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
-from dfer_jax.runs import checkpoint, checkpoint_metadata
+from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.training import network, random_views
 from dfer_jax.training.agreement import Agreement
@@ -38,47 +38,54 @@ def evaluate_checkpoints(
         overrides: fields such as "data.sampling" that hold although the checkpoint says otherwise.
 
     Raises:
-        UserError: if there is no checkpoint, or it is of another model than the config's.
+        UserError: if there is no checkpoint, it is of another model than the config's, or of other
+            classes than the data set's without `eval.shared_classes`.
     """
     devices = parallel.over(jax.local_devices())
     experiment.check(config, devices)
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
     name = experiment.splits(config).test_name
-    sources: Sources | None = None
+    met: Meeting | None = None
     eval_step: Callable | None = None
     results: dict[tuple[str, int], Evaluation] = {}
     training_frames = None
     for which, step in steps.items():
         config, variables, metadata = _restore(config, workdir, step, overrides)
-        sources = sources or open_sources(config)  # a cache has the checkpoint's size
-        model = _model(config, devices)
+        met = met or _meet(config, metadata, test=name)  # a cache has the checkpoint's size
         eval_step = eval_step or make_eval_step(  # compiled once for all that follows
-            model, image_size=config.model.image_size, parallel=devices
+            _model(config, len(metadata["classes"]), devices),
+            image_size=config.model.image_size,
+            parallel=devices,
+            logits_of=met.logits_of,
         )
         selection = (
             metadata["selection"] if which == "best" else checkpoint_metadata.last_is(metadata)
         )
-        validation = {} if sources.validation is None else {"validation": sources.validation}
-        for split, source in {**validation, name: sources.test}.items():
+        held_out = met.sources.validation
+        validation = {} if held_out is None else {"validation": held_out}
+        for split, source in {**validation, name: met.sources.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
                 batches = evaluation_batches(config, source)
-                results[split, step] = evaluate(eval_step, variables, batches, devices)
+                results[split, step] = evaluate(
+                    eval_step, variables, batches, devices, classes=met.shared.names
+                )
             result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)
-            file_name = split if which == "last" else f"{split}.{which}"
             chosen = checkpoint_metadata.in_words(selection)
             title = f"{config.data.dataset} {split}, {chosen}, step {step}"
             if processes.is_first():
-                path = write_evaluation(workdir, file_name, result, about)
+                file_name = evaluation_files.stem(about) + ".best" * (which == "best")
+                path = write_evaluation(workdir, file_name, result, about | met.about(split))
                 print(f"\n{table(result, title)}\nwrote {path}")
-        if which == "last" and config.robust.method == "agreement":
-            about = _about(config, metadata, name="train", selection=selection, step=step)
-            judged = _judge(config, workdir, sources.train, variables, about, devices)
-            training_frames = _frame_reader(sources.train, judged.clip_ids)
+        if which == "last" and config.robust.method == "agreement" and met.shared.are_all:
+            of_train = _about(config, metadata, name="train", selection=selection, step=step)
+            judged = _judge(config, workdir, met.sources.train, variables, of_train, devices)
+            training_frames = _frame_reader(met.sources.train, judged.clip_ids)
     if processes.is_first():
         shown = [row["clip_id"] for row in results[name, step].predictions]
-        test_frames = _frame_reader(sources.test, shown)
-        frames = {"filmstrips": test_frames, "training_filmstrips": training_frames}
+        frames = {"training_filmstrips": training_frames}
+        if report.shown_in_full(workdir) == evaluation_files.stem(about):
+            frames["filmstrips"] = _frame_reader(met.sources.test, shown)
         print(f"wrote {report.write_report(workdir, **frames)}")
 
 
@@ -107,7 +114,9 @@ def judge_last_checkpoint(
     experiment.check(config, devices)
     step = checkpoint.list_checkpoints(workdir, best_metric="war")["last"]
     config, variables, metadata = _restore(config, workdir, step, overrides)
-    source = open_sources(config).train
+    sources = open_sources(config)
+    checkpoint_metadata.check_same_classes(metadata, sources.train.classes)
+    source = sources.train
     about = _about(
         config, metadata, name="train", selection=checkpoint_metadata.last_is(metadata), step=step
     )
@@ -130,13 +139,16 @@ def _judge(
     devices: parallel.Parallel,
 ) -> noisy_labels.Judged:
     """Judges the clips of a source, writes what was found and prints the counts."""
+    model = _model(config, len(source.classes), devices)
     robust = {name: config.robust[name] for name in ("views", "a_noisy", "m_noisy")}
     batches = evaluation_batches(config, source, views=config.robust.views)
     view_step = random_views.make_view_step(
-        _model(config, devices), image_size=config.model.image_size, parallel=devices
+        model, image_size=config.model.image_size, parallel=devices
     )
     settings = Agreement(warmup_epochs=0, ramp_epochs=0, **robust)
-    judged = noisy_labels.judge_clips(view_step, variables, batches, devices, settings)
+    judged = noisy_labels.judge_clips(
+        view_step, variables, batches, devices, settings, classes=source.classes
+    )
     if processes.is_first():
         about = about | {"robust": robust, "seed": config.seed}
         path = noisy_labels.write_judged(workdir, "train", judged, about)
@@ -145,16 +157,25 @@ def _judge(
     return judged
 
 
+def _meet(config: ml_collections.ConfigDict, metadata: dict[str, Any], *, test: str) -> Meeting:
+    return meet(
+        open_sources(config),
+        model=metadata["classes"],
+        dataset=config.data.dataset,
+        on_shared=config.eval.shared_classes,
+        test=test,
+    )
+
+
 def _restore(
     config: ml_collections.ConfigDict, workdir: str, step: int, overrides: Collection[str]
 ) -> tuple[ml_collections.ConfigDict, PyTree, dict[str, Any]]:
     """Returns the config as trained, the weights and their metadata."""
     variables, metadata = checkpoint.load_weights(workdir, step)
-    checkpoint_metadata.check_same(
+    checkpoint_metadata.check_same_model(
         metadata,
         name=config.model.name,
-        kwargs=experiment.model_kwargs(config),
-        classes=CLASSES,
+        kwargs=experiment.model_kwargs(config, num_classes=len(metadata["classes"])),
     )
     config = checkpoint_metadata.as_trained(
         config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
@@ -169,10 +190,12 @@ def _about(
     return checkpoint_metadata.about(metadata, config=config, preprocess=preprocess, **chosen)
 
 
-def _model(config: ml_collections.ConfigDict, devices: parallel.Parallel) -> nn.Module:
+def _model(
+    config: ml_collections.ConfigDict, num_classes: int, devices: parallel.Parallel
+) -> nn.Module:
     return network.create_model(
         config.model.name,
-        experiment.model_kwargs(config),
+        experiment.model_kwargs(config, num_classes=num_classes),
         dtype=config.model.dtype,
         parallel=devices,
     )

@@ -12,7 +12,6 @@ from flax import linen as nn
 from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
 from dfer_jax.results import metrics
 from dfer_jax.runtime import processes
 from dfer_jax.runtime.durable_files import replacing, write_json
@@ -28,6 +27,7 @@ class Evaluation:
     """The outcome on one split.
 
     Attributes:
+        classes: the k names, in the order of everything else.
         confusion: int `[k, k]`, rows truth.
         loss: mean cross-entropy in nats.
         predictions: one JSON-ready dict per clip, in the order of the split.
@@ -35,6 +35,7 @@ class Evaluation:
             `features` `[n, d]`, and `gates_<stage>` `[n, c]`, the mean over the frames.
     """
 
+    classes: tuple[str, ...]
     confusion: np.ndarray
     loss: float
     predictions: list[dict[str, Any]]
@@ -46,15 +47,29 @@ class Evaluation:
         return metrics.scores(self.confusion)
 
 
-def make_eval_step(model: nn.Module, *, image_size: int, parallel: Parallel) -> Callable:
+def make_eval_step(
+    model: nn.Module,
+    *,
+    image_size: int,
+    parallel: Parallel,
+    logits_of: Sequence[int] | None = None,
+) -> Callable:
     """Returns `step(variables, batch) -> (sums over all devices, arrays per clip)`.
 
     The arrays are `probabilities` and those of `Evaluation.arrays`.
+
+    Args:
+        model: k logits.
+        image_size: of its clips.
+        parallel: of the compiled step.
+        logits_of: places of the logits to choose among, as if the model had no others; None: all.
     """
 
     def step(variables: PyTree, batch: dict[str, jax.Array]) -> tuple[PyTree, PyTree]:
         clips = augment.resize_clips(batch["clips"], image_size=image_size)
         logits, out = model.apply(variables, clips, train=False)
+        if logits_of is not None:
+            logits = logits[:, np.array(logits_of)]
         labels, mask = batch["labels"], batch["mask"]
         loss = losses.cross_entropy(logits, labels)
         confusion = metrics.confusion_counts(
@@ -79,6 +94,8 @@ def evaluate(
     variables: PyTree,
     batches: Iterable[dict[str, np.ndarray]],
     parallel: Parallel,
+    *,
+    classes: Sequence[str],
 ) -> Evaluation:
     """Runs the model over all batches; masked rows count in nothing.
 
@@ -90,6 +107,7 @@ def evaluate(
         variables: `{"params", "batch_stats"}`.
         batches: of `data.pipeline.evaluation_batches`, on the host.
         parallel: the same as the step's.
+        classes: what the logits, and the labels of the batches, mean.
 
     Raises:
         UserError: if there is no clip, or a prediction is not finite.
@@ -112,7 +130,7 @@ def evaluate(
     predictions = [
         row
         for fact, p, key in zip(facts, probabilities, instants, strict=True)
-        for row in _rows(fact, p, key)
+        for row in _rows(fact, p, key, classes)
     ]
     if not np.isfinite(np.concatenate(probabilities)).all():
         raise UserError("the model's predictions are not finite; its training diverged")
@@ -121,7 +139,7 @@ def evaluate(
         name: np.concatenate([a[name][mask] for a, mask in zip(kept, masks, strict=True)])
         for name in kept[0]
     }
-    return Evaluation(confusion, loss, predictions, arrays)
+    return Evaluation(tuple(classes), confusion, loss, predictions, arrays)
 
 
 def _whole_batches(
@@ -144,7 +162,10 @@ def _whole_batches(
 
 
 def _rows(
-    facts: dict[str, np.ndarray], probabilities: np.ndarray, key_instants: np.ndarray | None
+    facts: dict[str, np.ndarray],
+    probabilities: np.ndarray,
+    key_instants: np.ndarray | None,
+    classes: Sequence[str],
 ) -> list[dict[str, Any]]:
     """One dict per unmasked clip: id, truth and prediction by name, probabilities.
 
@@ -154,8 +175,8 @@ def _rows(
     for i in np.flatnonzero(facts["mask"]):
         row = {
             "clip_id": str(facts["clip_id"][i]),
-            "label": CLASSES[facts["labels"][i]],
-            "prediction": CLASSES[int(probabilities[i].argmax())],
+            "label": classes[facts["labels"][i]],
+            "prediction": classes[int(probabilities[i].argmax())],
             "probabilities": [round(float(p), 6) for p in probabilities[i]],
         }
         if "peak_intensity" in facts:
@@ -179,7 +200,8 @@ def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: di
     """
     scores = result.scores
     recall = {
-        name: None if np.isnan(r) else r for name, r in zip(CLASSES, scores.recall, strict=True)
+        name: None if np.isnan(r) else r
+        for name, r in zip(result.classes, scores.recall, strict=True)
     }
     path = os.path.join(workdir, "eval", f"{file_name}.json")
     _write_arrays(os.path.join(workdir, "eval", f"{file_name}.features.npz"), result)
@@ -187,7 +209,7 @@ def write_evaluation(workdir: str, file_name: str, result: Evaluation, about: di
         path,
         {
             **about,
-            "classes": list(CLASSES),
+            "classes": list(result.classes),
             "num_clips": scores.num_clips,
             "war": scores.war,
             "uar": scores.uar,
@@ -220,9 +242,9 @@ def table(result: Evaluation, title: str) -> str:
         f"{title}: WAR {scores.war:.4f}  UAR {scores.uar:.4f}  macro-F1 {scores.macro_f1:.4f}  "
         f"loss {result.loss:.4f}  ({scores.num_clips} clips)",
         f"{'truth':>11} {'recall':>7} {'clips':>6} | predicted "
-        + " ".join(f"{name[:6]:>6}" for name in CLASSES),
+        + " ".join(f"{name[:6]:>6}" for name in result.classes),
     ]
-    for name, recall, row in zip(CLASSES, scores.recall, result.confusion, strict=True):
+    for name, recall, row in zip(result.classes, scores.recall, result.confusion, strict=True):
         shown = "      -" if np.isnan(recall) else f"{recall:7.4f}"
         counts = " ".join(f"{n:6d}" for n in row)
         lines.append(f"{name:>11} {shown} {row.sum():6d} |           {counts}")

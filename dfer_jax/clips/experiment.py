@@ -7,7 +7,6 @@ import ml_collections
 from dfer_jax import models
 from dfer_jax.data.sampling import POLICIES
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.agreement import Agreement
 from dfer_jax.training.network import compute_dtype
@@ -45,14 +44,19 @@ def num_frames(config: ml_collections.ConfigDict) -> int:
     return config.data.segments * config.data.frames_per_segment
 
 
-def model_kwargs(config: ml_collections.ConfigDict) -> dict[str, Any]:
-    """Returns the model's arguments as plain values, as stored in a checkpoint."""
+def model_kwargs(config: ml_collections.ConfigDict, *, num_classes: int) -> dict[str, Any]:
+    """Returns the model's arguments as plain values, as stored in a checkpoint.
+
+    Args:
+        config: of the experiment.
+        num_classes: k, of the data set or of the checkpoint.
+    """
     fields = config.model.to_dict()
     fields.pop("name")
     fields.pop("dtype")
     return {
         **{k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()},
-        "num_classes": len(CLASSES),
+        "num_classes": num_classes,
         "num_frames": num_frames(config),
     }
 

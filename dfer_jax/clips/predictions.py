@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, list_in_line, list_some
 from dfer_jax.runs.evaluation_files import _read_object
 
 _ROUNDING = 1e-4  # probabilities are stored with six digits
@@ -94,10 +94,10 @@ def read(path: str) -> Predictions:
 
 
 def join(members: Sequence[Predictions]) -> list[Predictions]:
-    """Returns the members with their clips in the order of the first, matched by clip id.
+    """Returns the members with clips and classes in the order of the first, matched by name.
 
     Raises:
-        UserError: if classes or their order, the sets of clips, or labels differ.
+        UserError: if the classes, the sets of clips, or labels differ.
     """
     first, *others = members
     return [first, *(_in_the_order_of(first, other) for other in others)]
@@ -107,12 +107,12 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
     """Pools disjoint parts, such as the test parts of the folds; `about` is the first's.
 
     Raises:
-        UserError: if classes or their order differ, or a clip is in two parts.
+        UserError: if the classes differ, or a clip is in two parts.
     """
     first = parts[0]
+    parts = [_in_the_classes_of(first, part) for part in parts]
     seen: dict[str, str] = {}
     for part in parts:
-        _check_classes(first, part)
         if both := [clip for clip in part.clip_ids if clip in seen]:
             raise UserError(
                 f"{seen[both[0]]} and {part.path} share {len(both)} clips, so they cannot be "
@@ -125,7 +125,7 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _in_the_order_of(first: Predictions, other: Predictions) -> Predictions:
-    _check_classes(first, other)
+    other = _in_the_classes_of(first, other)
     rows = {clip: row for row, clip in enumerate(other.clip_ids)}
     missing = [clip for clip in first.clip_ids if clip not in rows]
     extra = sorted(rows.keys() - set(first.clip_ids))
@@ -150,12 +150,23 @@ def _in_the_order_of(first: Predictions, other: Predictions) -> Predictions:
     return ordered
 
 
-def _check_classes(first: Predictions, other: Predictions) -> None:
-    if first.classes != other.classes:
+def _in_the_classes_of(first: Predictions, other: Predictions) -> Predictions:
+    if first.classes == other.classes:
+        return other
+    if set(first.classes) != set(other.classes):
         raise UserError(
-            f"the classes of {other.path} are not those of {first.path}, in that order "
-            f"({', '.join(other.classes)} against {', '.join(first.classes)}); evaluate both again"
+            f"the classes of {other.path} are not those of {first.path} "
+            f"({list_in_line(other.classes)} against {list_in_line(first.classes)}); combine runs "
+            "that tell the same classes apart"
         )
+    place = np.array([first.classes.index(name) for name in other.classes])
+    return dataclasses.replace(
+        other,
+        classes=first.classes,
+        labels=place[other.labels],
+        predicted=place[other.predicted],
+        probabilities=other.probabilities[:, np.argsort(place)],
+    )
 
 
 def _parse(path: str, raw: dict[str, Any]) -> Predictions:

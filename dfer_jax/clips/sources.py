@@ -74,7 +74,10 @@ def open_sources(config: ml_collections.ConfigDict) -> Sources:
         train, validation = train.subset(kept.tolist()), train.subset(held_out.tolist())
     if config.data.clips_per_class:
         drawn = draw_balanced(
-            index_of(train), per_class=config.data.clips_per_class, seed=config.seed
+            index_of(train),
+            classes=train.classes,
+            per_class=config.data.clips_per_class,
+            seed=config.seed,
         )
         train = train.subset(drawn.tolist())
     return Sources(train, validation, test)

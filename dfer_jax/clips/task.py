@@ -11,8 +11,7 @@ from dfer_jax.clips import experiment
 from dfer_jax.clips.evaluation import evaluate, make_eval_step
 from dfer_jax.clips.sources import clips_at, evaluation_batches, open_sources, training_batches
 from dfer_jax.data import pipeline
-from dfer_jax.labels import CLASSES
-from dfer_jax.runs import checkpoint
+from dfer_jax.runs import checkpoint, initial_weights
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import network, optim
@@ -62,7 +61,7 @@ class ClipTask:
         config, size = self._config, self._config.model.image_size
         model = network.create_model(
             config.model.name,
-            experiment.model_kwargs(config),
+            self._model_kwargs,
             dtype=config.model.dtype,
             parallel=self._devices,
         )
@@ -72,12 +71,12 @@ class ClipTask:
             weight_decay=config.optim.weight_decay,
             name=config.optim.name,
         )
-        shape = (experiment.num_frames(config), size, size, 3)
-        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape)
+        self._clip_shape = (experiment.num_frames(config), size, size, 3)
+        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=self._clip_shape)
         self._train_step = make_train_step(
             model,
             optimizer,
-            objective=_objective(config, self.steps_per_epoch),
+            objective=_objective(config, self.steps_per_epoch, self._model_kwargs["num_classes"]),
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self._devices,
@@ -85,6 +84,11 @@ class ClipTask:
             accumulation_steps=config.train.accumulation_steps,
         )
         self._eval_step = make_eval_step(model, image_size=size, parallel=self._devices)
+
+    @property
+    def _model_kwargs(self) -> dict[str, Any]:
+        num_classes = len(self.sources.train.classes)
+        return experiment.model_kwargs(self._config, num_classes=num_classes)
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -97,16 +101,26 @@ class ClipTask:
         """What a checkpoint of this run says of itself."""
         return checkpoint.make_metadata(
             model_name=self._config.model.name,
-            model_kwargs=experiment.model_kwargs(self._config),
-            classes=CLASSES,
+            model_kwargs=self._model_kwargs,
+            classes=self.sources.train.classes,
             preprocess=experiment.preprocess(self._config),
             dataset=self._config.data.dataset,
             source="trained",
         ) | {"selection": self.sources.selection, "steps_per_epoch": self.steps_per_epoch}
 
     def start_from(self, state: TrainState, workdir: str) -> TrainState:
-        """Returns the state with the last weights of another run of the same model."""
-        return checkpoint.with_weights(state, workdir)
+        """Returns the state with the last weights of another run of the same model.
+
+        Where that one tells other classes apart, its backbone alone is taken.
+        """
+        return initial_weights.with_weights(
+            state,
+            workdir,
+            classes=self.sources.train.classes,
+            of_head=lambda: network.head_leaves(
+                self._config.model.name, self._model_kwargs, clip_shape=self._clip_shape
+            ),
+        )
 
     def step_at(self, step: int) -> Callable:
         """Returns the compiled function of (state, batch) that takes this step."""
@@ -131,21 +145,25 @@ class ClipTask:
         found = {}
         for name, source in self.sources.evaluated.items():
             batches = evaluation_batches(self._config, source)
-            result = evaluate(self._eval_step, state.variables, batches, self._devices)
+            result = evaluate(
+                self._eval_step, state.variables, batches, self._devices, classes=source.classes
+            )
             scores = result.scores
             found[name] = {"war": scores.war, "uar": scores.uar, "loss": result.loss}
         return found
 
 
-def _objective(config: ml_collections.ConfigDict, steps_per_epoch: int) -> Objective:
+def _objective(
+    config: ml_collections.ConfigDict, steps_per_epoch: int, num_classes: int
+) -> Objective:
     """The loss of the config, tried on shapes so that a wrong field is refused at once."""
     fields = config.loss.to_dict()
     fields["aux_weights"] = experiment.aux_weights(config)
     fields["instance_weights"] = experiment.instance_weights(config)
     reweight = None if experiment.num_views(config) else experiment.reweighting(config)
     objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweight=reweight)
-    logits = jax.ShapeDtypeStruct((1, len(CLASSES)), jax.numpy.float32)
-    instances = jax.ShapeDtypeStruct((1, config.robust.views, len(CLASSES)), jax.numpy.float32)
+    logits = jax.ShapeDtypeStruct((1, num_classes), jax.numpy.float32)
+    instances = jax.ShapeDtypeStruct((1, config.robust.views, num_classes), jax.numpy.float32)
     out = {
         "aux_logits": dict.fromkeys(objective.aux_weights, logits),
         "instance_logits": dict.fromkeys(objective.instance_weights, instances),

@@ -17,6 +17,7 @@ from absl import app, logging
 
 import configs
 from dfer_jax import errors
+from dfer_jax.labels import CLASSES
 from dfer_jax.models import MODELS, create_model, size
 from dfer_jax.results import published
 from dfer_jax.results.published import PublishedRow
@@ -61,13 +62,14 @@ def _use(name: str, config: ml_collections.ConfigDict) -> Use:
         from dfer_jax.frames import experiment
 
         frames = config.data.window
+        kwargs = experiment.model_kwargs(config)
     else:
         from dfer_jax.clips import experiment
 
         frames = experiment.num_frames(config)
+        kwargs = experiment.model_kwargs(config, num_classes=len(CLASSES))
     arguments = {
-        field: tuple(value) if isinstance(value, list) else value
-        for field, value in experiment.model_kwargs(config).items()
+        field: tuple(value) if isinstance(value, list) else value for field, value in kwargs.items()
     }
     side = config.model.image_size
     row = published.match(config.to_dict())

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from dfer_jax.data.clip_index import ClipIndex
+from dfer_jax.data.clip_index import ClipIndex, Relabelling
 from dfer_jax.data.contents import contents_of
 from dfer_jax.data.frame_cache.store import FrameStore, Place, read_header, why_unusable
 from dfer_jax.data.source import ClipSource, clip_index, open_split, rows_of_split
 from dfer_jax.errors import UserError
+from dfer_jax.labels import SharedClasses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,7 @@ class CachedSource:
         clips = self.clips
         example = {
             "clip_id": str(clips.clip_ids[row]),
-            "label": int(clips.labels[row]),
+            "label": int(self._labels[row]),
             "num_frames": int(clips.num_frames[row]),
             "frames": self._store.frames(row),
         }
@@ -63,7 +64,25 @@ class CachedSource:
 
     def clip_index(self) -> ClipIndex:
         """Returns what is known of the clips; nothing is read."""
-        return self.clips.take(self._rows)
+        found = self.clips.take(self._rows)
+        return dataclasses.replace(found, labels=self._labels[self._rows])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order that labels count them."""
+        return self.encoded.classes
+
+    def relabelled(self, relabelling: Relabelling) -> "CachedSource":
+        """Returns a source of the same clips with other classes."""
+        return dataclasses.replace(self, encoded=self.encoded.relabelled(relabelling))
+
+    @functools.cached_property
+    def _labels(self) -> np.ndarray:
+        """Labels of all clips of the data set, int32."""
+        relabelling = self.encoded.relabelling
+        if relabelling is None:
+            return self.clips.labels
+        return np.array(relabelling.places, np.int32)[self.clips.labels]
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -87,6 +106,31 @@ Source = ClipSource | CachedSource
 def index_of(source: Source) -> ClipIndex:
     """Returns what is known of every clip; without a frame cache every record is read for it."""
     return source.clip_index() if isinstance(source, CachedSource) else clip_index(source)
+
+
+def with_classes(source: Source, shared: SharedClasses) -> tuple[Source, dict[str, int]]:
+    """Returns the clips of shared classes, labelled as the other side counts these.
+
+    Args:
+        source: labelled by its data set.
+        shared: its classes are `of_data` and `only_data`.
+
+    Returns:
+        the source, its labels indices into `shared.names`, and how many clips are left out of each
+        class that is not shared, by name.
+    """
+    own = source.classes
+    places = tuple(shared.of_data.index(name) if name in shared.of_data else -1 for name in own)
+    left_out = {name: 0 for name in own if name in shared.only_data}
+    if own == shared.names:
+        return source, left_out
+    if left_out:
+        labels = index_of(source).labels
+        left_out = {name: int((labels == own.index(name)).sum()) for name in left_out}
+        kept = np.flatnonzero(np.array(places)[labels] >= 0)
+        if len(kept) < len(labels):
+            source = source.subset(kept.tolist())
+    return source.relabelled(Relabelling(shared.names, places)), left_out
 
 
 def open_cached_split(

@@ -2,12 +2,25 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int64
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
+
+
+@dataclasses.dataclass(frozen=True)
+class Relabelling:
+    """Other classes for the labels of a data set.
+
+    Attributes:
+        classes: names that the new labels are indices into.
+        places: for each class of the data set its place in `classes`, -1 where it has none.
+    """
+
+    classes: tuple[str, ...]
+    places: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,7 +29,7 @@ class ClipIndex:
 
     Attributes:
         clip_ids: str `[clips]`.
-        labels: int32 `[clips]`, canonical classes.
+        labels: int32 `[clips]`, indices into the classes of the source.
         num_frames: int32 `[clips]`.
         identities: int32 `[clips]`, the person shown; None where the dataset does not say.
         groups: str `[clips]`, clips that belong on the same side of every division; "" where
@@ -93,11 +106,14 @@ def _kept_together(index: ClipIndex) -> np.ndarray | None:
     return np.array([group.casefold() or clip for group, clip in pairs])
 
 
-def draw_balanced(index: ClipIndex, *, per_class: int, seed: int) -> Int64[np.ndarray, " chosen"]:
+def draw_balanced(
+    index: ClipIndex, *, classes: Sequence[str], per_class: int, seed: int
+) -> Int64[np.ndarray, " chosen"]:
     """Draws the same number of clips of every class, without replacement.
 
     Args:
         index: of the training clips.
+        classes: their names.
         per_class: clips of each class, at least 1.
         seed: what is drawn follows from it and the index alone.
 
@@ -111,7 +127,7 @@ def draw_balanced(index: ClipIndex, *, per_class: int, seed: int) -> Int64[np.nd
     """
     rng = np.random.default_rng(seed)
     chosen = []
-    for label, name in enumerate(CLASSES):
+    for label, name in enumerate(classes):
         clips = np.flatnonzero(index.labels == label)
         if len(clips) < per_class:
             raise UserError(

@@ -26,7 +26,7 @@ from dfer_jax.data.source import ClipSource, as_str, index_of_rows, open_records
 from dfer_jax.runtime import private_folder
 
 CONTENTS_FILE = "contents.npz"
-_FORMAT = 1
+_FORMAT = 2  # labels are in the order of the data set
 _DESCRIPTIONS = ("dataset_info.json", "features.json")
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from jaxtyping import Int64
 
-from dfer_jax.data.clip_index import ClipIndex
+from dfer_jax.data.clip_index import ClipIndex, Relabelling
 from dfer_jax.errors import UserError
-from dfer_jax.labels import canonical_indices
 
 _INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity")
 
@@ -41,11 +40,13 @@ class ClipSource:
         directory: of the built dataset, down to its version.
         split: TFDS split expression, such as "train" or "fd2+fd3".
         indices: positions in the split, of the clips of this source; None for all of them.
+        relabelling: from the data set's classes to others; None for its own.
     """
 
     directory: str
     split: str
     indices: tuple[int, ...] | None = dataclasses.field(default=None, repr=False)
+    relabelling: Relabelling | None = dataclasses.field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self._records) if self.indices is None else len(self.indices)
@@ -53,8 +54,8 @@ class ClipSource:
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Returns one example.
 
-        `frames` is a list of encoded images, `label` an index into `labels.CLASSES`, `clip_id` a
-        str, `num_frames` the number of `frames`; other features come as NumPy values.
+        `frames` is a list of encoded images, `label` an index into `classes`, `clip_id` a str,
+        `num_frames` the number of `frames`; other features come as NumPy values.
 
         Raises:
             UserError: if the clip has no frame or no label.
@@ -63,7 +64,7 @@ class ClipSource:
         example["frames"] = list(example["frames"])
         example["num_frames"] = len(example["frames"])
         example["clip_id"] = as_str(example["clip_id"])
-        example["label"] = self._canonical_label(example)
+        example["label"] = self.label_of(example)
         if not example["frames"]:
             raise UserError(f"{self._place(example)} has no frame; build the dataset again")
         return example
@@ -72,6 +73,10 @@ class ClipSource:
         """Returns a source of the clips at these positions of this one, in the order given."""
         positions = tuple(self._position(int(index)) for index in indices)
         return dataclasses.replace(self, indices=positions)
+
+    def relabelled(self, relabelling: Relabelling) -> "ClipSource":
+        """Returns a source of the same clips with other classes."""
+        return dataclasses.replace(self, relabelling=relabelling)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -84,24 +89,36 @@ class ClipSource:
         """The built dataset, read-only; knows its features and splits."""
         return tfds.builder_from_directory(self.directory)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order that labels count them."""
+        return self.relabelling.classes if self.relabelling else self.classes_of_data
+
+    @functools.cached_property
+    def classes_of_data(self) -> tuple[str, ...]:
+        """Names of the classes in the data set's own order."""
+        return tuple(self.builder.info.features["label"].names)
+
+    def label_of(self, example: dict[str, Any]) -> int:
+        """Returns the label of an example of the data set as an index into `classes`.
+
+        Raises:
+            UserError: if it has none.
+        """
+        label = int(example["label"])
+        if label < 0:
+            raise UserError(f"{self._place(example)} has no label; use a split with labels")
+        return label if self.relabelling is None else self.relabelling.places[label]
+
     @functools.cached_property
     def _records(self) -> Sequence[dict[str, Any]]:
         _keep_freed_memory()
         return open_records(self.builder, self.split)
 
-    @functools.cached_property
-    def _to_canonical(self) -> list[int]:
-        return canonical_indices(self.builder.info.features["label"].names)
-
     def _position(self, index: int) -> int:
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a source of {len(self)} clips")
         return index if self.indices is None else self.indices[index]
-
-    def _canonical_label(self, example: dict[str, Any]) -> int:
-        if example["label"] < 0:
-            raise UserError(f"{self._place(example)} has no label; use a split with labels")
-        return self._to_canonical[int(example["label"])]
 
     def _place(self, example: dict[str, Any]) -> str:
         return f"clip {as_str(example['clip_id'])} in {self.directory} ({self.split})"
@@ -191,7 +208,7 @@ def index_of_rows(source: ClipSource, rows: Sequence[dict[str, Any]]) -> ClipInd
 
     return ClipIndex(
         clip_ids=texts("clip_id"),
-        labels=np.array([source._canonical_label(row) for row in rows], np.int32),
+        labels=np.array([source.label_of(row) for row in rows], np.int32),
         num_frames=column("num_frames", np.int32),
         identities=column("identity", np.int32),
         groups=texts("group"),

@@ -41,12 +41,12 @@ def evaluate_checkpoints(
     parts, scorer = None, None
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
-        checkpoint_metadata.check_same(
+        checkpoint_metadata.check_same_model(
             metadata,
             name=config.model.name,
             kwargs=experiment.model_kwargs(config),
-            classes=experiment.class_names(config),
         )
+        checkpoint_metadata.check_same_classes(metadata, experiment.class_names(config))
         config = checkpoint_metadata.as_trained(
             config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
         )

@@ -21,7 +21,7 @@ from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
 from dfer_jax import shortages
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, list_in_line
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.train_state import TrainState
@@ -130,17 +130,23 @@ class Checkpoints:
         if self._unfinished is not None and self._unfinished.done():
             self._wait()
 
-    def restore_latest(self, like: TrainState) -> TrainState | None:
+    def restore_latest(self, like: TrainState, *, classes: Sequence[str]) -> TrainState | None:
         """Returns the latest intact state, shaped as `like`; None if there is none.
 
+        Args:
+            like: shapes and dtypes.
+            classes: what the logits must mean, in their order.
+
         Raises:
-            UserError: if the checkpoint is of another model or optimiser.
+            UserError: if the checkpoint is of other classes, or of another model or optimiser.
         """
         trees = {"weights": like.variables, "optimizer": {"state": like.opt_state}}
         while self._latest is not None:
             step = self._latest
+            folder = checkpoint_files.step_dir(self._workdir, step)
             try:
-                saved = checkpoint_trees.load(checkpoint_files.step_dir(self._workdir, step), trees)
+                self._check_classes(step, checkpoint_files.describe(folder)[0], classes)
+                saved = checkpoint_trees.load(folder, trees)
                 break
             except DamagedError as damage:
                 self._latest = checkpoint_damage.set_damaged_aside(
@@ -162,6 +168,18 @@ class Checkpoints:
             batch_stats=saved["weights"]["batch_stats"],
             opt_state=saved["optimizer"]["state"],
         )
+
+    def _check_classes(
+        self, step: int, metadata: Mapping[str, Any], classes: Sequence[str]
+    ) -> None:
+        found = tuple(metadata["classes"])
+        if found != tuple(classes):
+            raise UserError(
+                f"checkpoint {step} in {checkpoint_dir(self._workdir)} tells {len(found)} classes "
+                f"apart ({list_in_line(found)}), but the data set has {len(classes)} "
+                f"({list_in_line(classes)}); choose another --workdir, where "
+                f"train.init_from={self._workdir} keeps the backbone"
+            )
 
     def _open(self) -> ocp.training.Checkpointer:
         policies = ocp.training.preservation_policies
@@ -232,30 +250,6 @@ def any_in(workdir: str) -> bool:
             checkpoint_files.describe(checkpoint_files.step_dir(workdir, step))
             return True
     return False
-
-
-def with_weights(state: TrainState, workdir: str) -> TrainState:
-    """Returns the state with parameters and statistics of a work directory's last checkpoint.
-
-    Raises:
-        UserError: if there is no checkpoint, or its weights are not of this model's shapes.
-    """
-    weights, metadata = load_last_weights(workdir)
-    shapes = [
-        {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree.leaves_with_path(tree)}
-        for tree in (state.variables, weights)
-    ]
-    if shapes[0] != shapes[1]:
-        differing = [
-            f"{name}: {shapes[1].get(name, 'absent')}, here {shapes[0].get(name, 'absent')}"
-            for name in sorted(shapes[0].keys() | shapes[1].keys())
-            if shapes[0].get(name) != shapes[1].get(name)
-        ]
-        raise UserError(
-            f"the weights in {workdir} ({metadata['model']['name']}) do not fit this model; set "
-            f"its fields as there, or leave train.init_from out:\n{list_some(differing)}"
-        )
-    return state.replace(params=weights["params"], batch_stats=weights["batch_stats"])
 
 
 def load_last_weights(workdir: str) -> tuple[dict[str, PyTree], dict[str, Any]]:

@@ -10,19 +10,16 @@ from dfer_jax.errors import UserError, list_some
 from dfer_jax.runs.workdir import differing_fields
 
 
-def check_same(
-    metadata: Mapping[str, Any], *, name: str, kwargs: Mapping[str, Any], classes: Sequence[str]
-) -> None:
-    """Refuses a checkpoint of another model, or of other classes, than the config's.
+def check_same_model(metadata: Mapping[str, Any], *, name: str, kwargs: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint of another model than the config's.
 
     Args:
         metadata: of the checkpoint.
         name: of the model.
         kwargs: its arguments, as plain values.
-        classes: what its logits mean, in their order.
 
     Raises:
-        UserError: with the fields or classes that differ.
+        UserError: with the fields that differ.
     """
     asked = {"name": name, "kwargs": kwargs}
     if fields := differing_fields(metadata["model"], asked):
@@ -30,6 +27,18 @@ def check_same(
             "the checkpoint is of another model than the config; use its config, or set these "
             f"fields back (checkpoint -> config):\n{list_some(fields)}"
         )
+
+
+def check_same_classes(metadata: Mapping[str, Any], classes: Sequence[str]) -> None:
+    """Refuses a checkpoint of other classes, or of these in another order.
+
+    Args:
+        metadata: of the checkpoint.
+        classes: what its logits must mean.
+
+    Raises:
+        UserError: with both lists.
+    """
     if tuple(metadata["classes"]) != tuple(classes):
         found = ", ".join(metadata["classes"])
         raise UserError(f"the checkpoint has classes {found}; expected {', '.join(classes)}")

@@ -1,11 +1,14 @@
 """Finds the evaluation files of a run, whatever was evaluated."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runtime.json_text import parse_object
+
+ELSEWHERE = "@"
+"""Between data set and split in the name of an evaluation on another data set than trained on."""
 
 
 def is_evaluated(workdir: str) -> bool:
@@ -18,6 +21,20 @@ def evaluation_files(workdir: str) -> list[str]:
     folder = os.path.join(workdir, "eval")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return [n for n in names if n.endswith(".json") and not n.endswith(".judged.json")]
+
+
+def stem(about: Mapping[str, Any]) -> str:
+    """Returns the file name, without suffix, of an evaluation's last epoch.
+
+    The split, with the data set before it where the weights were trained on another one, so that
+    the scores of a run on its own test clips are never overwritten: "fd1", "cremad-asked@fd1".
+
+    Args:
+        about: of `checkpoint_metadata.about`.
+    """
+    own, trained_on = (about[name].lower().split("/")[0] for name in ("dataset", "trained_on"))
+    elsewhere = "" if own == trained_on else about["dataset"].replace("/", "-") + ELSEWHERE
+    return f"{elsewhere}{about['split']}"
 
 
 def is_of_frames(path: str) -> bool:
@@ -39,9 +56,10 @@ def evaluation_file(run_or_file: str) -> str:
         return run_or_file
     folder = os.path.join(run_or_file, "eval")
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+    found = [name.removesuffix(".json") for name in names if name.endswith(".json")]
     others = (".best", ".judged")
-    wanted = [stem for stem in stems if stem != "validation" and not stem.endswith(others)]
+    wanted = [name for name in found if name != "validation" and not name.endswith(others)]
+    wanted = [name for name in wanted if ELSEWHERE not in name] or wanted
     if len(wanted) != 1:
         found = f"several test splits ({', '.join(wanted)})" if wanted else "no evaluation of test"
         raise UserError(

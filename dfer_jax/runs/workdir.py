@@ -21,6 +21,7 @@ RUNTIME_FIELDS = frozenset(
         "data.cache_dir",
         "data.num_workers",
         "eval.batch_size",
+        "eval.shared_classes",
         "train.log_every_steps",
     }
 )

@@ -80,7 +80,8 @@ class Trainer:
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
             StopRequest() as stop,
         ):
-            first = self.parallel.replicate(saved.restore_latest(self.like) or self._fresh_state())
+            resumed = saved.restore_latest(self.like, classes=self.task.metadata["classes"])
+            first = self.parallel.replicate(resumed or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
                 processes.say(f"already trained to step {start}")

@@ -49,7 +49,7 @@ def run(devices, *, gated=True):
     model = Brightness(gated=gated)
     variables = model.init(jax.random.key(0), jnp.zeros((1, 4, 16, 16, 3)), train=False)
     step = make_eval_step(model, image_size=16, parallel=devices)
-    return evaluate(step, variables, batches(), devices)
+    return evaluate(step, variables, batches(), devices, classes=CLASSES)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -74,7 +74,7 @@ def test_arrays_are_written_beside_the_scores_and_read_without_pickle(tmp_path):
         assert sorted(arrays.files) == ["clip_id", "features", "gates_layer2"]
         assert arrays["clip_id"].tolist() == clip_ids
         np.testing.assert_array_equal(arrays["features"], result.arrays["features"])
-    without = Evaluation(result.confusion, result.loss, result.predictions)
+    without = Evaluation(result.classes, result.confusion, result.loss, result.predictions)
     write_evaluation(str(tmp_path), "test", without, {})
     assert os.listdir(tmp_path / "eval") == ["test.json"]
 
@@ -89,4 +89,4 @@ def test_a_split_without_clips_is_an_error():
     devices = parallel.over(jax.local_devices()[:1])
     step = make_eval_step(Brightness(), image_size=16, parallel=devices)
     with pytest.raises(UserError, match="has no clip"):
-        evaluate(step, {}, [], devices)
+        evaluate(step, {}, [], devices, classes=CLASSES)

@@ -80,7 +80,7 @@ DEVICES = parallel.over([])
 
 
 def judged_of(cases=CASES):
-    return noisy_labels.judge_clips(seen, {}, batches(cases), DEVICES, SETTINGS)
+    return noisy_labels.judge_clips(seen, {}, batches(cases), DEVICES, SETTINGS, classes=CLASSES)
 
 
 def test_verdicts_are_in_the_order_of_the_source_without_padding(host):
@@ -128,7 +128,7 @@ def test_rows_of_two_processes_are_put_together_batch_by_batch(host, monkeypatch
     monkeypatch.setattr(
         clips.processes, "gather", lambda own: [own, of_other(np.array(own)).tolist()]
     )
-    found = noisy_labels.judge_clips(seen, {}, halves[0], DEVICES, SETTINGS)
+    found = noisy_labels.judge_clips(seen, {}, halves[0], DEVICES, SETTINGS, classes=CLASSES)
     by_id = {row["clip_id"]: row for row in whole.rows()}
     assert found.clip_ids.tolist() == [f"clip {i}" for i in (0, 2, 1, 3, 4, 6, 5)]
     assert found.rows() == [by_id[clip_id] for clip_id in found.clip_ids]
@@ -168,7 +168,7 @@ def test_files_give_back_every_number_and_list_the_doubtful_first(host, tmp_path
         ({"clips": []}, "it has no clip"),
         ({"views": None}, "is damaged"),
         ({"counts": {"clean": 7, "hard": 0, "noisy": 0}}, "do not add up"),
-        ({"classes": ["a"]}, "its classes are"),
+        ({"classes": ["a"]}, "label 'fear' is none of a"),
     ],
 )
 def test_damaged_files_are_one_sentence(host, tmp_path, change, message):
@@ -191,7 +191,7 @@ def plain_run(tmp_path_factory):
     config, run = tiny.config(base / "data"), str(base / "run")
     devices = parallel.over(jax.devices()[:1])
     task = ClipTask(config, devices)
-    kwargs = experiment.model_kwargs(config)
+    kwargs = experiment.model_kwargs(config, num_classes=7)
     model = network.create_model("gca_ial", kwargs, dtype="float32", parallel=devices)
     variables = random_variables.random_variables(model, jnp.zeros((1, 4, 32, 32, 3)))
     state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(task.init))

@@ -65,17 +65,36 @@ def test_missing_extra_and_relabelled_clips_are_listed(tmp_path, case):
     assert "00000: happiness -> neutral" in str(caught.value)
 
 
-def test_another_class_order_is_refused(tmp_path, case):
+def test_classes_in_another_order_are_matched_by_name(tmp_path, case):
     path, ids, labels = case
     first = predictions.read(path)
 
     def reverse(raw):
         raw["classes"] = raw["classes"][::-1]
         raw["confusion"] = np.array(raw["confusion"])[::-1, ::-1].tolist()
+        for row in raw["predictions"]:
+            row["probabilities"] = row["probabilities"][::-1]
 
     other = prediction_files.write(tmp_path / "b", ids, labels, first.probabilities)
-    with pytest.raises(UserError, match="in that order"):
-        predictions.join([first, predictions.read(_edit(other, reverse))])
+    joined = predictions.join([first, predictions.read(_edit(other, reverse))])[1]
+    assert joined.classes == first.classes
+    np.testing.assert_array_equal(joined.labels, first.labels)
+    np.testing.assert_array_equal(joined.probabilities, first.probabilities)
+    np.testing.assert_array_equal(joined.confusion, first.confusion)
+
+
+def test_other_classes_are_refused(tmp_path, case):
+    path, ids, labels = case
+    first = predictions.read(path)
+    other = prediction_files.write(tmp_path / "b", ids, labels, first.probabilities)
+
+    def rename(raw):
+        raw["classes"][0] = "joy"
+        for row in raw["predictions"]:
+            row |= {k: "joy" for k in ("label", "prediction") if row[k] == "happiness"}
+
+    with pytest.raises(UserError, match="combine runs that tell the same classes apart"):
+        predictions.join([first, predictions.read(_edit(other, rename))])
 
 
 def test_pooling_refuses_a_clip_in_two_folds(case):

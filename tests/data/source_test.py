@@ -10,9 +10,6 @@ import tensorflow_datasets as tfds
 
 from dfer_jax.data.source import clip_index, open_split
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
-
-STORED_AS_CANONICAL = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +17,7 @@ def train(data_dir):
     return open_split(dataset="clip_dataset/plain", split="train", data_dir=data_dir)
 
 
-def test_examples_hold_the_stored_bytes_and_canonical_labels(train):
+def test_examples_hold_the_stored_bytes_and_the_labels_of_the_data_set(train):
     assert len(train) == len(clip_dataset.LENGTHS)
     seen = set()
     for position in range(len(train)):
@@ -28,7 +25,7 @@ def test_examples_hold_the_stored_bytes_and_canonical_labels(train):
         clip = int(example["clip_id"])
         seen.add(clip)
         assert example["num_frames"] == len(example["frames"]) == clip_dataset.LENGTHS[clip]
-        assert CLASSES[example["label"]] == STORED_AS_CANONICAL[clip % 7]
+        assert train.classes[example["label"]] == clip_dataset.STORED_NAMES[clip % 7]
         for frame, data in enumerate(example["frames"]):
             assert data == clip_dataset.jpeg_of(clip, frame)
     assert seen == set(range(len(train)))

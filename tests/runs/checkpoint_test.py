@@ -52,7 +52,7 @@ def run(saved_run, tmp_path):
 
 def _resume(run):
     with checkpoint.Checkpoints(str(run), best_metric="war") as saved:
-        return saved.restore_latest(jax.eval_shape(lambda: _state(0)))
+        return saved.restore_latest(jax.eval_shape(lambda: _state(0)), classes=_METADATA["classes"])
 
 
 def _folder(run, step=40):
@@ -183,7 +183,7 @@ def test_another_model_is_no_damage(run):
         checkpoint.Checkpoints(str(run), best_metric="war") as saved,
         pytest.raises(UserError, match=r"another model or optimiser \(weights/params/dense is"),
     ):
-        saved.restore_latest(like)
+        saved.restore_latest(like, classes=_METADATA["classes"])
     assert _folder(run).is_dir()
 
 
@@ -221,7 +221,8 @@ def _random_state(step):
 def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(small_disk, caplog):
     def train(until):
         with checkpoint.Checkpoints(str(small_disk), best_metric="war") as saved:
-            state = saved.restore_latest(jax.eval_shape(lambda: _random_state(0)))
+            like = jax.eval_shape(lambda: _random_state(0))
+            state = saved.restore_latest(like, classes=_METADATA["classes"])
             start = 0 if state is None else int(state.step)
             for step in range(start + 1, until):
                 saved.save(_random_state(step), metrics={"war": step / 9}, metadata=_METADATA)

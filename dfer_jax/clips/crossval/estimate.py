@@ -14,7 +14,6 @@ from dfer_jax.clips import experiment
 from dfer_jax.clips.crossval.runs import Run, State, state
 from dfer_jax.clips.sources import open_sources
 from dfer_jax.data import pipeline
-from dfer_jax.labels import CLASSES
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.runtime import parallel
@@ -34,12 +33,16 @@ def describe(runs: Sequence[Run], *, directory: str) -> str:
         UserError: if the data set cannot be opened or a run's config cannot work.
     """
     experiment.check(runs[0].config, parallel.over(jax.local_devices()))
-    clips = _clips_by_fold(runs)
+    opened = {run.fold: run.config for run in runs}  # the seed does not change the clips
+    opened = {fold: open_sources(config) for fold, config in opened.items()}
+    num_classes = len(opened[runs[0].fold].train.classes)
     states = [state(run) for run in runs]
     lines = [f"{directory}: {len(runs)} runs, one after the other, each a process of its own"]
     work = 0.0
     for run, now in zip(runs, states, strict=True):
-        trained_on, evaluated_on = clips[run.fold]
+        sources = opened[run.fold]
+        trained_on = len(sources.train)
+        evaluated_on = sum(map(len, sources.evaluated.values()))
         batch, epochs = run.config.train.batch_size, run.config.train.epochs
         per_epoch = pipeline.steps_per_epoch(trained_on, batch)
         total = per_epoch * epochs
@@ -51,18 +54,10 @@ def describe(runs: Sequence[Run], *, directory: str) -> str:
             work += left * per_epoch * batch + _EVALUATION * evaluations * evaluated_on
         if now.word == "new":
             pretrain = run.config.pretrain
-            work += pretrain.epochs * pretrain.clips_per_class * len(CLASSES)
-    return "\n".join([*lines, _time(runs, work), _disk(runs, states, directory)])
-
-
-def _clips_by_fold(runs: Sequence[Run]) -> dict[int, tuple[int, int]]:
-    """Fold -> clips trained on, clips evaluated each time; the seed does not change them."""
-    configs = {run.fold: run.config for run in runs}
-    opened = {fold: open_sources(config) for fold, config in configs.items()}
-    return {
-        fold: (len(found.train), sum(len(source) for source in found.evaluated.values()))
-        for fold, found in opened.items()
-    }
+            work += pretrain.epochs * pretrain.clips_per_class * num_classes
+    return "\n".join(
+        [*lines, _time(runs, work), _disk(runs, states, directory, num_classes=num_classes)]
+    )
 
 
 def _time(runs: Sequence[Run], work: float) -> str:
@@ -94,11 +89,15 @@ def _guessed_speed(run: Run) -> tuple[float, str]:
     return speed, f"a guess of {speed:.2g} clips/s for {count} {kind}(s); nothing was timed yet"
 
 
-def _disk(runs: Sequence[Run], states: Sequence[State], directory: str) -> str:
+def _disk(runs: Sequence[Run], states: Sequence[State], directory: str, *, num_classes: int) -> str:
     done = [run for run, now in zip(runs, states, strict=True) if now.word == "done"]
     sizes = [size for run in done if (size := _size(checkpoint.checkpoint_dir(run.workdir)))]
     source = "as the finished runs" if sizes else "weights and momentum in float32, last and best"
-    each = statistics.mean(sizes) if sizes else _copies(runs[0]) * 8 * _num_values(runs[0])
+    each = (
+        statistics.mean(sizes)
+        if sizes
+        else _copies(runs[0]) * 8 * _num_values(runs[0], num_classes)
+    )
     needed = each * sum(now.word == "new" for now in states)
     place = os.path.abspath(directory)
     while not os.path.isdir(place):
@@ -116,13 +115,13 @@ def _copies(run: Run) -> int:
     return _COPIES + bool(run.config.pretrain.epochs)
 
 
-def _num_values(run: Run) -> int:
+def _num_values(run: Run, num_classes: int) -> int:
     """Parameters and running statistics of the model."""
     config = run.config
     size = config.model.image_size
     model = network.create_model(
         config.model.name,
-        experiment.model_kwargs(config),
+        experiment.model_kwargs(config, num_classes=num_classes),
         dtype="float32",
         parallel=parallel.over(jax.local_devices()[:1]),
     )

@@ -27,7 +27,6 @@ def main(argv: list[str]) -> None:
     """Judges, writes and prints the most doubtful labels."""
     # Imported after the flags, so that --help is quick.
     from dfer_jax.clips import evaluate_run
-    from dfer_jax.labels import CLASSES
     from dfer_jax.runs.workdir import default_workdir
     from dfer_jax.runs.workdir_lock import only_run
     from dfer_jax.runtime import compilation_cache, processes
@@ -43,7 +42,7 @@ def main(argv: list[str]) -> None:
     with only_run(workdir, create=False):
         judged = evaluate_run.judge_last_checkpoint(config, workdir, overrides=overrides)
     for row in judged.noisiest[:_SHOWN]:
-        label, found = CLASSES[judged.labels[row]], CLASSES[judged.modal_class[row]]
+        label, found = (judged.classes[i[row]] for i in (judged.labels, judged.modal_class))
         processes.say(
             f"{judged.clip_ids[row]}: {label} -> {found}, margin {judged.margin[row]:.2f}"
         )

@@ -1,6 +1,6 @@
 """Asks a model about several random views of every clip, and judges the clips by the answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ def judge_clips(
     batches: Iterable[dict[str, np.ndarray]],
     devices: Parallel,
     agreement: Agreement,
+    *,
+    classes: Sequence[str],
 ) -> Judged:
     """Judges every clip once; nothing but its views and its label is looked at.
 
@@ -32,6 +34,7 @@ def judge_clips(
         batches: of `data.pipeline.evaluation_batches` with views; masked rows are left out.
         devices: the same as the step's.
         agreement: its views are those of the batches; its warm-up and ramp are not used.
+        classes: what the logits, and the labels of the batches, mean.
 
     Raises:
         UserError: if there is no clip, a prediction is not finite, or there are not as many views.
@@ -51,7 +54,9 @@ def judge_clips(
         for name in ("mask", "labels")
     )
     clip_ids = _gather_texts(np.stack([fact["clip_id"].astype(object) for fact in facts]))
-    return _judge(clip_ids[mask].astype(str), labels[mask], probabilities[mask], agreement)
+    return _judge(
+        clip_ids[mask].astype(str), labels[mask], probabilities[mask], agreement, tuple(classes)
+    )
 
 
 def _gather_texts(own: np.ndarray) -> np.ndarray:
@@ -65,6 +70,7 @@ def _judge(
     labels: np.ndarray,
     probabilities: Float[np.ndarray, "n v k"],
     agreement: Agreement,
+    classes: tuple[str, ...],
 ) -> Judged:
     if not np.isfinite(probabilities).all():
         raise UserError("the model's predictions are not finite; its training diverged")
@@ -74,6 +80,7 @@ def _judge(
     # Sorted, as the sum's rounding depends on the order of the views.
     mean = np.sort(probabilities.astype(np.float32), axis=1).mean(axis=1)
     return Judged(
+        classes=classes,
         views=agreement.views,
         clip_ids=clip_ids,
         labels=labels.astype(np.int32),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.training.agreement import VERDICTS
@@ -21,9 +20,10 @@ class Judged:
     """What K views of each of n clips are taken for, in the order of the source.
 
     Attributes:
+        classes: names that the labels are indices into.
         views: K.
         clip_ids: str `[n]`.
-        labels: int32 `[n]`, indices into `labels.CLASSES`, as the data set has them.
+        labels: int32 `[n]`, indices into `classes`, as the data set has them.
         modal_class: int32 `[n]`, the class that most views are taken for.
         share: float32 `[n]`, the part of the views that are, 1/K..1.
         margin: float32 `[n]` in [0, 1], the largest mean probability less the label's.
@@ -31,6 +31,7 @@ class Judged:
         verdict: int8 `[n]`, index into `agreement.VERDICTS`.
     """
 
+    classes: tuple[str, ...]
     views: int
     clip_ids: np.ndarray
     labels: np.ndarray
@@ -76,8 +77,8 @@ class Judged:
         return [
             {
                 "clip_id": str(self.clip_ids[i]),
-                "label": CLASSES[self.labels[i]],
-                "modal_class": CLASSES[self.modal_class[i]],
+                "label": self.classes[self.labels[i]],
+                "modal_class": self.classes[self.modal_class[i]],
                 "agreement": _nine_digits(self.share[i]),
                 "margin": _nine_digits(self.margin[i]),
                 "label_probability": _nine_digits(self.label_probability[i]),
@@ -110,7 +111,7 @@ def write_judged(workdir: str, file_name: str, judged: Judged, about: dict[str, 
     path, rows = judged_file(workdir, file_name), judged.rows()
     content = {
         **about,
-        "classes": list(CLASSES),
+        "classes": list(judged.classes),
         "views": judged.views,
         "num_clips": len(judged),
         "counts": judged.counts,
@@ -147,8 +148,7 @@ def read_judged(path: str) -> tuple[Judged, dict[str, Any]]:
 
 
 def _parse(raw: dict[str, Any]) -> Judged:
-    if tuple(raw["classes"]) != CLASSES:
-        raise ValueError(f"its classes are {raw['classes']}")
+    classes = tuple(map(str, raw["classes"]))
     rows = raw["clips"]
     if not rows:
         raise ValueError("it has no clip")
@@ -157,13 +157,16 @@ def _parse(raw: dict[str, Any]) -> Judged:
         return np.array([row[name] for row in rows], dtype)
 
     def index(name: str, names: tuple[str, ...], dtype: type) -> np.ndarray:
+        if unknown := {row[name] for row in rows} - set(names):
+            raise ValueError(f"{name} {min(unknown)!r} is none of {', '.join(names)}")
         return np.array([names.index(row[name]) for row in rows], dtype)
 
     judged = Judged(
+        classes=classes,
         views=int(raw["views"]),
         clip_ids=column("clip_id", str),
-        labels=index("label", CLASSES, np.int32),
-        modal_class=index("modal_class", CLASSES, np.int32),
+        labels=index("label", classes, np.int32),
+        modal_class=index("modal_class", classes, np.int32),
         share=column("agreement", np.float32),
         margin=column("margin", np.float32),
         label_probability=column("label_probability", np.float32),

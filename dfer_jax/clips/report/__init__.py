@@ -9,7 +9,7 @@ writes the pages of runs on frames, by `dfer_jax.frames.report`. Example:
     dfer report runs/ce runs/ial runs/gca_ial --out compare.html
 """
 
-from dfer_jax.clips.report.page import write_report
+from dfer_jax.clips.report.page import shown_in_full, write_report
 from dfer_jax.runs.evaluation_files import is_evaluated
 
-__all__ = ["is_evaluated", "write_report"]
+__all__ = ["is_evaluated", "shown_in_full", "write_report"]

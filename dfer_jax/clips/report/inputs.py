@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Integer
 
 from dfer_jax.errors import UserError
-from dfer_jax.runs.evaluation_files import evaluation_files
+from dfer_jax.runs.evaluation_files import ELSEWHERE, evaluation_files
 from dfer_jax.runs.read_files import _number, read_json
 
 
@@ -90,7 +90,8 @@ class ClipArrays:
 def read_evaluations(workdir: str) -> list[Evaluation]:
     """Returns the evaluations of `workdir`, the one to report in full first.
 
-    Test splits come before validation, and the last epoch before a chosen one.
+    Those on the data set trained on come first, test splits before validation, and the last epoch
+    before a chosen one.
 
     Raises:
         UserError: if there is none, or one lacks something.
@@ -99,7 +100,10 @@ def read_evaluations(workdir: str) -> list[Evaluation]:
     if not names:
         raise UserError(f"no evaluation in {folder}; run dfer eval first")
     found = [_evaluation(os.path.join(folder, name)) for name in names]
-    return sorted(found, key=lambda e: (e.split == "validation", e.selection != "last", e.file))
+    return sorted(
+        found,
+        key=lambda e: (ELSEWHERE in e.file, e.split == "validation", e.selection != "last", e.file),
+    )
 
 
 def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:

@@ -16,7 +16,6 @@ from dfer_jax.clips.report.filmstrips import (
 )
 from dfer_jax.clips.report.label_log import log_charts
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
 from dfer_jax.plotting.charts import SIZE, legend_above, percent_axis
 from dfer_jax.plotting.markup import Section, panel, percent, section, side_by_side
 from dfer_jax.plotting.picture import Chart, Colours
@@ -225,7 +224,7 @@ def _strips(judged: Judged, about: dict, workdir: str) -> str:
 
 
 def _caption(judged: Judged, row: int) -> str:
-    label, found = CLASSES[judged.labels[row]], CLASSES[judged.modal_class[row]]
+    label, found = (judged.classes[i[row]] for i in (judged.labels, judged.modal_class))
     unlikely, likely = float(judged.label_probability[row]), float(judged.margin[row])
     return (
         f"<span>label <strong>{escape(label)}</strong> {percent(unlikely)}</span><span "
@@ -238,9 +237,9 @@ def _hardest_table(judged: Judged) -> Table:
     rows = [
         [
             str(judged.clip_ids[i]),
-            CLASSES[judged.labels[i]],
+            judged.classes[judged.labels[i]],
             f"{judged.levels[i]} of {judged.views}",
-            CLASSES[judged.modal_class[i]],
+            judged.classes[judged.modal_class[i]],
             100 * float(judged.label_probability[i]),
             float(judged.margin[i]),
         ]

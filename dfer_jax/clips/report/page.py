@@ -50,6 +50,15 @@ def write_report(
     return write_page(f"{folder}.html", title=title, parts=parts, folder=folder)
 
 
+def shown_in_full(workdir: str) -> str:
+    """Returns the file name, without suffix, of the evaluation that the page is about.
+
+    Raises:
+        UserError: if there is none, or a file is damaged.
+    """
+    return inputs.read_evaluations(workdir)[0].stem
+
+
 def report_sections(workdir: str) -> list[Section]:
     """Returns the sections of a run in order, those without data empty.
 
@@ -62,9 +71,7 @@ def report_sections(workdir: str) -> list[Section]:
     main = evaluations[0]
     series, notes = read_files.read_metrics(workdir)
     config = os.path.join(workdir, "config.json")
-    best = next(
-        (e for e in evaluations if e.split == main.split and e.selection.startswith("best")), None
-    )
+    best = next((e for e in evaluations if e.file == f"{main.stem}.best.json"), None)
     arrays = inputs.read_arrays(workdir, main)
     return [
         sections.headline(evaluations, trained=bool(series)),

@@ -12,7 +12,6 @@ from typing import Literal
 from dfer_jax.data.check.leaks import Leaks
 from dfer_jax.data.check.scan import ClipScan
 from dfer_jax.data.check.strays import Strays
-from dfer_jax.labels import CLASSES
 from tfds_builders import report
 from tfds_builders.single_pass import SHORT, SinglePass
 
@@ -157,12 +156,12 @@ def _differing_counts(state: SinglePass) -> list[str]:
     """Returns a line for each split whose number of clips of some class is not the published."""
     if not state.expected:
         return []
-    counts = report.count(state.listing.clips, state.splits)
+    counts = report.counts_of(state)
     lines = []
     for split, published in state.expected.items():
         wrong = [
             f"{name} {have:,} for {want:,}"
-            for name, have, want in zip(CLASSES, counts[split], published, strict=True)
+            for name, have, want in zip(state.classes, counts[split], published, strict=True)
             if have != want
         ]
         if wrong:

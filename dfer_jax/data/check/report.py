@@ -11,7 +11,6 @@ from dfer_jax.data.check.findings import Finding
 from dfer_jax.data.check.result import Result
 from dfer_jax.data.check.strays import list_paths
 from dfer_jax.errors import list_some
-from dfer_jax.labels import CLASSES
 from tfds_builders import report
 from tfds_builders.single_pass import SHORT
 
@@ -74,9 +73,9 @@ def _layout(result: Result) -> dict[str, object]:
 def _clips(result: Result) -> dict[str, object]:
     if not result.state.has_labels:
         return {"found": collections.Counter(clip.split for clip in result.state.listing.clips)}
-    counts = report.count(result.state.listing.clips, result.state.splits)
+    counts = report.counts_of(result.state)
     published = {split: list(row) for split, row in result.state.expected.items()}
-    return {"classes": CLASSES, "found": counts, "published": published}
+    return {"classes": result.state.classes, "found": counts, "published": published}
 
 
 def _frames(result: Result) -> dict[str, object]:

@@ -13,6 +13,7 @@ from dfer_jax.clips.report.label_check import label_section, save_label_strips
 from dfer_jax.clips.report.label_log import epoch_means, log_charts
 from dfer_jax.clips.report.page import report_sections
 from dfer_jax.errors import UserError
+from dfer_jax.labels import CLASSES
 from dfer_jax.plotting.page import render
 from dfer_jax.runs.read_files import read_metrics
 
@@ -28,6 +29,7 @@ def judged(*, clean=60, hard=6, noisy=15, name="clip"):
     other = (verdict == 2) | (verdict == 1) | (i == 0)
     margin = np.select([verdict == 2, other], [0.5 + 0.4 * i / count, 0.2], 0.0)
     return Judged(
+        classes=CLASSES,
         views=4,
         clip_ids=np.array([f"{name}-{n}" for n in range(count)]),
         labels=labels,
