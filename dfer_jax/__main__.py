@@ -37,6 +37,9 @@ VERBS = {
         "ensemble": Verb("dfer_jax.commands.ensemble", "combine the predictions of several runs"),
         "import": Verb("dfer_jax.interop", "read weights that others trained"),
     },
+    "Your own videos": {
+        "faces": Verb("dfer_jax.commands.faces", "find, or fetch, the networks that find faces"),
+    },
     "Look at results": {
         "report": Verb("dfer_jax.commands.report", "write the page of a run, or compare several"),
         "judge": Verb("dfer_jax.clips.noisy_labels", "list training clips with doubtful labels"),

@@ -9,12 +9,11 @@ decoder patched up and a packet cut short count. Not caught: changed bytes that 
 (often so in VP9 and AV1), and Matroska or MPEG-TS files that end early at a packet's end, which
 shows only in `VideoFacts.promised_frames`; but containers err too.
 
-Pixels are taken as square. Colours follow the matrix and range that the file states, BT.601 and
-limited range where it states none, as in FFmpeg; HDR is not tone-mapped.
+Pictures are upright and their pixels square (`upright.py`). Colours follow the matrix and range
+that the file states, BT.601 and limited range where it states none, as in FFmpeg.
 """
 
 import dataclasses
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +21,10 @@ from typing import NamedTuple
 import av
 import numpy as np
 import simplejpeg
-from av.sidedata.sidedata import SideDataContainer
 from jaxtyping import UInt8
 
 from dfer_jax.video.container import VideoError, open_video, promised
+from dfer_jax.video.upright import Showing, picture, showing
 
 SUFFIXES = (
     ".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
@@ -42,7 +41,7 @@ class VideoFacts:
     """What a video turned out to be.
 
     Attributes:
-        height: of the first picture as shown (upright), before shrinking, in pixels.
+        height: of the first picture as shown (upright, pixels square), before shrinking, in pixels.
         width: likewise.
         num_frames: frames decoded.
         promised_frames: frames that the container announces, or as many as fit its duration; 0 if
@@ -67,18 +66,23 @@ class EncodedVideo:
     facts: VideoFacts
 
 
-class _Turn(NamedTuple):
-    """What to do with pictures, in this order, to show them upright."""
+class TimedFrame(NamedTuple):
+    """A picture of a video.
 
-    transpose: bool = False
-    flip_rows: bool = False
-    flip_columns: bool = False
+    Attributes:
+        index: how many came before it.
+        seconds: when it is shown, from the start of the file as players count; by the time stamp,
+            or by the mean rate where it has none.
+        picture: RGB in 0..255, uint8 [h, w, 3].
+    """
+
+    index: int
+    seconds: float
+    picture: UInt8[np.ndarray, "h w 3"]
 
 
-def read_frames(
-    path: Path, *, shorter_side: int | None = None
-) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Yields the frames of a video in the order of presentation, upright.
+def read_frames(path: Path, *, shorter_side: int | None = None) -> Iterator[TimedFrame]:
+    """Yields the frames of a video in the order of presentation, upright, pixels square.
 
     The memory needed does not depend on the length. Sizes may differ within a video.
 
@@ -88,14 +92,31 @@ def read_frames(
             averaging areas; None leaves them as they are.
 
     Yields:
-        RGB in 0..255.
+        pictures with their times, which never go back.
 
     Raises:
         VideoError: if the file is not a video, or is damaged, when the damage is reached.
     """
     with open_video(path) as (container, stream):
-        for frame, turn in _decode(container, stream):
-            yield _picture(frame, turn, shorter_side)
+        start = (container.start_time or 0) / av.time_base
+        step = 1 / float(stream.average_rate or 25)
+        before = -step
+        for index, (frame, how) in enumerate(_decode(container, stream)):
+            seconds = before + step if frame.time is None else frame.time - start
+            before = max(seconds, before, 0.0)
+            yield TimedFrame(index, before, picture(frame, how, shorter_side))
+
+
+def notes(path: Path) -> tuple[str, ...]:
+    """Returns what to know of a video's pictures (HDR, interlaced, ...), a phrase each.
+
+    Raises:
+        VideoError: if its first frame cannot be decoded.
+    """
+    with open_video(path) as (container, stream):
+        for _, how in _decode(container, stream):
+            return how.notes
+    return ()
 
 
 def encode_clip(
@@ -116,13 +137,13 @@ def encode_clip(
     with open_video(path) as (container, stream):
         if stream.frames and promised(container, stream) > _HEADERS_ERR * max_frames:
             raise _too_long(max_frames, stream)
-        for frame, turn in _decode(container, stream):
+        for frame, how in _decode(container, stream):
             if len(images) == max_frames:
                 raise _too_long(max_frames, stream)
-            picture = _picture(frame, turn, shorter_side)
             if not images:
-                shape = (frame.height, frame.width)[:: -1 if turn.transpose else 1]
-            images.append(simplejpeg.encode_jpeg(picture, quality, "RGB", "420"))
+                shape = how.size(frame.height, frame.width)
+            rgb = picture(frame, how, shorter_side)
+            images.append(simplejpeg.encode_jpeg(rgb, quality, "RGB", "420"))
             times.append(frame.time)
         fps, duration = _timing(times, rate=float(stream.average_rate or 0))
         facts = VideoFacts(*shape, len(images), promised(container, stream), fps, duration)
@@ -137,9 +158,9 @@ def _too_long(max_frames: int, stream: av.VideoStream) -> VideoError:
 
 def _decode(
     container: av.container.InputContainer, stream: av.VideoStream
-) -> Iterator[tuple[av.VideoFrame, _Turn]]:
+) -> Iterator[tuple[av.VideoFrame, Showing]]:
     """Yields the decoded frames and how to show them; every sign of damage is an error."""
-    number, turn = 0, _Turn()
+    number, how = 0, Showing()
     try:
         for packet in container.demux(stream):
             if packet.is_corrupt:
@@ -149,54 +170,13 @@ def _decode(
                 if frame.is_corrupt:
                     raise VideoError(f"frame {number} is damaged or cut short")
                 if number == 1:
-                    turn = _turn(frame)
-                yield frame, turn
+                    how = showing(frame, stream.sample_aspect_ratio)
+                yield frame, how
     except av.FFmpegError as error:
         where = f"after {number} frames"
         raise VideoError(f"cut short or damaged {where} ({error.strerror})") from error
     if not number:
         raise VideoError("no frame in it can be decoded")
-
-
-def _picture(
-    frame: av.VideoFrame, turn: _Turn, shorter_side: int | None
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Converts to RGB, shrinks in the same step, and turns upright."""
-    height, width = frame.height, frame.width
-    shorter = min(height, width)
-    if shorter_side is not None and shorter > shorter_side:
-        height, width = (max(1, round(side * shorter_side / shorter)) for side in (height, width))
-    # To planar RGB swscale keeps the chroma of every pixel; to packed RGB only of every second.
-    try:
-        picture = frame.to_ndarray(
-            format="gbrp", height=height, width=width, interpolation="AREA", threads=1
-        )
-    except av.FFmpegError as error:
-        raise VideoError(f"pictures of the format {frame.format.name} are not supported") from error
-    if turn.transpose:
-        picture = picture.transpose(1, 0, 2)
-    if turn.flip_rows:
-        picture = picture[::-1]
-    if turn.flip_columns:
-        picture = picture[:, ::-1]
-    return np.ascontiguousarray(picture)
-
-
-def _turn(frame: av.VideoFrame) -> _Turn:
-    """Returns how to show a video by its first frame.
-
-    The display matrix maps stored to shown positions: x' = a x + c y, y' = b x + d y. It is taken
-    as the nearest quarter turn, mirrored or not.
-    """
-    # frame.side_data would be kept by the frame and keep the frame: a cycle, so that pictures pile
-    # up until the garbage collector runs.
-    data = SideDataContainer(frame).get("DISPLAYMATRIX")
-    if data is None:
-        return _Turn()
-    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(data))  # 16.16 fixed point
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return _Turn(False, d < 0, a < 0)
-    return _Turn(True, b < 0, c < 0)
 
 
 def _timing(times: list[float | None], *, rate: float) -> tuple[float, float]:

@@ -18,6 +18,10 @@ PICTURES = [picture(number) for number in range(30)]
 NOISE = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
 
 
+def pictures_of(path, **how):
+    return [frame.picture for frame in read_frames(path, **how)]
+
+
 def cut(path, share):
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
@@ -49,7 +53,7 @@ def overwrite(path, *, length=6000):
 )
 def test_every_frame_in_order_and_in_colour(tmp_path, name, codec, pixels):
     path = write_video(tmp_path / name, PICTURES, codec=codec, pixels=pixels)
-    frames = list(read_frames(path))
+    frames = pictures_of(path)
     assert [number_of(frame) for frame in frames] == list(range(30))
     for frame, expected in zip(frames, PICTURES, strict=True):
         assert frame.dtype == np.uint8 and frame.flags.c_contiguous
@@ -60,14 +64,14 @@ def test_every_frame_in_order_and_in_colour(tmp_path, name, codec, pixels):
 
 def test_grey_video_has_equal_channels(tmp_path):
     path = write_video(tmp_path / "grey.mkv", PICTURES, codec="ffv1", pixels="gray")
-    frame = next(read_frames(path))
+    frame = next(read_frames(path)).picture
     assert frame.shape == (48, 64, 3) and (np.ptp(frame, axis=2) == 0).all()
 
 
 def test_odd_size(tmp_path):
     pictures = [picture(number, height=35, width=51) for number in range(3)]
     path = write_video(tmp_path / "odd.mkv", pictures, pixels="yuv444p")
-    assert [frame.shape for frame in read_frames(path)] == [(35, 51, 3)] * 3
+    assert [frame.shape for frame in pictures_of(path)] == [(35, 51, 3)] * 3
 
 
 @pytest.mark.parametrize(
@@ -86,30 +90,30 @@ def test_display_matrix_is_applied(tmp_path, rotation, hflip, expected):
     clip = encode_clip(path, shorter_side=None, max_frames=3)
     upright = (64, 48) if rotation in (90, -90) else (48, 64)
     assert (clip.facts.height, clip.facts.width) == upright
-    for frame in (next(read_frames(path)), simplejpeg.decode_jpeg(clip.frames[0])):
+    for frame in (next(read_frames(path)).picture, simplejpeg.decode_jpeg(clip.frames[0])):
         assert frame.shape[:2] == upright and corners(frame) == expected
 
 
 def test_shrinks_the_shorter_side_by_averaging(tmp_path):
     noise = [cv2.resize(frame, (256, 192), interpolation=cv2.INTER_LINEAR) for frame in NOISE[:2]]
     path = write_video(tmp_path / "a.mkv", noise, codec="ffv1", pixels="bgr0")
-    small = next(read_frames(path, shorter_side=48))
+    small = next(read_frames(path, shorter_side=48)).picture
     expected = cv2.resize(noise[0], (64, 48), interpolation=cv2.INTER_AREA).astype(int)
     assert small.shape == (48, 64, 3) and np.abs(small - expected).max() <= 2
-    np.testing.assert_array_equal(next(read_frames(path)), noise[0])
+    np.testing.assert_array_equal(next(read_frames(path)).picture, noise[0])
 
 
 def test_never_enlarges(tmp_path):
     path = write_video(tmp_path / "a.mp4", PICTURES[:2])
-    assert next(read_frames(path, shorter_side=48)).shape == (48, 64, 3)
-    assert next(read_frames(path, shorter_side=400)).shape == (48, 64, 3)
-    assert next(read_frames(path, shorter_side=1)).shape == (1, 1, 3)
+    assert next(read_frames(path, shorter_side=48)).picture.shape == (48, 64, 3)
+    assert next(read_frames(path, shorter_side=400)).picture.shape == (48, 64, 3)
+    assert next(read_frames(path, shorter_side=1)).picture.shape == (1, 1, 3)
 
 
 def test_encoded_frames_are_close_to_the_decoded(tmp_path):
     path = write_video(tmp_path / "a.mp4", PICTURES)
     clip = encode_clip(path, shorter_side=24, max_frames=30)
-    frames = list(read_frames(path, shorter_side=24))
+    frames = pictures_of(path, shorter_side=24)
     assert len(clip.frames) == len(frames) == 30
     for data, frame in zip(clip.frames, frames, strict=True):
         assert np.abs(simplejpeg.decode_jpeg(data).astype(int) - frame).mean() < 6
@@ -201,7 +205,7 @@ def test_mp4_cut_short_before_its_index(tmp_path):
 def test_mp4_cut_short_behind_its_index(tmp_path):
     path = write_video(tmp_path / "a.mp4", NOISE, options={"movflags": "faststart"})
     frames = read_frames(cut(path, 0.7))
-    assert next(frames).shape == (48, 64, 3)
+    assert next(frames).picture.shape == (48, 64, 3)
     with pytest.raises(VideoError, match=r"cut short or damaged after \d+ frames"):
         list(frames)
 

@@ -1,0 +1,204 @@
+"""Follows the faces of a video: the same person keeps a number, also behind an obstacle.
+
+Where a face was in the last frame its landmarks are placed again at once; the detector runs only
+every few frames, to find those who come, and when a face is lost. A lost face is remembered, where
+it was going and what it looked like, and takes its number again when it comes back. Two faces that
+meet are told apart by the same. A scene cut forgets everybody.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from dfer_jax.video.faces.appearance import Memory
+from dfer_jax.video.faces.detector import Detection, FaceDetector
+from dfer_jax.video.faces.landmarks import (
+    LandmarkNetwork,
+    Landmarks,
+    box_of,
+    region_of_detection,
+    region_of_landmarks,
+)
+from dfer_jax.video.faces.model_file import read_networks
+from dfer_jax.video.faces.quality import FaceQuality, judge_face
+from dfer_jax.video.faces.scene_cut import SceneCuts
+
+_PRESENT = 0.5  # least score of landmarks
+_SAME_PLACE = 0.4  # of a face: two whose centres are nearer are one face seen twice
+_LOOK_EVERY = 5  # frames between two runs of the detector
+_PARTS_EVERY = 15  # frames between two looks at parts, for small faces
+_REMEMBERED = 150  # frames that a lost face is remembered
+
+
+@dataclasses.dataclass(frozen=True)
+class Face:
+    """A face in a frame.
+
+    Attributes:
+        track: number of the person, from 0, by first appearance; a scene cut starts new ones.
+        box: x, y of the upper left corner, width, height in pixels: the extent of the landmarks.
+        landmarks: x, y, z in pixels.
+        score: how sure it is that this is a face, 0..1.
+        quality: how well it can be judged.
+    """
+
+    track: int
+    box: tuple[float, float, float, float]
+    landmarks: Landmarks
+    score: float
+    quality: FaceQuality
+
+
+@dataclasses.dataclass
+class _Track:
+    number: int
+    landmarks: Landmarks
+    score: float
+    memory: Memory
+    lost: int = 0
+
+
+class FaceTracker:
+    """Takes the frames of one video in their order; each call returns that frame's faces."""
+
+    def __init__(self, model: Path, *, most_faces: int = 8):
+        """Loads the networks.
+
+        Args:
+            model: what `find_model` returned.
+            most_faces: followed at once; further ones are left out, the least certain first.
+
+        Raises:
+            UserError: if the file is not the one known.
+        """
+        detector, landmarks = read_networks(model)
+        self._detector, self._landmarks = FaceDetector(detector), LandmarkNetwork(landmarks)
+        self._most = most_faces
+        self._next = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets everybody, as before another video; numbers go on."""
+        self._cuts, self._tracks, self._shape = SceneCuts(), [], None
+        self._since_look = self._since_parts = self._frames_seen = 0
+
+    def __call__(self, picture: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
+        """Returns the faces of the next frame, by track number."""
+        if self._cuts.is_cut(picture) or self._shape not in (None, picture.shape):
+            self._tracks, self._since_look, self._since_parts = [], 0, 0
+        self._shape = picture.shape
+        lost = self._follow(picture)
+        if lost or self._since_look == 0 or not self._active():
+            self._find_new(picture)
+        self._since_look = (self._since_look + 1) % _LOOK_EVERY
+        self._since_parts = (self._since_parts + 1) % _PARTS_EVERY
+        self._tracks = [track for track in self._tracks if track.lost <= _REMEMBERED]
+        faces = [self._face(picture, track) for track in self._active()]
+        return sorted(faces, key=lambda face: face.track)
+
+    def _active(self) -> list[_Track]:
+        return [track for track in self._tracks if not track.lost]
+
+    def _follow(self, picture: UInt8[np.ndarray, "h w 3"]) -> bool:
+        """Places the landmarks of known faces again; returns whether one was lost."""
+        active = self._active()
+        for track in self._tracks:
+            track.lost += bool(track.lost)
+        for track in active:
+            landmarks, score = self._landmarks(picture, region_of_landmarks(track.landmarks))
+            if score < _PRESENT or _is_outside(landmarks, picture):
+                track.lost = 1
+            else:
+                track.landmarks, track.score = landmarks, score
+        for one, other in _meeting(self._active()):
+            if not (one.lost or other.lost):
+                min((one, other), key=lambda t: t.memory.fits(picture, t.landmarks)).lost = 1
+        for track in self._active():
+            track.memory.update(picture, track.landmarks)
+        return any(track.lost for track in active)
+
+    def _find_new(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Looks for faces that are not followed, and knows again those that were lost."""
+        candidates = self._candidates(picture, self._detector.find(picture))
+        if self._since_parts == 0:
+            candidates += self._candidates(
+                picture, self._detector.find_in_parts(picture), [c[0] for c in candidates]
+            )
+        candidates.sort(key=lambda candidate: -candidate[1])
+        candidates = candidates[: max(0, self._most - len(self._active()))]
+        self._know_again(picture, candidates)
+        for landmarks, score in candidates:
+            memory = Memory(picture, landmarks)
+            self._tracks.append(_Track(self._next, landmarks, score, memory))
+            self._next += 1
+
+    def _candidates(
+        self,
+        picture: UInt8[np.ndarray, "h w 3"],
+        found: list[Detection],
+        known: list[Landmarks] | tuple[()] = (),
+    ) -> list[tuple[Landmarks, float]]:
+        """Returns landmarks and scores of the detections that are faces and not followed yet."""
+        taken = [track.landmarks for track in self._active()] + list(known)
+        new = []
+        for detection in found:
+            if any(_covers(landmarks, detection) for landmarks in taken):
+                continue
+            landmarks, score = self._landmarks(picture, region_of_detection(detection))
+            # A second time, from the landmarks, as they are placed in the frames to come.
+            if score >= _PRESENT:
+                landmarks, score = self._landmarks(picture, region_of_landmarks(landmarks))
+            if score >= _PRESENT and not any(_same_place(landmarks, other) for other in taken):
+                new.append((landmarks, score))
+                taken.append(landmarks)
+        return new
+
+    def _know_again(
+        self, picture: UInt8[np.ndarray, "h w 3"], candidates: list[tuple[Landmarks, float]]
+    ) -> None:
+        """Gives lost tracks the candidates that fit best, and takes these out of the list."""
+        while True:
+            pairs = [
+                (track.memory.fits(picture, candidate[0], track.lost), index, track)
+                for index, candidate in enumerate(candidates)
+                for track in self._tracks
+                if track.lost
+            ]
+            best = max(pairs, key=lambda pair: pair[0], default=(-1.0, 0, None))
+            if best[0] < 0:
+                return
+            _, index, track = best
+            track.landmarks, track.score = candidates.pop(index)
+            track.lost = 0
+            track.memory.found_again(track.landmarks)
+
+    def _face(self, picture: UInt8[np.ndarray, "h w 3"], track: _Track) -> Face:
+        quality = judge_face(picture, track.landmarks, track.score)
+        return Face(track.number, box_of(track.landmarks), track.landmarks, track.score, quality)
+
+
+def _meeting(tracks: list[_Track]) -> Iterator[tuple[_Track, _Track]]:
+    for index, one in enumerate(tracks):
+        for other in tracks[index + 1 :]:
+            if _same_place(one.landmarks, other.landmarks):
+                yield one, other
+
+
+def _same_place(one: Landmarks, other: Landmarks) -> bool:
+    side = max(*box_of(one)[2:], *box_of(other)[2:])
+    return math.dist(one[:, :2].mean(0), other[:, :2].mean(0)) < _SAME_PLACE * side
+
+
+def _covers(landmarks: Landmarks, detection: Detection) -> bool:
+    """Whether a followed face is the one detected."""
+    side = max(*box_of(landmarks)[2:], detection.side)
+    return math.dist(landmarks[:, :2].mean(0), detection.centre) < _SAME_PLACE * side
+
+
+def _is_outside(landmarks: Landmarks, picture: UInt8[np.ndarray, "h w 3"]) -> bool:
+    x, y = landmarks[:, :2].mean(0)
+    return not (0 <= x < picture.shape[1] and 0 <= y < picture.shape[0])
