@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
-from dfer_jax.video.faces.alignment import CropSettings, crop_face
+from dfer_jax.video.faces.appearance import Seen
 from dfer_jax.video.faces.landmarks import (
     CHEEKS,
     CHIN,
@@ -18,7 +18,7 @@ from dfer_jax.video.faces.landmarks import (
     box_of,
 )
 
-_SEEN = CropSettings(size=96, margin=0.0)
+_FACE = slice(16, 80)  # the part of what is seen that the landmarks cover
 _SPREAD = 9  # pixels of the filter that blurs again
 
 
@@ -28,8 +28,8 @@ class FaceQuality:
 
     Attributes:
         size_px: the longer side of the box around its landmarks, in pixels.
-        blur: 0 sharp .. 1 without any detail (Crete et al. 2007), of the face at 96 pixels; small
-            faces are blurred there.
+        blur: 0 sharp .. 1 without any detail (Crete et al. 2007), of the face at 64 pixels; smaller
+            ones are blurred there.
         yaw: degrees to which the face looks to the right side of the picture; 0 is at the camera.
         pitch: degrees downwards.
         roll: degrees by which its head is tilted clockwise, as seen.
@@ -44,15 +44,17 @@ class FaceQuality:
     confidence: float
 
 
-def judge_face(
-    picture: UInt8[np.ndarray, "h w 3"], landmarks: Landmarks, confidence: float
-) -> FaceQuality:
-    """Returns how well a face of a picture can be judged."""
+def judge_face(face: Seen, landmarks: Landmarks, confidence: float) -> FaceQuality:
+    """Returns how well a face can be judged.
+
+    Args:
+        face: what is seen of it.
+        landmarks: in pixels of the picture.
+        confidence: of the landmarks.
+    """
     yaw, pitch, roll = pose(landmarks)
     size = max(box_of(landmarks)[2:])
-    return FaceQuality(
-        size, _blur(crop_face(picture, landmarks, _SEEN)), yaw, pitch, roll, confidence
-    )
+    return FaceQuality(size, _blur(face[_FACE, _FACE]), yaw, pitch, roll, confidence)
 
 
 def pose(landmarks: Landmarks) -> tuple[float, float, float]:

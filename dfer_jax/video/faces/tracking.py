@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from dfer_jax.video.faces.appearance import Memory
+from dfer_jax.video.faces.appearance import Memory, Seen, seen
 from dfer_jax.video.faces.detector import Detection, FaceDetector
 from dfer_jax.video.faces.landmarks import (
     LandmarkNetwork,
@@ -58,6 +58,7 @@ class _Track:
     number: int
     landmarks: Landmarks
     score: float
+    seen: Seen
     memory: Memory
     lost: int = 0
 
@@ -97,7 +98,7 @@ class FaceTracker:
         self._since_look = (self._since_look + 1) % _LOOK_EVERY
         self._since_parts = (self._since_parts + 1) % _PARTS_EVERY
         self._tracks = [track for track in self._tracks if track.lost <= _REMEMBERED]
-        faces = [self._face(picture, track) for track in self._active()]
+        faces = [_face(track) for track in self._active()]
         return sorted(faces, key=lambda face: face.track)
 
     def _active(self) -> list[_Track]:
@@ -114,11 +115,12 @@ class FaceTracker:
                 track.lost = 1
             else:
                 track.landmarks, track.score = landmarks, score
+                track.seen = seen(picture, landmarks)
         for one, other in _meeting(self._active()):
             if not (one.lost or other.lost):
-                min((one, other), key=lambda t: t.memory.fits(picture, t.landmarks)).lost = 1
+                min((one, other), key=lambda t: t.memory.fits(t.seen, t.landmarks)).lost = 1
         for track in self._active():
-            track.memory.update(picture, track.landmarks)
+            track.memory.update(track.seen, track.landmarks)
         return any(track.lost for track in active)
 
     def _find_new(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
@@ -132,8 +134,9 @@ class FaceTracker:
         candidates = candidates[: max(0, self._most - len(self._active()))]
         self._know_again(picture, candidates)
         for landmarks, score in candidates:
-            memory = Memory(picture, landmarks)
-            self._tracks.append(_Track(self._next, landmarks, score, memory))
+            face = seen(picture, landmarks)
+            memory = Memory(face, landmarks)
+            self._tracks.append(_Track(self._next, landmarks, score, face, memory))
             self._next += 1
 
     def _candidates(
@@ -161,24 +164,25 @@ class FaceTracker:
         self, picture: UInt8[np.ndarray, "h w 3"], candidates: list[tuple[Landmarks, float]]
     ) -> None:
         """Gives lost tracks the candidates that fit best, and takes these out of the list."""
-        while True:
+        lost = [track for track in self._tracks if track.lost]
+        while lost and candidates:
             pairs = [
-                (track.memory.fits(picture, candidate[0], track.lost), index, track)
-                for index, candidate in enumerate(candidates)
-                for track in self._tracks
-                if track.lost
+                (track.memory.fits(seen(picture, landmarks), landmarks, track.lost), index, track)
+                for index, (landmarks, _) in enumerate(candidates)
+                for track in lost
             ]
-            best = max(pairs, key=lambda pair: pair[0], default=(-1.0, 0, None))
-            if best[0] < 0:
+            fit, index, track = max(pairs, key=lambda pair: pair[0])
+            if fit < 0:
                 return
-            _, index, track = best
             track.landmarks, track.score = candidates.pop(index)
-            track.lost = 0
+            track.seen, track.lost = seen(picture, track.landmarks), 0
+            lost.remove(track)
             track.memory.found_again(track.landmarks)
 
-    def _face(self, picture: UInt8[np.ndarray, "h w 3"], track: _Track) -> Face:
-        quality = judge_face(picture, track.landmarks, track.score)
-        return Face(track.number, box_of(track.landmarks), track.landmarks, track.score, quality)
+
+def _face(track: _Track) -> Face:
+    quality = judge_face(track.seen, track.landmarks, track.score)
+    return Face(track.number, box_of(track.landmarks), track.landmarks, track.score, quality)
 
 
 def _meeting(tracks: list[_Track]) -> Iterator[tuple[_Track, _Track]]:
