@@ -142,7 +142,7 @@ def _open_video(clip: Clip) -> ClipScan:
     try:
         if count_packets(clip.path) > clip.video.max_frames:
             return _decode_video(clip)
-        picture = next(read_frames(clip.path, shorter_side=clip.video.shorter_side))
+        picture = next(read_frames(clip.path, shorter_side=clip.video.shorter_side)).picture
         found.num_bytes.append(clip.path.stat().st_size)
         found.sizes.add(picture.shape[:2])
         found.announced_frames = promised_frames(clip.path)
