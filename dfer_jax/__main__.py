@@ -38,6 +38,7 @@ VERBS = {
         "import": Verb("dfer_jax.interop", "read weights that others trained"),
     },
     "Your own videos": {
+        "crop": Verb("dfer_jax.data.crop", "cut the faces out of raw videos, for a builder"),
         "faces": Verb("dfer_jax.commands.faces", "find, or fetch, the networks that find faces"),
     },
     "Look at results": {

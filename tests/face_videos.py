@@ -1,11 +1,14 @@
 """Real videos with faces, and the face networks, in packages that only tests install."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dfer_jax.errors import UserError
+from dfer_jax.video.decode import read_frames
 from dfer_jax.video.faces import find_model
 
 _FILES = {
@@ -31,3 +34,9 @@ def face_model() -> Path:
         return find_model()
     except UserError as error:
         pytest.skip(str(error))
+
+
+def face_pictures(name: str, number: int) -> list[np.ndarray]:
+    """Returns the first pictures of a video, RGB."""
+    frames = itertools.islice(read_frames(face_video(name)), number)
+    return [frame.picture for frame in frames]

@@ -1,5 +1,6 @@
 """Writes small videos whose pictures say which frame they are and which way is up."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -42,14 +43,20 @@ def write_video(
     rotation: int = 0,
     hflip: bool = False,
     options: dict[str, str] | None = None,
+    aspect: str = "",
+    rate: int = 25,
+    codec_options: dict[str, str] | None = None,
 ) -> Path:
-    """Encodes RGB pictures at 25 frames per second, or at `times` in 25ths of a second."""
+    """Encodes RGB pictures at `rate` frames per second, or at `times` in parts of a second."""
     pictures = list(pictures)
     with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream(codec, rate=25, options={"threads": "1"})
+        settings = {"threads": "1", **(codec_options or {})}
+        stream = container.add_stream(codec, rate=rate, options=settings)
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixels
         stream.bit_rate = 2_000_000
+        if aspect:
+            stream.codec_context.sample_aspect_ratio = Fraction(aspect.replace(":", "/"))
         if rotation or hflip:
             stream.set_display_rotation(rotation, hflip=hflip)
         for index, rgb in enumerate(pictures):

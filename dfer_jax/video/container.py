@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 
+from dfer_jax.video import matroska
 from dfer_jax.video.picture_size import MAX_PIXELS, MAX_SIDE, PictureSizeError, require_size
 
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif"  # none of them opens another file
@@ -52,7 +53,22 @@ def count_packets(path: Path) -> int:
                 number += packet.size > 0
         except av.FFmpegError as error:
             raise VideoError(f"cut short or damaged ({error.strerror})") from error
+    require_whole(path)
     return number
+
+
+def require_whole(path: Path) -> None:
+    """Checks what FFmpeg does not: that a Matroska file has the bytes that its header promises.
+
+    Raises:
+        VideoError: if it has not.
+    """
+    try:
+        missing = matroska.missing_bytes(path)
+    except OSError as error:
+        raise VideoError(f"cannot be read ({error.strerror})") from error
+    if missing:
+        raise VideoError(f"cut short: {missing:,} bytes are missing at its end")
 
 
 @contextlib.contextmanager

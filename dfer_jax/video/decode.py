@@ -6,8 +6,8 @@ are allowed, only local files, and no picture above `picture_size.MAX_SIDE` is e
 
 Damage is an error, not a smeared picture: besides the errors of FFmpeg itself, a frame that the
 decoder patched up and a packet cut short count. Not caught: changed bytes that are still valid code
-(often so in VP9 and AV1), and Matroska or MPEG-TS files that end early at a packet's end, which
-shows only in `VideoFacts.promised_frames`; but containers err too.
+(often so in VP9 and AV1), and MPEG-TS files or live recordings that end early at a packet's end,
+which shows at best in `VideoFacts.promised_frames`; but containers err too.
 
 Pictures are upright and their pixels square (`upright.py`). Colours follow the matrix and range
 that the file states, BT.601 and limited range where it states none, as in FFmpeg.
@@ -23,7 +23,7 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
-from dfer_jax.video.container import VideoError, open_video, promised
+from dfer_jax.video.container import VideoError, open_video, promised, require_whole
 from dfer_jax.video.upright import Showing, picture, showing
 
 SUFFIXES = (
@@ -101,7 +101,7 @@ def read_frames(path: Path, *, shorter_side: int | None = None) -> Iterator[Time
         start = (container.start_time or 0) / av.time_base
         step = 1 / float(stream.average_rate or 25)
         before = -step
-        for index, (frame, how) in enumerate(_decode(container, stream)):
+        for index, (frame, how) in enumerate(_decode(path, container, stream)):
             seconds = before + step if frame.time is None else frame.time - start
             before = max(seconds, before, 0.0)
             yield TimedFrame(index, before, picture(frame, how, shorter_side))
@@ -114,7 +114,7 @@ def notes(path: Path) -> tuple[str, ...]:
         VideoError: if its first frame cannot be decoded.
     """
     with open_video(path) as (container, stream):
-        for _, how in _decode(container, stream):
+        for _, how in _decode(path, container, stream):
             return how.notes
     return ()
 
@@ -137,7 +137,7 @@ def encode_clip(
     with open_video(path) as (container, stream):
         if stream.frames and promised(container, stream) > _HEADERS_ERR * max_frames:
             raise _too_long(max_frames, stream)
-        for frame, how in _decode(container, stream):
+        for frame, how in _decode(path, container, stream):
             if len(images) == max_frames:
                 raise _too_long(max_frames, stream)
             if not images:
@@ -157,7 +157,7 @@ def _too_long(max_frames: int, stream: av.VideoStream) -> VideoError:
 
 
 def _decode(
-    container: av.container.InputContainer, stream: av.VideoStream
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[tuple[av.VideoFrame, Showing]]:
     """Yields the decoded frames and how to show them; every sign of damage is an error."""
     number, how = 0, Showing()
@@ -175,6 +175,7 @@ def _decode(
     except av.FFmpegError as error:
         where = f"after {number} frames"
         raise VideoError(f"cut short or damaged {where} ({error.strerror})") from error
+    require_whole(path)
     if not number:
         raise VideoError("no frame in it can be decoded")
 

@@ -52,7 +52,7 @@ class Showing:
             "HDR (HLG); shown as a screen without HDR does, colours are pale": (
                 self.transfer == _HLG
             ),
-            "interlaced; moving edges are combed": self.interlaced,
+            "interlaced; every second line is shown, or both averaged": self.interlaced,
         }
         return tuple(note for note, true in known.items() if true)
 
@@ -109,6 +109,8 @@ def picture(
         )
     except av.FFmpegError as error:
         raise VideoError(f"pictures of the format {frame.format.name} are not supported") from error
+    if frame.interlaced_frame and height == frame.height > 1:  # else two moments are averaged
+        rgb = cv2.resize(rgb[::2], (width, height), interpolation=cv2.INTER_LINEAR)
     if how.transfer == _PQ:
         rgb = cv2.LUT(rgb, _PQ_CURVE)
     if how.transpose:

@@ -82,6 +82,11 @@ class FaceTracker:
         self._next = 0
         self.reset()
 
+    @property
+    def numbers_given(self) -> int:
+        """How many tracks there have been; the next one's number."""
+        return self._next
+
     def reset(self) -> None:
         """Forgets everybody, as before another video; numbers go on."""
         self._cuts, self._tracks, self._shape = SceneCuts(), [], None

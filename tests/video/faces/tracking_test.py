@@ -1,19 +1,10 @@
 import cv2
 import numpy as np
 import pytest
-from face_videos import face_model, face_video
+from face_videos import face_model, face_pictures
 
-from dfer_jax.video.decode import read_frames
 from dfer_jax.video.faces import FaceTracker
 from dfer_jax.video.faces.landmarks import eye_centres
-
-
-def pictures(name, *, first=0, number=None):
-    frames = (frame.picture for frame in read_frames(face_video(name)))
-    kept = [
-        p for i, p in enumerate(frames) if i >= first and (number is None or i < first + number)
-    ]
-    return kept
 
 
 def track(frames):
@@ -26,7 +17,7 @@ def numbers(faces_of_frames):
 
 
 def test_one_man_in_every_frame():
-    found = track(pictures("carphone", number=60))
+    found = track(face_pictures("carphone", 60))
     assert numbers(found) == [[0]] * 60
     for (face,) in found:
         assert face.landmarks.shape == (478, 3) and face.landmarks.dtype == np.float32
@@ -37,14 +28,14 @@ def test_one_man_in_every_frame():
 
 
 def test_two_men_keep_their_numbers():
-    found = track(pictures("speech"))
+    found = track(face_pictures("speech", 105))
     assert numbers(found) == [[0, 1]] * 105
     left_of = [faces[0].box[0] < faces[1].box[0] for faces in found]
     assert len(set(left_of)) == 1, "the two changed places"
 
 
 def test_a_man_hidden_for_a_second_keeps_his_number():
-    frames = pictures("carphone", number=50)
+    frames = face_pictures("carphone", 50)
     for frame in frames[15:40]:
         frame[20:130, 60:160] = 90
     found = numbers(track(frames))
@@ -53,9 +44,9 @@ def test_a_man_hidden_for_a_second_keeps_his_number():
 
 
 def test_a_scene_cut_starts_new_numbers():
-    scene = pictures("carphone", number=10)
+    scene = face_pictures("carphone", 10)
     dark = [np.full_like(scene[0], 5) for _ in range(3)]
-    other = [cv2.resize(frame, (193, 144)) for frame in pictures("speech", number=10)]
+    other = [cv2.resize(frame, (193, 144)) for frame in face_pictures("speech", 10)]
     found = numbers(track([*scene, *other, *dark, *scene]))
     assert found[:10] == [[0]] * 10 and found[10:20] == [[1, 2]] * 10
     assert found[20:23] == [[]] * 3 and found[23:] == [[3]] * 10
@@ -63,7 +54,7 @@ def test_a_scene_cut_starts_new_numbers():
 
 @pytest.mark.parametrize("change", ["roll", "half", "dark"])
 def test_found_when(change):
-    frames = pictures("carphone", number=12)
+    frames = face_pictures("carphone", 12)
     height, width = frames[0].shape[:2]
     matrix = np.eye(2, 3)
     if change == "roll":
@@ -84,4 +75,4 @@ def test_found_when(change):
 
 
 def test_a_street_without_faces():
-    assert sum(map(len, track(pictures("street", number=30)))) == 0
+    assert sum(map(len, track(face_pictures("street", 30)))) == 0

@@ -1,0 +1,1 @@
+"""Cuts the faces out of raw videos: folders of frames that a builder takes, and what was found."""

@@ -1,0 +1,192 @@
+"""Crops one video: a picture for each frame that has the face, and a table of all faces."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import simplejpeg
+
+from dfer_jax.data.crop.plan import FACES_FOLDER, Video
+from dfer_jax.runtime import durable_files
+from dfer_jax.runtime.json_text import parse_object
+from dfer_jax.video import decode
+from dfer_jax.video.container import VideoError
+from dfer_jax.video.decode import TimedFrame
+from dfer_jax.video.faces import CropSettings, Face, FaceTracker, crop_face
+
+COLUMNS = (
+    "frame", "seconds", "face", "x", "y", "w", "h", "score", "size_px", "blur", "yaw", "pitch",
+    "roll",
+)  # fmt: skip
+
+_UNFINISHED = ".unfinished"
+_JPEG_QUALITY = 95
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What cropping a video came to.
+
+    Attributes:
+        clip: its name.
+        frames: decoded.
+        seconds: when the last one is shown.
+        cropped: frames with the face that was kept; 0 if no face was found.
+        faces: people found, each counted again after a scene cut.
+        face: number of the one kept; -1 if there is none.
+        longest_gap: frames in a row without it, between two with it.
+        notes: what to know of the pictures.
+        error: why the video could not be read; nothing of it is kept then.
+    """
+
+    clip: str
+    frames: int = 0
+    seconds: float = 0.0
+    cropped: int = 0
+    faces: int = 0
+    face: int = -1
+    longest_gap: int = 0
+    notes: tuple[str, ...] = ()
+    error: str = ""
+
+
+def done_before(out: Path, clip: str) -> Outcome | None:
+    """Returns what an earlier run wrote of a clip; None if it did not finish it."""
+    try:
+        text = _record(out, clip).read_text(encoding="utf-8")
+        values = parse_object(text)
+        return Outcome(**{**values, "notes": tuple(values["notes"])})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def crop_video(
+    video: Video,
+    out: Path,
+    settings: CropSettings,
+    tracker: FaceTracker,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Outcome | None:
+    """Crops the face that fills most of a video over its whole length.
+
+    Written are `<out>/<clip>/<number>.jpg`, numbered as the video's frames from 1 on, and
+    `<out>/_faces/<clip>.csv`, a row for each face and frame. The memory needed does not depend on
+    the length.
+
+    Args:
+        video: which one.
+        out: folder of all crops.
+        settings: of the crops.
+        tracker: finds the faces; forgets those of other videos.
+        stopped: asked at every frame.
+
+    Returns:
+        what came of it; None if it was stopped, and nothing is left then.
+
+    Raises:
+        OSError: if something cannot be written.
+    """
+    unfinished = out / _UNFINISHED / str(os.getpid())
+    shutil.rmtree(unfinished, ignore_errors=True)
+    tracker.reset()
+    try:
+        return _crop(video, out, settings, tracker, unfinished=unfinished, stopped=stopped)
+    except VideoError as error:
+        return Outcome(video.name, error=str(error))
+    except _Stopped:
+        return None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def remove_unfinished(out: Path) -> None:
+    """Removes what a killed run left, and the folder for it."""
+    shutil.rmtree(out / _UNFINISHED, ignore_errors=True)
+
+
+class _Stopped(Exception):  # noqa: N818 (no error)
+    pass
+
+
+def _crop(
+    video: Video,
+    out: Path,
+    settings: CropSettings,
+    tracker: FaceTracker,
+    *,
+    unfinished: Path,
+    stopped: Callable[[], bool],
+) -> Outcome:
+    table = out / FACES_FOLDER / f"{video.name}.csv"
+    table.parent.mkdir(parents=True, exist_ok=True)
+    sizes: dict[int, float] = collections.defaultdict(float)
+    first = tracker.numbers_given
+    frame = None
+    with durable_files.replacing(table) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for frame in decode.read_frames(video.path):
+            if stopped():
+                raise _Stopped
+            faces = tracker(frame.picture)
+            for face in faces:
+                number = face.track - first
+                sizes[number] += face.box[2] * face.box[3] * face.score
+                crop = crop_face(frame.picture, face.landmarks, settings)
+                _write_jpeg(unfinished / str(number) / f"{frame.index + 1:06d}.jpg", crop)
+            writer.writerows(_rows(frame, faces, first))
+    kept = max(sizes, key=sizes.__getitem__, default=-1)
+    cropped = _keep(unfinished / str(kept), out / video.name) if sizes else []
+    gaps = (after - before - 1 for before, after in itertools.pairwise(cropped))
+    outcome = Outcome(
+        clip=video.name,
+        frames=frame.index + 1,
+        seconds=round(frame.seconds, 3),
+        cropped=len(cropped),
+        faces=len(sizes),
+        face=kept,
+        longest_gap=max(gaps, default=0),
+        notes=decode.notes(video.path),
+    )
+    durable_files.write_json(_record(out, video.name), dataclasses.asdict(outcome))
+    return outcome
+
+
+def _record(out: Path, clip: str) -> Path:
+    return out / FACES_FOLDER / f"{clip}.json"
+
+
+def _write_jpeg(path: Path, crop: Any) -> None:
+    data = simplejpeg.encode_jpeg(crop, _JPEG_QUALITY, "RGB", "420")
+    with contextlib.suppress(FileNotFoundError):
+        path.write_bytes(data)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def _rows(frame: TimedFrame, faces: list[Face], first: int) -> Iterator[list[object]]:
+    """Yields the rows of a frame; one that says so if there is no face."""
+    when = [frame.index + 1, f"{frame.seconds:.3f}"]
+    if not faces:
+        yield [*when, *[""] * (len(COLUMNS) - len(when))]
+    for face in faces:
+        q = face.quality
+        numbers = (*face.box, face.score, q.size_px, q.blur, q.yaw, q.pitch, q.roll)
+        yield [*when, face.track - first, *(f"{number:.3f}" for number in numbers)]
+
+
+def _keep(crops: Path, to: Path) -> list[int]:
+    """Moves the crops to their place; returns the numbers of their frames, ascending."""
+    shutil.rmtree(to, ignore_errors=True)  # of a run killed between this and the record
+    to.parent.mkdir(parents=True, exist_ok=True)
+    crops.rename(to)
+    return sorted(int(path.stem) for path in to.glob("*.jpg"))

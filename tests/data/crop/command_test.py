@@ -1,0 +1,84 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import simplejpeg
+from face_videos import face_model, face_pictures, face_video
+from video_files import write_video
+
+
+def crop(*arguments, **how):
+    command = [sys.executable, "-m", "dfer_jax", "crop", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **how)
+
+
+@pytest.fixture
+def videos(tmp_path):
+    face_model()
+    frames = [frame[:, :192] for frame in face_pictures("carphone", 8)]
+    (tmp_path / "in").mkdir()
+    for name in ("smile", "sad clip"):
+        write_video(tmp_path / "in" / f"{name}.mp4", frames)
+    (tmp_path / "in" / "text.mp4").write_text("no video")
+    (tmp_path / "in" / "labels.csv").write_text(
+        "path,label\nsmile.mp4,happiness\nsad clip.mp4,sadness\ntext.mp4,fear\ngone.mp4,fear\n"
+    )
+    return tmp_path / "in"
+
+
+def test_from_videos_to_crops_and_on_again(videos, tmp_path):
+    out = tmp_path / "out"
+    done = crop(videos, out, "--like=aff_wild2", "--num_processes=1")
+    assert done.returncode == 0, done.stderr
+    assert "2 of 4 clips cropped, 16 of 16 frames (100.0%)" in done.stdout
+    assert "2 lost:\n  text: not a video file" in done.stdout
+    assert "gone.mp4: is not there" in done.stdout
+    assert (out / "labels.csv").read_text() == "path,label\nsmile,happiness\nsad clip,sadness\n"
+    assert json.loads((out / "crop_settings.json").read_text()) == {
+        "alignment": "arcface", "detector": "face_landmarker_v2", "margin": 0.0, "size": 112,
+    }  # fmt: skip
+    assert simplejpeg.decode_jpeg((out / "contact_sheet.jpg").read_bytes()).ndim == 3
+    with open(out / "_faces" / "crops.csv", newline="") as file:
+        table = {row["clip"]: row["result"] for row in csv.DictReader(file)}
+    assert table["smile"] == "cropped" and table["gone.mp4"] == "is not there"
+    kept = (out / "smile" / "000001.jpg").stat().st_mtime_ns
+    again = crop(videos, out, "--like=aff_wild2", "--num_processes=1")
+    assert again.returncode == 0 and again.stdout == done.stdout
+    assert (out / "smile" / "000001.jpg").stat().st_mtime_ns == kept, "was cropped again"
+    other = crop(videos, out, "--like=dfew")
+    assert other.returncode == 1
+    assert "crops cut otherwise (alignment: arcface, seetaface); name another" in other.stderr
+
+
+def test_refused_in_one_sentence(videos, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("a")
+    for arguments, code, message in (
+        ([videos, tmp_path / "full"], 1, "holds files that dfer crop did not write"),
+        ([videos, tmp_path / "out", "--margin=9"], 1, "crop margin 9.0: give a share of the face"),
+    ):
+        done = crop(*arguments)
+        assert done.returncode == code and message in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_stopped_by_ctrl_c(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    face_model()
+    for number in range(4):
+        os.symlink(face_video("speech"), source / f"{number}.mp4")
+    command = [sys.executable, "-m", "dfer_jax", "crop", source, out, "--num_processes=2"]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 60
+    while not list(out.glob(".unfinished/*/0/*.jpg")) and time.monotonic() < end:
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130 and "of 4 clips are done, the same command goes on" in said
+    assert not (out / ".unfinished").exists(), "something is left"
