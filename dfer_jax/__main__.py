@@ -40,6 +40,7 @@ VERBS = {
     "Your own videos": {
         "crop": Verb("dfer_jax.data.crop", "cut the faces out of raw videos, for a builder"),
         "faces": Verb("dfer_jax.commands.faces", "find, or fetch, the networks that find faces"),
+        "predict": Verb("dfer_jax.commands.predict", "say what faces in videos show, and when"),
     },
     "Look at results": {
         "report": Verb("dfer_jax.commands.report", "write the page of a run, or compare several"),

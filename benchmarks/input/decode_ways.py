@@ -58,7 +58,7 @@ def _pillow(size: int, data: bytes) -> Picture:
 def choices(size: int) -> dict[str, Way]:
     """Returns ways from a JPEG frame to a picture of this size, by name; the first is exact."""
     areas, bilinear = (functools.partial(_to, size, i) for i in (cv2.INTER_AREA, cv2.INTER_LINEAR))
-    blocks = functools.partial(decode._resize, size=size)
+    blocks = functools.partial(decode.resize_square, size=size)
     turbo, first = simplejpeg.decode_jpeg, np.zeros(1, np.int64)
     fast = functools.partial(turbo, fastdct=True, fastupsample=True)
     return {

@@ -1,0 +1,1 @@
+"""From weights and pictures to expressions: `Recognizer`, and what `dfer predict` writes."""

@@ -1,0 +1,168 @@
+"""`dfer_jax.Recognizer`: expressions from Python."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from dfer_jax.errors import UserError
+from dfer_jax.recognition import weights as weights_of
+from dfer_jax.recognition.faces import face_finder
+from dfer_jax.recognition.pictures import check_rgb, refuse_bgr, resized
+from dfer_jax.recognition.rows import Row
+from dfer_jax.recognition.sources import Source, cropped, decoded, find_sources
+from dfer_jax.recognition.spans import parse
+from dfer_jax.recognition.timeline import Finder, Pictures, Timing, timeline
+from dfer_jax.recognition.weights import Weights
+
+
+class Recognizer:
+    """Trained weights, ready for pictures.
+
+    Attributes:
+        classes: names of what it tells apart, in the order of the rows' columns.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.classes = weights.classes
+
+    @classmethod
+    def load(cls, *folders: str | Path) -> "Recognizer":
+        """Returns the last weights of a run, or of several as an ensemble.
+
+        Args:
+            folders: work directories of runs, or of imported weights.
+
+        Raises:
+            UserError: if one has no intact checkpoint, or they do not go together.
+        """
+        if not folders:
+            raise UserError("Recognizer.load needs a folder; give a run's work directory")
+        return cls(weights_of.load(folders))
+
+    def clip(
+        self, frames: UInt8[np.ndarray, "t h w 3"], *, sure_rgb: bool = False
+    ) -> dict[str, float]:
+        """Returns the probability of each class in a whole clip of face crops.
+
+        Frames are chosen as in evaluation. Weights that label frames give the mean over all.
+
+        Args:
+            frames: aligned crops of one face in time order, RGB in 0..255, any size.
+            sure_rgb: do not ask whether the channels look swapped.
+
+        Raises:
+            UserError: if it is something else, saying how to mend it.
+        """
+        check_rgb(frames, what="frames")
+        if not sure_rgb:
+            refuse_bgr(frames, what="frames")
+        if self.weights.of_frames:
+            rows = list(self.frames(frames, is_cropped=True))
+            return {k: float(np.mean([r.probabilities[k] for r in rows])) for k in self.classes}
+        found = []
+        for network in self.weights.networks:
+            member = network.member
+            chosen = frames[member.sample(len(frames))]
+            clip = np.stack([resized(picture, [member.size])[member.size] for picture in chosen])
+            found.append(np.asarray(network(clip[None])))
+        shares = self.weights.mean(found)[0]
+        return {name: float(p) for name, p in zip(self.classes, shares, strict=True)}
+
+    def frames(
+        self,
+        frames: UInt8[np.ndarray, "t h w 3"],
+        *,
+        fps: float = 25.0,
+        is_cropped: bool = False,
+        window: str = "2.4s",
+        stride: str = "8",
+    ) -> Iterator[Row]:
+        """Yields the rows of frames in memory.
+
+        Args:
+            frames: in time order, RGB in 0..255.
+            fps: frames per second.
+            is_cropped: whether each is a face crop already; else faces are found in them.
+            window: as in `video`.
+            stride: as in `video`.
+
+        Raises:
+            UserError: if it is something else, or faces cannot be found here.
+        """
+        check_rgb(frames, what="frames")
+        pictures = ((index, index / fps, picture) for index, picture in enumerate(frames))
+        finder = self.finder(is_cropped=is_cropped)
+        return self._rows(pictures, finder, window=window, stride=stride)
+
+    def video(
+        self,
+        path: str | Path,
+        *,
+        is_cropped: bool = False,
+        fps: float = 25.0,
+        window: str = "2.4s",
+        stride: str = "8",
+        face_model: str | Path | None = None,
+    ) -> Iterator[Row]:
+        """Yields the rows of a video, a still or a folder of frames; memory is bounded.
+
+        Args:
+            path: of it.
+            is_cropped: whether every frame is a face crop already.
+            fps: of a folder of frames.
+            window: length of what gets one label, seconds ("2.4s") or frames ("16").
+            stride: from one window to the next, likewise.
+            face_model: the file of the face networks; None looks for it.
+
+        Raises:
+            UserError: if there is not exactly one thing to look at there, or it cannot be read.
+            VideoError: if it turns out to be damaged, after the rows of all before.
+        """
+        source = the_one(Path(path), fps=fps)
+        return self.source(
+            source, is_cropped=is_cropped, window=window, stride=stride, face_model=face_model
+        )
+
+    def source(
+        self,
+        source: Source,
+        *,
+        is_cropped: bool,
+        window: str,
+        stride: str,
+        face_model: str | Path | None = None,
+    ) -> Iterator[Row]:
+        """Yields the rows of something found by `sources.find_sources`; see `video`."""
+        finder = self.finder(is_cropped=is_cropped, face_model=face_model)
+        return self._rows(source.pictures(), finder, window=window, stride=stride)
+
+    def finder(self, *, is_cropped: bool, face_model: str | Path | None = None) -> Finder:
+        """Returns what cuts the faces out of pictures, for these weights.
+
+        Raises:
+            UserError: if the face networks are needed and not there.
+        """
+        if is_cropped:
+            return cropped(self.weights.sizes)
+        return decoded(face_finder(self.weights, face_model))
+
+    def _rows(
+        self, pictures: Pictures, finder: Finder, *, window: str, stride: str
+    ) -> Iterator[Row]:
+        timing = Timing(parse(window, name="window"), parse(stride, name="stride"))
+        return timeline(pictures, finder, self.weights, timing)
+
+
+def the_one(path: Path, *, fps: float) -> Source:
+    """Returns the only source that a path means.
+
+    Raises:
+        UserError: if there are several, or none.
+    """
+    sources: Sequence[Source] = find_sources(path, fps=fps)
+    if len(sources) > 1:
+        raise UserError(f"{path} holds {len(sources)} videos or folders of frames; give one")
+    return sources[0]

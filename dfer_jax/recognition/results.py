@@ -1,0 +1,86 @@
+"""Writes what was found in a video: table, summary, page; whole and valid however it ends."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dfer_jax.errors import UserError
+from dfer_jax.recognition.rows import CsvRows, Row
+from dfer_jax.recognition.summary import summary
+from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.video.container import VideoError
+
+
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """What was made of a video.
+
+    Attributes:
+        rows: all of them.
+        summary: as written.
+        fault: what ended it early, as raised; None if it was read to its end.
+    """
+
+    rows: list[Row]
+    summary: dict[str, Any]
+    fault: BaseException | None
+
+
+def write_results(
+    rows: Iterable[Row],
+    stem: Path,
+    *,
+    video: str,
+    classes: Sequence[str],
+    about: Mapping[str, Any],
+) -> Written:
+    """Writes `<stem>.csv` row by row while they come, then `<stem>.json`.
+
+    A damaged video and Ctrl-C end the rows early; what was found until then is written as if the
+    video ended there, and the summary says why.
+
+    Args:
+        rows: of the video, made while they are asked for.
+        stem: of the files, in a folder that exists.
+        video: its name in the table.
+        classes: the columns.
+        about: for the summary.
+
+    Raises:
+        OSError: if there is no room; a file of an earlier run then stays as it was.
+    """
+    kept, fault = [], None
+    with replacing(stem.with_name(f"{stem.name}.csv")) as file:
+        table = CsvRows(file, video=video, classes=classes)
+        try:
+            for row in rows:
+                table.write(row)
+                kept.append(row)
+        except (VideoError, UserError, KeyboardInterrupt) as error:
+            fault = error
+        finally:
+            if close := getattr(rows, "close", None):
+                with contextlib.suppress(ValueError):
+                    close()
+    why = None if fault is None else (str(fault) or "stopped")
+    found = summary(kept, classes=classes, about=about, fault=why)
+    write_json(stem.with_name(f"{stem.name}.json"), found)
+    return Written(kept, found, fault)
+
+
+def prepare(out: str | os.PathLike[str]) -> Path:
+    """Returns the folder of results, made if missing.
+
+    Raises:
+        UserError: if it cannot be made.
+    """
+    try:
+        os.makedirs(out, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{out} cannot be written ({error.strerror}); choose another --out"
+        ) from error
+    return Path(out)

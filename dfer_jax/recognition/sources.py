@@ -1,0 +1,173 @@
+"""What can be looked at: a video, a folder of frames, a still, frames in memory, a camera."""
+
+import dataclasses
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from dfer_jax.data.decode import decode_frames, decode_picture
+from dfer_jax.errors import UserError
+from dfer_jax.recognition.pictures import resized
+from dfer_jax.recognition.timeline import Finder, Pictures
+from dfer_jax.recognition.windows import Face
+from dfer_jax.video.container import VideoError
+from dfer_jax.video.decode import SUFFIXES, read_frames
+
+IMAGES = (".jpg", ".jpeg", ".png")
+_NUMBER = re.compile(r"(\d+)$", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Something to look at.
+
+    Attributes:
+        path: of the file or folder.
+        pictures: gives number, seconds and content of every frame; images as encoded bytes.
+        frames: the files of a folder or still, in order; none of a video.
+    """
+
+    path: Path
+    pictures: Callable[[], Pictures]
+    frames: tuple[Path, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What results are called after it."""
+        return self.path.resolve().name if self.path.is_dir() else self.path.stem
+
+
+def find_sources(path: Path, *, fps: float) -> list[Source]:
+    """Returns what a path means: a video, a still, the frames or the videos of a folder.
+
+    A folder of images is one clip; any other folder stands for all videos and folders of images
+    anywhere below it.
+
+    Args:
+        path: of a file or folder.
+        fps: frames per second of folders of frames.
+
+    Raises:
+        UserError: if there is nothing to look at.
+    """
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a video, a picture or a folder of them")
+    if not path.is_dir():
+        return [_file(path)]
+    if frames := _frames_in(path):
+        return [_folder(path, frames, fps)]
+    found = []
+    for inner in sorted(path.rglob("*")):
+        if inner.is_dir() and (frames := _frames_in(inner)):
+            found.append(_folder(inner, frames, fps))
+        elif inner.suffix.lower() in SUFFIXES and inner.is_file():
+            found.append(_file(inner))
+    if not found:
+        raise UserError(f"{path} holds neither videos nor JPEG or PNG frames; name another folder")
+    return found
+
+
+def _file(path: Path) -> Source:
+    if path.suffix.lower() in IMAGES:
+        return Source(path, lambda: iter([(0, 0.0, _bytes(path))]), (path,))
+    return Source(path, lambda: read_frames(path))
+
+
+def _folder(path: Path, frames: list[tuple[int, Path]], fps: float) -> Source:
+    first = frames[0][0]
+
+    def pictures() -> Iterator[tuple[int, float, bytes]]:
+        for number, file in frames:
+            yield number, (number - first) / fps, _bytes(file)
+
+    return Source(path, pictures, tuple(file for _, file in frames))
+
+
+def _frames_in(folder: Path) -> list[tuple[int, Path]]:
+    """Images with the number at the end of their names, in its order; no image twice a number."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in IMAGES]
+    numbers = [_NUMBER.search(file.stem) for file in files]
+    if not files or not all(numbers):
+        return list(enumerate(sorted(files)))
+    numbered = sorted((int(match[1]), file) for match, file in zip(numbers, files, strict=True))
+    return numbered if len(dict(numbered)) == len(files) else list(enumerate(sorted(files)))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise VideoError(f"frame {path.name} cannot be read ({error.strerror})") from error
+
+
+def decoded(find: Finder) -> Finder:
+    """Returns the same finder for pictures that may still be encoded.
+
+    Raises (when called):
+        VideoError: if an image is damaged.
+    """
+
+    def find_in(picture: UInt8[np.ndarray, "h w 3"] | bytes) -> list[Face]:
+        if isinstance(picture, bytes):
+            try:
+                picture = decode_picture(picture)
+            except ValueError as error:
+                raise VideoError(f"a frame is not a whole JPEG or PNG image ({error})") from error
+        return find(picture)
+
+    return find_in
+
+
+def cropped(sizes: tuple[int, ...]) -> Finder:
+    """Returns a finder for pictures that are face crops already: each is face 1.
+
+    Args:
+        sizes: that the networks take, in pixels.
+    """
+
+    def find(picture: UInt8[np.ndarray, "h w 3"] | bytes) -> list[Face]:
+        if isinstance(picture, bytes):  # by the rule of evaluation, to the last bit
+            try:
+                height, width = decode_picture(picture).shape[:2]
+                pictures = {
+                    size: decode_frames([picture], np.zeros(1, np.int64), size=size, clip="")[0]
+                    for size in sizes
+                }
+            except ValueError as error:
+                raise VideoError(f"a frame is not a whole JPEG or PNG image ({error})") from error
+        else:
+            (height, width), pictures = picture.shape[:2], resized(picture, sizes)
+        return [Face(1, (0.0, 0.0, float(width), float(height)), pictures)]
+
+    return find
+
+
+def camera(device: int | str) -> Pictures:
+    """Yields what a camera shows, as it comes, until the reader leaves.
+
+    Args:
+        device: number of the camera, or the address of a stream.
+
+    Raises:
+        UserError: if it does not open.
+    """
+    capture = cv2.VideoCapture(device)
+    try:
+        if not capture.isOpened():
+            raise UserError(
+                f"camera {device} does not open; is it plugged in, and used by nothing?"
+            )
+        start, index = time.monotonic(), 0
+        while True:
+            good, bgr = capture.read()
+            if not good:
+                return
+            yield index, time.monotonic() - start, np.ascontiguousarray(bgr[..., ::-1])
+            index += 1
+    finally:
+        capture.release()

@@ -1,0 +1,64 @@
+"""Work directories with random weights of small networks, as imported ones lie there."""
+
+import clip_dataset
+import jax.numpy as jnp
+import tiny
+import tiny_frames
+from random_variables import random_variables
+
+from dfer_jax.clips import experiment as clips
+from dfer_jax.frames import experiment as frames
+from dfer_jax.labels import CLASSES
+from dfer_jax.runs import checkpoint
+from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training.network import create_model
+
+SIZE = clip_dataset.SIZE
+
+
+def _save(folder, config, kwargs, preprocess, classes, length, scale):
+    model = create_model(
+        config.model.name, kwargs, dtype="float32", parallel=Parallel((jnp.zeros(1).device,))
+    )
+    variables = random_variables(model, jnp.zeros((1, length, SIZE, SIZE, 3)))
+    head = variables["params"]["classifier"]
+    head["kernel"] = head["kernel"] * scale
+    metadata = checkpoint.make_metadata(
+        model_name=config.model.name,
+        model_kwargs=kwargs,
+        classes=classes,
+        preprocess=preprocess,
+        dataset=config.data.dataset,
+        source="test",
+    )
+    checkpoint.save_weights(str(folder), variables, metadata)
+    return str(folder)
+
+
+def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4):
+    """Saves GCA+IAL of 4 frames of 32 x 32; returns the folder."""
+    config = tiny.config(data_dir)
+    config.data.segments = segments
+    return _save(
+        folder,
+        config,
+        clips.model_kwargs(config),
+        clips.preprocess(config),
+        classes,
+        segments,
+        scale,
+    )
+
+
+def of_frames(folder, system="gru", *, data_dir=""):
+    """Saves a network that labels every frame; returns the folder."""
+    config = tiny_frames.config(data_dir, system)
+    return _save(
+        folder,
+        config,
+        frames.model_kwargs(config),
+        frames.preprocess(config),
+        frames.class_names(config),
+        config.data.window,
+        1.0,
+    )
