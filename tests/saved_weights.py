@@ -42,7 +42,7 @@ def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4):
     return _save(
         folder,
         config,
-        clips.model_kwargs(config),
+        clips.model_kwargs(config, num_classes=len(classes)),
         clips.preprocess(config),
         classes,
         segments,

@@ -29,8 +29,8 @@ class NetworkFrames:
 
     def add(self, frames: Sequence[Seen]) -> None:
         """Computes the features of the next frames with the face, at most a batch of them."""
-        size = self._network.member.size
-        pictures = [seen.face.pictures[size] for seen in frames]
+        cut = self._network.member.cut
+        pictures = [seen.face.pictures[cut] for seen in frames]
         missing = self._batch_size - len(pictures)
         batch = np.stack(pictures + pictures[-1:] * missing)
         found = self._network.backbone(batch)[: len(frames)]

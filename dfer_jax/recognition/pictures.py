@@ -1,11 +1,8 @@
-"""Checks pictures that come from a caller's own code, and brings them to a network's size."""
-
-from collections.abc import Sequence
+"""Checks pictures that come from a caller's own code."""
 
 import numpy as np
 from jaxtyping import UInt8
 
-from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 
 _BLUER = 15  # levels by which a face is bluer than red only if its channels are swapped
@@ -59,10 +56,3 @@ def refuse_bgr(faces: UInt8[np.ndarray, "t h w 3"], *, what: str) -> None:
             f"{what} look like BGR, OpenCV's order (the middle is {blue - red:.0f} levels bluer "
             f"than red); turn them: {what}[..., ::-1], or say sure_rgb=True"
         )
-
-
-def resized(
-    picture: UInt8[np.ndarray, "h w 3"], sizes: Sequence[int]
-) -> dict[int, UInt8[np.ndarray, "s s 3"]]:
-    """Returns a face crop at each of the sizes, by the rule of training and evaluation."""
-    return {size: resize_square(picture, size) for size in sizes}

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import weights as weights_of
-from dfer_jax.recognition.faces import face_finder
-from dfer_jax.recognition.pictures import check_rgb, refuse_bgr, resized
+from dfer_jax.recognition.faces import Finder, find_faces, take_crops
+from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
-from dfer_jax.recognition.sources import Source, cropped, decoded, find_sources
+from dfer_jax.recognition.sources import Source, find_sources
 from dfer_jax.recognition.spans import parse
-from dfer_jax.recognition.timeline import Finder, Pictures, Timing, timeline
+from dfer_jax.recognition.timeline import Pictures, Timing, timeline
 from dfer_jax.recognition.weights import Weights
 
 
@@ -66,7 +67,7 @@ class Recognizer:
         for network in self.weights.networks:
             member = network.member
             chosen = frames[member.sample(len(frames))]
-            clip = np.stack([resized(picture, [member.size])[member.size] for picture in chosen])
+            clip = np.stack([resize_square(picture, member.size) for picture in chosen])
             found.append(np.asarray(network(clip[None])))
         shares = self.weights.mean(found)[0]
         return {name: float(p) for name, p in zip(self.classes, shares, strict=True)}
@@ -95,7 +96,7 @@ class Recognizer:
         check_rgb(frames, what="frames")
         pictures = ((index, index / fps, picture) for index, picture in enumerate(frames))
         finder = self.finder(is_cropped=is_cropped)
-        return self._rows(pictures, finder, window=window, stride=stride)
+        return self.rows(pictures, finder, window=window, stride=stride)
 
     def video(
         self,
@@ -122,37 +123,37 @@ class Recognizer:
             VideoError: if it turns out to be damaged, after the rows of all before.
         """
         source = the_one(Path(path), fps=fps)
-        return self.source(
-            source, is_cropped=is_cropped, window=window, stride=stride, face_model=face_model
-        )
+        finder = self.finder(is_cropped=is_cropped, face_model=face_model)
+        return self.rows(source.pictures(), finder, window=window, stride=stride)
 
-    def source(
+    def finder(
         self,
-        source: Source,
         *,
         is_cropped: bool,
-        window: str,
-        stride: str,
         face_model: str | Path | None = None,
-    ) -> Iterator[Row]:
-        """Yields the rows of something found by `sources.find_sources`; see `video`."""
-        finder = self.finder(is_cropped=is_cropped, face_model=face_model)
-        return self._rows(source.pictures(), finder, window=window, stride=stride)
+        least_confidence: float = 0.0,
+    ) -> Finder:
+        """Returns what cuts the faces out of the pictures of one video, for these weights.
 
-    def finder(self, *, is_cropped: bool, face_model: str | Path | None = None) -> Finder:
-        """Returns what cuts the faces out of pictures, for these weights.
+        Args:
+            is_cropped: whether every picture is a face crop already.
+            face_model: the file of the face networks; None looks for it.
+            least_confidence: less sure faces, 0..1, count as not found.
 
         Raises:
             UserError: if the face networks are needed and not there.
         """
         if is_cropped:
-            return cropped(self.weights.sizes)
-        return decoded(face_finder(self.weights, face_model))
+            return take_crops(self.weights.cuts)
+        return find_faces(
+            self.weights.cuts, face_model=face_model, least_confidence=least_confidence
+        )
 
-    def _rows(
-        self, pictures: Pictures, finder: Finder, *, window: str, stride: str
+    def rows(
+        self, pictures: Pictures, finder: Finder, *, window: str, stride: str, batch_size: int = 0
     ) -> Iterator[Row]:
-        timing = Timing(parse(window, name="window"), parse(stride, name="stride"))
+        """Yields the rows of any pictures with their times; see `video` and `timeline.timeline`."""
+        timing = Timing(parse(window, name="window"), parse(stride, name="stride"), batch_size)
         return timeline(pictures, finder, self.weights, timing)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from dfer_jax.errors import UserError
 from dfer_jax.recognition.rows import CsvRows, Row
+from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.summary import summary
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.video.container import VideoError
+
+CSV, JSON, PAGE, OVERLAY = ".csv", ".json", ".html", ".overlay.mp4"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +56,7 @@ def write_results(
         OSError: if there is no room; a file of an earlier run then stays as it was.
     """
     kept, fault = [], None
-    with replacing(stem.with_name(f"{stem.name}.csv")) as file:
+    with replacing(named(stem, CSV)) as file:
         table = CsvRows(file, video=video, classes=classes)
         try:
             for row in rows:
@@ -67,8 +70,27 @@ def write_results(
                     close()
     why = None if fault is None else (str(fault) or "stopped")
     found = summary(kept, classes=classes, about=about, fault=why)
-    write_json(stem.with_name(f"{stem.name}.json"), found)
+    write_json(named(stem, JSON), found)
     return Written(kept, found, fault)
+
+
+def stems(found: Sequence[Source], out: Path) -> list[tuple[Source, Path]]:
+    """Returns each source with what its files are called before the suffix, none twice."""
+    taken: set[str] = set()
+    pairs = []
+    for source in found:
+        name, count = source.name, 1
+        while name in taken:
+            count += 1
+            name = f"{source.name}_{count}"
+        taken.add(name)
+        pairs.append((source, out / name))
+    return pairs
+
+
+def named(stem: Path, suffix: str) -> Path:
+    """Returns a file of a result; names of videos may hold dots."""
+    return stem.with_name(stem.name + suffix)
 
 
 def prepare(out: str | os.PathLike[str]) -> Path:

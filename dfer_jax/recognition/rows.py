@@ -23,7 +23,7 @@ class Row:
     """What one face showed in one window, or that there was no face.
 
     Attributes:
-        face: number of the face, 1 and up; None where no face was found.
+        face: number of the face, from 0; None where no face was found.
         start_s: seconds from the video's start at which the window begins.
         end_s: likewise, at which it ends.
         first_frame: number of its first frame, counted from 0.
@@ -108,14 +108,6 @@ def columns(classes: Sequence[str]) -> list[str]:
 
 def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def as_record(row: Row, classes: Sequence[str]) -> list[Any]:
-    """Returns a row as the page holds it, short: face, times, box, probabilities, intensity."""
-    box = None if row.box is None else [round(value, 1) for value in row.box]
-    shares = [round(row.probabilities[name], 4) for name in classes if name in row.probabilities]
-    strength = None if row.intensity is None else round(row.intensity, 4)
-    return [row.face, round(row.start_s, 3), round(row.end_s, 3), box, shares, strength]
 
 
 def by_face(rows: Sequence[Row]) -> Mapping[int, list[Row]]:

@@ -8,13 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8
 
-from dfer_jax.data.decode import decode_frames, decode_picture
 from dfer_jax.errors import UserError
-from dfer_jax.recognition.pictures import resized
-from dfer_jax.recognition.timeline import Finder, Pictures
-from dfer_jax.recognition.windows import Face
+from dfer_jax.recognition.timeline import Pictures
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import SUFFIXES, read_frames
 
@@ -103,48 +99,6 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise VideoError(f"frame {path.name} cannot be read ({error.strerror})") from error
-
-
-def decoded(find: Finder) -> Finder:
-    """Returns the same finder for pictures that may still be encoded.
-
-    Raises (when called):
-        VideoError: if an image is damaged.
-    """
-
-    def find_in(picture: UInt8[np.ndarray, "h w 3"] | bytes) -> list[Face]:
-        if isinstance(picture, bytes):
-            try:
-                picture = decode_picture(picture)
-            except ValueError as error:
-                raise VideoError(f"a frame is not a whole JPEG or PNG image ({error})") from error
-        return find(picture)
-
-    return find_in
-
-
-def cropped(sizes: tuple[int, ...]) -> Finder:
-    """Returns a finder for pictures that are face crops already: each is face 1.
-
-    Args:
-        sizes: that the networks take, in pixels.
-    """
-
-    def find(picture: UInt8[np.ndarray, "h w 3"] | bytes) -> list[Face]:
-        if isinstance(picture, bytes):  # by the rule of evaluation, to the last bit
-            try:
-                height, width = decode_picture(picture).shape[:2]
-                pictures = {
-                    size: decode_frames([picture], np.zeros(1, np.int64), size=size, clip="")[0]
-                    for size in sizes
-                }
-            except ValueError as error:
-                raise VideoError(f"a frame is not a whole JPEG or PNG image ({error})") from error
-        else:
-            (height, width), pictures = picture.shape[:2], resized(picture, sizes)
-        return [Face(1, (0.0, 0.0, float(width), float(height)), pictures)]
-
-    return find
 
 
 def camera(device: int | str) -> Pictures:

@@ -32,8 +32,13 @@ class Span:
         """Returns `count` such spans in a row."""
         return Span(self.value * count, self.in_seconds)
 
+    @property
+    def in_words(self) -> str:
+        """The length for people."""
+        return f"{self.value:g} {'s' if self.in_seconds else 'frames'}"
+
     def __str__(self) -> str:
-        return f"{self.value:g} s" if self.in_seconds else f"{self.value:g} frames"
+        return f"{self.value:g}s" if self.in_seconds else f"{self.value:g}"
 
 
 def parse(text: str, *, name: str) -> Span:

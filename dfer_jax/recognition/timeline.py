@@ -2,13 +2,14 @@
 
 import collections
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import jax
 import numpy as np
 
 from dfer_jax.recognition import rows
 from dfer_jax.recognition.ahead import ahead
+from dfer_jax.recognition.faces import Finder, Picture
 from dfer_jax.recognition.frame_windows import FrameRows
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.spans import Span
@@ -20,8 +21,8 @@ WINDOW = Span(2.4, in_seconds=True)
 STRIDE = Span(8.0, in_seconds=False)
 _AHEAD = 64  # frames whose faces wait for the network
 
-Finder = Callable[[np.ndarray], list[Face]]
-Pictures = Iterable[tuple[int, float, np.ndarray]]
+Pictures = Iterable[tuple[int, float, Picture]]
+"""Number, seconds and picture of every frame of a video, in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ class ClipRows:
                 member = network.member
                 filled = clips.copy()  # the device may read it while the next one is filled
                 for window, clip in zip(of_faces, filled, strict=False):
-                    np.stack(window.pictures(member.sample, member.size), out=clip)
+                    np.stack(window.pictures(member.sample, member.cut), out=clip)
                 found.append(network(filled))
         self._computing.append((self._waiting, found))
         self._waiting = []

@@ -20,6 +20,15 @@ from dfer_jax.runs import checkpoint
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.augment import resize_clips
 from dfer_jax.training.network import create_model
+from dfer_jax.video.faces import LIKE, CropSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """What a network takes of a face: how it is cut out, and the side it is resized to."""
+
+    crop: CropSettings
+    size: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +57,27 @@ class Member:
     def size(self) -> int:
         """Side of the pictures it takes, in pixels."""
         return self.inputs["decode_size"]
+
+    @property
+    def cut(self) -> Cut:
+        """Its crops: those it was trained with, or the likeliest where the checkpoint is silent."""
+        if stored := self.inputs.get("crop"):
+            return Cut(CropSettings.from_json(stored), self.size)
+        data = self.metadata["dataset"].partition("/")[0].lower()
+        return Cut(LIKE.get(data, CropSettings()), self.size)
+
+    @property
+    def crop_note(self) -> str:
+        """What to know of crops that the checkpoint is silent about; empty where it tells."""
+        if self.inputs.get("crop"):
+            return ""
+        crop, data = self.cut.crop, self.metadata["dataset"]
+        known = data.partition("/")[0].lower() in LIKE
+        like = f"cut like those of {data}" if known else "cut by default"
+        return (
+            f"{self.folder} does not say how its faces were cut out; here they are {like} "
+            f"({crop.alignment}, margin {crop.margin:g}), and other crops make other predictions"
+        )
 
     @property
     def of_frames(self) -> bool:
@@ -136,9 +166,9 @@ class Weights:
         return self.classes != ACTION_UNITS
 
     @property
-    def sizes(self) -> tuple[int, ...]:
-        """Sides of the pictures that the networks take, each once."""
-        return tuple(dict.fromkeys(member.size for member in self.members))
+    def cuts(self) -> tuple[Cut, ...]:
+        """What the networks take of a face, each once."""
+        return tuple(dict.fromkeys(member.cut for member in self.members))
 
     def mean(self, found: Sequence[np.ndarray]) -> Float32[np.ndarray, "b k"]:
         """Returns the mean over the networks of probabilities [b, k], each in its own order."""

@@ -26,19 +26,19 @@ class Face:
     Attributes:
         track: its number; the same person keeps it.
         box: x, y, width, height in pixels of the upright frame.
-        pictures: the aligned crop at every size that the networks take, uint8 RGB [s, s, 3].
+        pictures: the aligned crop, uint8 RGB [s, s, 3], for every `weights.Cut` that is needed.
         quality: measures of it by name, such as `size_px`; empty if nobody measured.
     """
 
     track: int
     box: tuple[float, float, float, float]
-    pictures: Mapping[int, np.ndarray]
+    pictures: Mapping[Any, np.ndarray]
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Seen:
-    """A frame of the video: number from 0, seconds, and the face in it, if it was found."""
+    """A frame of the video: its number, seconds, and the face in it, if it was found."""
 
     index: int
     seconds: float
@@ -69,7 +69,7 @@ class Window:
         """Those in which the face was found."""
         return [seen for seen in self.frames if seen.face is not None]
 
-    def pictures(self, sample: Callable[[int], np.ndarray], size: int) -> list[np.ndarray]:
+    def pictures(self, sample: Callable[[int], np.ndarray], cut: Any) -> list[np.ndarray]:
         """Returns the crops that a network sees, uint8 RGB [s, s, 3] each.
 
         The window is cut into as many slots of equal time as it has frames, and `sample` chooses
@@ -78,13 +78,13 @@ class Window:
 
         Args:
             sample: of the number of slots, gives the slots wanted.
-            size: s.
+            cut: which of the pictures of a face.
         """
         found, start = self.found, self.frames[0].seconds
         times = [seen.seconds for seen in found]
         slot = (self.end - start) / len(self.frames)
         chosen = sample(len(self.frames)).tolist()
-        return [found[_nearest(times, start + k * slot)].face.pictures[size] for k in chosen]
+        return [found[_nearest(times, start + k * slot)].face.pictures[cut] for k in chosen]
 
 
 def _nearest(times: Sequence[float], time: float) -> int:

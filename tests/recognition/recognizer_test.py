@@ -85,13 +85,13 @@ def test_frames_give_what_evaluation_gives(tmp_path, system):
     evaluate_frames.evaluate_checkpoints(config, run)
     evaluated, _ = read_evaluation(str(tmp_path / "run" / "eval" / "test.json"))
     recognizer = Recognizer.load(run)
-    test = open_split(dataset="frame_dataset/both", split="test", data_dir=str(tmp_path / "data"))
-    for place in range(len(test)):
-        video = test[place]
-        numbers = frame_dataset.frame_numbers(place + 8, len(video["frames"]))
-        folder = write_frames(tmp_path / "videos" / video["clip_id"], video["frames"], numbers)
+    for video, length in enumerate(frame_dataset.TEST_LENGTHS, len(frame_dataset.LENGTHS)):
+        labels = frame_dataset.stored_labels(video, length).tolist()
+        pictures = [frame_dataset.jpeg_of(video, label, i) for i, label in enumerate(labels)]
+        numbers = frame_dataset.frame_numbers(video, length)
+        folder = write_frames(tmp_path / f"video{video}", pictures, numbers)
         rows = list(recognizer.video(folder, is_cropped=True))
-        own = evaluated.videos == video["clip_id"]
+        own = evaluated.videos == f"video{video}"
         assert [row.first_frame for row in rows] == evaluated.numbers[own].tolist()
         logits = evaluated.logits[own].astype(np.float64)
         expected = 1 / (1 + np.exp(-logits))

@@ -1,0 +1,203 @@
+"""From a video to its files: what `dfer predict` does with each, and with a camera."""
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from dfer_jax.recognition import overlay, page, results, sources
+from dfer_jax.recognition.faces import Finder, Picture
+from dfer_jax.recognition.recognizer import Recognizer
+from dfer_jax.recognition.results import Written, named
+from dfer_jax.recognition.rows import Row
+from dfer_jax.recognition.sources import Source
+from dfer_jax.recognition.spans import parse
+from dfer_jax.recognition.windows import Face
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How videos are looked at, and what is written.
+
+    Attributes:
+        out: folder of the results.
+        window: length of what gets one label, as `spans.parse` reads it.
+        stride: from one window to the next, likewise.
+        is_cropped: whether every picture is a face crop already.
+        fps: of folders of frames.
+        face_model: file of the face networks; None looks for it.
+        least_confidence: less sure faces, 0..1, count as not found.
+        overlay: whether to write the video again, with boxes and labels.
+    """
+
+    out: Path
+    window: str = "2.4s"
+    stride: str = "8"
+    is_cropped: bool = False
+    fps: float = 25.0
+    face_model: str | None = None
+    least_confidence: float = 0.0
+    overlay: bool = False
+
+
+class _Watched:
+    """A finder that notes where faces were, and how many frames it was given."""
+
+    def __init__(self, find: Finder) -> None:
+        self._find, self.boxes, self.frames = find, overlay.Boxes(), 0
+
+    def __call__(self, picture: Picture) -> list[Face]:
+        faces = self._find(picture)
+        self.boxes.add(self.frames, faces)
+        self.frames += 1
+        return faces
+
+
+def warn(recognizer: Recognizer, options: Options) -> None:
+    """Warns where faces may be cut in another way than the weights know them."""
+    if options.is_cropped:
+        return
+    for member in recognizer.weights.members:
+        if member.crop_note:
+            logging.warning("%s", member.crop_note)
+    crops = {member.cut.crop for member in recognizer.weights.members}
+    if len(crops) > 1:
+        logging.warning(
+            "these weights were trained on crops of %d kinds; each gets its own", len(crops)
+        )
+
+
+def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options) -> Written:
+    """Writes the files of one video and prints a line about it.
+
+    Args:
+        source: of its pictures.
+        stem: of the files.
+        recognizer: of the weights.
+        options: how to look at it.
+
+    Raises:
+        UserError: if the face networks are not there.
+        OSError: if there is no room.
+    """
+    start = time.perf_counter()
+    watched = _Watched(
+        recognizer.finder(
+            is_cropped=options.is_cropped,
+            face_model=options.face_model,
+            least_confidence=options.least_confidence,
+        )
+    )
+    rows = recognizer.rows(source.pictures(), watched, window=options.window, stride=options.stride)
+    about = _about(str(source.path), recognizer, options)
+    written = results.write_results(
+        rows, stem, video=source.path.name, classes=recognizer.classes, about=about
+    )
+    if not isinstance(written.fault, KeyboardInterrupt):
+        seconds = time.perf_counter() - start
+        _look(source, stem, written, watched.boxes, options)
+        print(_line(written.summary, watched.frames, seconds), f"-> {stem}.html", flush=True)
+    return written
+
+
+def _look(
+    source: Source, stem: Path, written: Written, boxes: overlay.Boxes, options: Options
+) -> None:
+    """Writes what a person looks at: the page, and the overlay if it is wanted."""
+    page.write_page(
+        named(stem, results.PAGE),
+        written.rows,
+        written.summary,
+        video=None if source.frames else source.path,
+        frames=source.frames,
+        fps=options.fps,
+    )
+    if options.overlay and not source.frames and written.rows:
+        overlay.write_overlay(
+            named(stem, results.OVERLAY),
+            source.pictures(),
+            boxes,
+            written.rows,
+            last=max(row.last_frame for row in written.rows),
+        )
+
+
+def _about(video: str, recognizer: Recognizer, options: Options) -> dict[str, Any]:
+    return {
+        "video": video,
+        "window": options.window,
+        "stride": options.stride,
+        "cropped_before": options.is_cropped,
+        "min_confidence": options.least_confidence,
+        "weights": recognizer.weights.about(),
+    }
+
+
+def _line(summary: dict[str, Any], frames: int, seconds: float) -> str:
+    faces = ", ".join(f"face {f['face']} {f['label']}" for f in summary["faces"][:5]) or "no face"
+    more = len(summary["faces"]) - 5
+    faces += f" and {more} more" if more > 0 else ""
+    empty = summary["frames_without_face"]
+    without = f", {empty} without a face" if empty and summary["faces"] else ""
+    return f"{summary['video']}: {frames} frames{without}, {frames / seconds:.0f} a second, {faces}"
+
+
+def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
+    """Prints and writes what a camera shows, until Ctrl-C; nothing looks into the future.
+
+    Args:
+        device: number of the camera, or the address of a stream.
+        recognizer: of the weights.
+        options: how to look.
+
+    Raises:
+        UserError: if the camera does not open, or the face networks are not there.
+    """
+    name = f"camera_{datetime.datetime.now():%Y%m%d_%H%M%S}"
+    finder = recognizer.finder(
+        is_cropped=options.is_cropped,
+        face_model=options.face_model,
+        least_confidence=options.least_confidence,
+    )
+    print(f"{name}: {_latency(recognizer, options)}; Ctrl-C ends it", flush=True)
+    start = time.monotonic()
+    pictures = sources.camera(device)
+    rows = recognizer.rows(
+        pictures, finder, window=options.window, stride=options.stride, batch_size=1
+    )
+    written = results.write_results(
+        _told(rows, start),
+        options.out / name,
+        video=name,
+        classes=recognizer.classes,
+        about=_about(name, recognizer, options),
+    )
+    if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
+        raise written.fault
+    print(f"{len(written.rows)} rows -> {options.out / name}.csv")
+
+
+def _latency(recognizer: Recognizer, options: Options) -> str:
+    if recognizer.weights.of_frames:
+        length = max(member.inputs["window"] for member in recognizer.weights.members)
+        return f"a row comes {length // 2} frames and the time to compute it after its frame"
+    window = parse(options.window, name="window")
+    half = dataclasses.replace(window, value=window.value / 2)
+    return (
+        f"a row is about the last {window.in_words}; its middle lies {half.in_words} before it "
+        "is known"
+    )
+
+
+def _told(rows: Iterator[Row], start: float) -> Iterator[Row]:
+    """Prints the rows as they come, with how long after their end that is."""
+    for row in rows:
+        late = 1000 * (time.monotonic() - start - row.end_s)
+        strength = "" if row.intensity is None else f", intensity {row.intensity:.2f}"
+        who = "" if row.face is None else f"face {row.face} "
+        print(f"{row.end_s:8.2f} s  {who}{row.label}{strength}  (+{late:.0f} ms)", flush=True)
+        yield row
