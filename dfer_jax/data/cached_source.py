@@ -12,6 +12,7 @@ from absl import logging
 from dfer_jax.data.clip_index import ClipIndex, Relabelling
 from dfer_jax.data.contents import contents_of
 from dfer_jax.data.frame_cache.store import FrameStore, Place, read_header, why_unusable
+from dfer_jax.data.readers import notes
 from dfer_jax.data.source import ClipSource, clip_index, open_split, rows_of_split
 from dfer_jax.errors import UserError
 from dfer_jax.labels import SharedClasses
@@ -43,6 +44,7 @@ class CachedSource:
             raise IndexError(f"clip {index} of a source of {len(self)} clips")
         row = int(self._rows[index])
         clips = self.clips
+        notes.at(f"clip {clips.clip_ids[row]}")
         example = {
             "clip_id": str(clips.clip_ids[row]),
             "label": int(self._labels[row]),

@@ -9,8 +9,8 @@ workers nor where a run was resumed changes it.
 """
 
 import collections
+import contextlib
 import dataclasses
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,8 @@ import numpy as np
 from dfer_jax.data.batch_memory import BatchMemory
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.decode import decode_frames
+from dfer_jax.data.readers import notes
+from dfer_jax.data.readers.pool import read_ahead
 from dfer_jax.data.sampling import sample_frames
 from dfer_jax.errors import UserError
 
@@ -29,10 +31,6 @@ T = TypeVar("T")
 # Two threads in each process read and decode a batch each, outside Python's lock for most of the
 # time. Grain's own default would hold 500 batches in memory.
 _READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
-
-# Batches come from workers through pipes, not shared memory: containers often have too little of
-# it, which kills the process, and what is in flight when a run ends is reported as leaked.
-_THROUGH_PIPES = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
 
 
 class _Row(NamedTuple):
@@ -131,6 +129,7 @@ class OwnRows(grain.MapDataset):
 
 def _read_frames(row: _Row, *, out: np.ndarray) -> None:
     """Writes the chosen frames of a clip into its place in the batch, [t, s, s, 3]."""
+    notes.at(f"clip {row.clip_id}")
     if isinstance(row.frames, np.ndarray):  # mode "raise" would copy twice
         np.take(row.frames, row.indices, axis=0, out=out, mode="clip")
     else:
@@ -279,12 +278,14 @@ def _check_size(source: Source, decode_size: int) -> None:
 def iterate(
     batches: grain.MapDataset, num_workers: int, *, then: Sequence[Batch] = ()
 ) -> Iterator[Batch]:
-    """Runs a pipeline; an exception raised in a worker arrives here as the one it was."""
-    workers = grain.MultiprocessingOptions(num_workers=num_workers)
-    dataset = batches.to_iter_dataset(_READ_AHEAD).mp_prefetch(workers)
-    iterator = iter(grain.experimental.WithOptionsIterDataset(dataset, _THROUGH_PIPES))
-    try:
-        yield from iterator
-        yield from then
-    finally:
-        iterator.close()
+    """Runs a pipeline; an exception raised in a worker arrives here as the one it was.
+
+    Raises:
+        UserError: if a worker has died or is stuck, naming the clip.
+    """
+    if num_workers:
+        yield from read_ahead(batches, num_workers)
+    else:
+        with contextlib.closing(iter(batches.to_iter_dataset(_READ_AHEAD))) as in_order:
+            yield from in_order
+    yield from then

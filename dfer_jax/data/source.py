@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from jaxtyping import Int64
 
 from dfer_jax.data.clip_index import ClipIndex, Relabelling
+from dfer_jax.data.readers import notes
 from dfer_jax.errors import UserError
 
 _INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity")
@@ -60,7 +61,9 @@ class ClipSource:
         Raises:
             UserError: if the clip has no frame or no label.
         """
-        example = dict(self._records[self._position(index)])
+        position = self._position(index)
+        notes.at(f"record {position} (counted from 0) of {self.split} in {self.directory}")
+        example = dict(self._records[position])
         example["frames"] = list(example["frames"])
         example["num_frames"] = len(example["frames"])
         example["clip_id"] = as_str(example["clip_id"])

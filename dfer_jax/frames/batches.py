@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int32, Int64, UInt8
 
 from dfer_jax.data import pipeline
 from dfer_jax.data.batch_memory import BatchMemory
+from dfer_jax.data.readers import notes
 from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.frames.packed import PackedFrames
@@ -110,6 +111,7 @@ class FeatureReader:
 
     def __call__(self, rows: Int64[np.ndarray, "b t"]) -> Float[np.ndarray, "b t d"]:
         """Looks the features up."""
+        notes.at(f"features in {self.path}")
         return np.take(self._features, rows, axis=0)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -140,6 +142,18 @@ class _Stack:
             "labels": self.windows.labels[chosen],
             "mask": self.windows.mask[chosen],
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Pictures:
+    """Rows to their pictures; the last one is repeated up to the batch size."""
+
+    read: PictureReader
+    batch_size: int
+
+    def __call__(self, rows: Sequence[int]) -> np.ndarray:
+        padded = [*rows, *[rows[-1]] * (self.batch_size - len(rows))]
+        return self.read(np.asarray(padded, np.int64)[:, None])[:, 0]
 
 
 def training_batches(
@@ -188,13 +202,9 @@ def frames_in_order(
     Raises:
         UserError: if a picture is damaged.
     """
-    rows = np.arange(start, len(read.frames))
-    positions = grain.MapDataset.range(start, len(read.frames))
-
-    def stack(chosen: Sequence[int]) -> np.ndarray:
-        padded = [*chosen, *[chosen[-1]] * (batch_size - len(chosen))]
-        return read(np.asarray(padded, np.int64)[:, None])[:, 0]
-
+    count = len(read.frames) - start
+    positions = grain.MapDataset.range(start, start + count)
+    stack = _Pictures(read, batch_size)
     batches = pipeline.iterate(positions.batch(batch_size, batch_fn=stack), num_workers)
     for number, pictures in enumerate(batches):
-        yield pictures, min(batch_size, len(rows) - number * batch_size)
+        yield pictures, min(batch_size, count - number * batch_size)

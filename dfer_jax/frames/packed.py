@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from dfer_jax.data.contents import Contents, contents_of
 from dfer_jax.data.decode import decode_frames
+from dfer_jax.data.readers import notes
 from dfer_jax.data.source import as_str, newest_version, open_records
 from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
@@ -70,13 +71,13 @@ class PackedFrames:
             UserError: if a picture is damaged, naming the video and the place of the frame in it.
         """
         video = int(np.searchsorted(self.index.starts, rows[0], side="right")) - 1
-        first = int(self.index.starts[video])
+        first, name = int(self.index.starts[video]), str(self.index.clip_ids[video])
+        notes.at(f"video {name}")
         offsets, pictures = self._offsets, self._pictures
         frames = {
             row - first: pictures[offsets[row] : offsets[row + 1]].tobytes()
             for row in dict.fromkeys(rows.tolist())
         }
-        name = str(self.index.clip_ids[video])
         return decode_frames(frames, rows - first, size=out.shape[1], clip=name, out=out)
 
     def __getstate__(self) -> dict[str, Any]:

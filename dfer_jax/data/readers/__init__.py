@@ -1,0 +1,1 @@
+"""Processes that read ahead, none of which dies or hangs unnoticed."""
