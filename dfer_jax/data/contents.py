@@ -24,6 +24,7 @@ from tqdm import tqdm
 from dfer_jax.data.clip_index import ClipIndex
 from dfer_jax.data.source import ClipSource, as_str, index_of_rows, open_records
 from dfer_jax.runtime import private_folder
+from dfer_jax.runtime.numpy_files import read_npz
 
 CONTENTS_FILE = "contents.npz"
 _FORMAT = 2  # labels are in the order of the data set
@@ -90,13 +91,11 @@ def _places(builder: tfds.core.DatasetBuilder) -> list[Path]:
 def _read(path: Path, state: str) -> Contents | None:
     """Returns the contents that were kept of files in this state; None if there are none."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["state"]) != state:
-                return None
-            columns = {name: file[name] for name in file.files}
+        columns = read_npz(path)
+        if str(columns.pop("state")) != state:
+            return None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-    columns.pop("state")
     frames, labels = str(columns.pop("frames_sha256")), str(columns.pop("labels_sha256"))
     return Contents(frames, labels, ClipIndex(**columns) if columns else None)
 

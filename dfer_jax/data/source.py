@@ -1,5 +1,6 @@
 """Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow."""
 
+import contextlib
 import dataclasses
 import functools
 import re
@@ -59,12 +60,11 @@ class ClipSource:
         `num_frames` the number of `frames`; other features come as NumPy values.
 
         Raises:
-            UserError: if the clip has no frame or no label.
+            UserError: if the clip has no frame or no label, or its file is gone or damaged.
         """
         position = self._position(index)
         notes.at(f"record {position} (counted from 0) of {self.split} in {self.directory}")
-        example = dict(self._records[position])
-        example["frames"] = list(example["frames"])
+        example = self._read(position)
         example["num_frames"] = len(example["frames"])
         example["clip_id"] = as_str(example["clip_id"])
         example["label"] = self.label_of(example)
@@ -114,9 +114,39 @@ class ClipSource:
         return label if self.relabelling is None else self.relabelling.places[label]
 
     @functools.cached_property
-    def _records(self) -> Sequence[dict[str, Any]]:
+    def _records(self) -> Any:
         _keep_freed_memory()
-        return open_records(self.builder, self.split)
+        try:
+            return open_records(self.builder, self.split)
+        except OSError as error:
+            raise UserError(
+                f"the data set {self.directory} is gone or cannot be read ({error}); bring it back "
+                "and run the same command again"
+            ) from error
+
+    def _read(self, position: int) -> dict[str, Any]:
+        """Returns a record; the files may have changed since they were opened."""
+        try:
+            example = dict(self._records[position])
+            return example | {"frames": list(example["frames"])}
+        except MemoryError:
+            raise
+        except Exception as error:  # of any type, from the reader of files or from the parser
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"clip {position} (counted from 0) of {self.split} cannot be read from "
+                f"{self._file_of(position)} ({reason}); bring the file back, or build the dataset "
+                "again"
+            ) from error
+
+    def _file_of(self, position: int) -> str:
+        """Returns the path of the file with a record; of the folder where that is gone."""
+        with contextlib.suppress(OSError, RuntimeError, ValueError):
+            for shard in self.builder.info.splits[self.split].file_instructions:
+                if position < shard.take:
+                    return str(shard.filename)
+                position -= shard.take
+        return self.directory
 
     def _position(self, index: int) -> int:
         if not 0 <= index < len(self):
@@ -127,8 +157,8 @@ class ClipSource:
         return f"clip {as_str(example['clip_id'])} in {self.directory} ({self.split})"
 
 
-def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[dict[str, Any]]:
-    """Returns the examples of a split by position, decoded but for their `frames`."""
+def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+    """Returns the examples of a split by position, a sequence, decoded but for their `frames`."""
     return builder.as_data_source(split, decoders={"frames": _StillEncoded()})
 
 

@@ -21,6 +21,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.frames.windows import training_windows
+from dfer_jax.runtime.numpy_files import map_npy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +123,7 @@ class FeatureReader:
 
     @functools.cached_property
     def _features(self) -> np.ndarray:
-        return np.asarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
+        return np.asarray(map_npy(self.path))
 
 
 Reader = PictureReader | FeatureReader

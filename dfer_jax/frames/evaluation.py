@@ -20,6 +20,7 @@ from dfer_jax.frames.metrics import (
 from dfer_jax.results import metrics
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.json_text import parse_json
+from dfer_jax.runtime.numpy_files import read_npz
 
 _ARRAYS = ("videos", "numbers", "labels", "mask", "logits")
 _AT_ONCE = 4096  # frames whose scores are counted together
@@ -172,8 +173,8 @@ def read_evaluation(path: str) -> tuple[FrameEvaluation, dict[str, Any]]:
             about = parse_json(file.read())
         if not isinstance(about, dict) or about.get("task") != "frames":
             raise UserError(f"{path} is not an evaluation of frames; give one of eval/<split>.json")
-        with np.load(frames_file(path), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _ARRAYS}
+        found = read_npz(frames_file(path))
+        arrays = {name: found[name] for name in _ARRAYS}
         result = FrameEvaluation(about["kind"], tuple(about["classes"]), **arrays)
         if result.logits.shape != (len(result.numbers), len(result.classes)):
             raise ValueError("its logits have another shape than its frames and classes")

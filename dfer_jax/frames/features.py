@@ -24,6 +24,7 @@ from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.file_lock import taking_turns
 from dfer_jax.runtime.json_text import parse_object
+from dfer_jax.runtime.numpy_files import map_npy
 
 DTYPES = ("float32", "float16")
 _LARGEST = {"float32": np.inf, "float16": 65504.0}
@@ -57,7 +58,7 @@ def open_features(
     about = _about(frames, width, dtype)
     if not path.exists() or _read_progress(path) != about | {"done": len(frames)}:
         return None
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    return np.asarray(map_npy(path))
 
 
 def extract(
@@ -121,8 +122,10 @@ def _start_of(new: Path, about: dict[str, Any]) -> int:
 
 def _fill(new: Path, about: dict[str, Any], start: int, compute: Callable, batches: Callable):
     shape, dtype = (about["frames"], about["width"]), about["dtype"]
-    mode = "r+" if start else "w+"
-    rows = np.lib.format.open_memmap(new, mode, dtype=np.dtype(dtype), shape=shape)
+    if start:
+        rows = map_npy(new, mode="r+")
+    else:
+        rows = np.lib.format.open_memmap(new, "w+", dtype=np.dtype(dtype), shape=shape)
     done, largest = start, _LARGEST[dtype]
     with tqdm(total=len(rows), initial=start, desc="features", unit=" frames") as bar:
         for number, (pictures, count) in enumerate(batches(start), start=1):

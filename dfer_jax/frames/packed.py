@@ -32,6 +32,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
 from dfer_jax.runtime import processes
+from dfer_jax.runtime.numpy_files import read_npz
 
 _FORMAT = 2
 
@@ -52,15 +53,13 @@ class PackedFrames:
     @functools.cached_property
     def index(self) -> FrameIndex:
         """What is known of every frame."""
-        with np.load(self.path, allow_pickle=False) as file:
-            fields = {field.name for field in dataclasses.fields(FrameIndex)}
-            return FrameIndex(**{name: file[name] for name in file.files if name in fields})
+        fields = {field.name for field in dataclasses.fields(FrameIndex)}
+        return FrameIndex(**read_npz(self.path, only=fields))
 
     @functools.cached_property
     def checksum(self) -> str:
         """Of the frames of the data set that was packed, whatever their labels."""
-        with np.load(self.path, allow_pickle=False) as file:
-            return str(file["frames_sha256"])
+        return str(read_npz(self.path, only=("frames_sha256",))["frames_sha256"])
 
     def read(
         self, rows: Int64[np.ndarray, " t"], out: UInt8[np.ndarray, "t s s 3"]
@@ -88,8 +87,7 @@ class PackedFrames:
 
     @functools.cached_property
     def _offsets(self) -> np.ndarray:
-        with np.load(self.path, allow_pickle=False) as file:
-            return file["offsets"]
+        return read_npz(self.path, only=("offsets",))["offsets"]
 
     @functools.cached_property
     def _pictures(self) -> np.ndarray:
@@ -156,11 +154,11 @@ def _pack_if_needed(builder: tfds.core.DatasetBuilder, split: str, path: Path) -
 def _packed_of(path: Path) -> tuple[str, str] | None:
     """Returns checksums of what was packed, frames and labels; None if it is not there in full."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            whole = _pictures_of(path).stat().st_size == int(file["offsets"][-1])
-            known = int(file["format"]) == _FORMAT
-            found = (str(file["frames_sha256"]), str(file["labels_sha256"]))
-            return found if whole and known else None
+        file = read_npz(path, only=("offsets", "format", "frames_sha256", "labels_sha256"))
+        whole = _pictures_of(path).stat().st_size == int(file["offsets"][-1])
+        known = int(file["format"]) == _FORMAT
+        found = (str(file["frames_sha256"]), str(file["labels_sha256"]))
+        return found if whole and known else None
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
 

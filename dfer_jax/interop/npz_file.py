@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 
 from dfer_jax.interop.zip_archive import open_archive
+from dfer_jax.runtime.numpy_files import PARSING
 
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -32,7 +33,8 @@ def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
         version = np.lib.format.read_magic(file)
         if version not in _HEADERS:
             raise ValueError(f"{member.filename} is of an unknown version")
-        shape, in_columns, dtype = _HEADERS[version](file)
+        with PARSING:
+            shape, in_columns, dtype = _HEADERS[version](file)
         if dtype.hasobject:
             raise ValueError(f"{member.filename} holds objects")
         data = file.read()

@@ -1,5 +1,8 @@
+import os
 import pickle
 import platform
+import re
+import shutil
 import subprocess
 import sys
 
@@ -41,6 +44,41 @@ def test_extra_features_are_passed_on(data_dir):
     source = open_split(dataset="clip_dataset/truth", split="test", data_dir=data_dir)
     for i in range(len(source)):
         assert source[i]["peak_intensity"] == int(source[i]["clip_id"]) / 16
+
+
+def vanish(path):
+    path.unlink()
+
+
+def cut(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def zero(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [vanish, cut, zero])
+def test_a_file_that_changed_under_a_running_job_is_named(data_dir, tmp_path, damage):
+    """Worker processes open the files anew, as late as they need them."""
+    shutil.copytree(f"{data_dir}/clip_dataset", tmp_path / "clip_dataset")
+    source = open_split(dataset="clip_dataset/truth", split="test+train", data_dir=str(tmp_path))
+    (path,) = tmp_path.glob("clip_dataset/truth/*/*train.array_record*")
+    opened_anew = pickle.loads(pickle.dumps(source))
+    damage(path)
+    with pytest.raises(UserError) as caught:
+        opened_anew[16]
+    said = re.escape(f"clip 16 (counted from 0) of test+train cannot be read from {path} (")
+    assert re.fullmatch(f"{said}.*; bring the file back, or build .* again", str(caught.value))
+
+
+def test_a_data_set_that_is_gone_is_named(data_dir, tmp_path):
+    shutil.copytree(f"{data_dir}/clip_dataset", tmp_path / "clip_dataset")
+    source = open_split(dataset="clip_dataset/truth", split="train", data_dir=str(tmp_path))
+    there = pickle.loads(pickle.dumps(source))
+    shutil.rmtree(tmp_path / "clip_dataset")
+    with pytest.raises(UserError, match=f"the data set {there.directory} is gone or cannot be"):
+        there[0]
 
 
 def test_subset_of_a_subset_and_pickle(train):
@@ -129,7 +167,8 @@ def test_a_half_copied_dataset_is_named(tmp_path, damage):
         shard.unlink()
     else:
         (folder / "dataset_info.json").write_text("{")
-    with pytest.raises(UserError, match=r"plain/1\.0\.0 cannot be read .*build the dataset again"):
+    unreadable = r"(plain/1\.0\.0 cannot be read |cannot be read from .*plain/1\.0\.0/)"
+    with pytest.raises(UserError, match=rf"{unreadable}.*build the dataset again"):
         open_split(dataset="clip_dataset/plain", split="train", data_dir=str(tmp_path))
 
 

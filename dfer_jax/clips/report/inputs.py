@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64, Integer
 from dfer_jax.errors import UserError
 from dfer_jax.runs.evaluation_files import ELSEWHERE, evaluation_files
 from dfer_jax.runs.read_files import _number, read_json
+from dfer_jax.runtime.numpy_files import read_npz
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +117,10 @@ def read_arrays(workdir: str, evaluation: Evaluation) -> ClipArrays | None:
     if not os.path.exists(path):
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
-            rows = {str(clip_id): row for row, clip_id in enumerate(file["clip_id"])}
-            order = [rows[p.clip_id] for p in evaluation.predictions]
-            arrays = {
-                name: file[name][order].astype(np.float32)
-                for name in file.files
-                if name != "clip_id"
-            }
+        found = read_npz(path)
+        rows = {str(clip_id): row for row, clip_id in enumerate(found.pop("clip_id"))}
+        order = [rows[p.clip_id] for p in evaluation.predictions]
+        arrays = {name: array[order].astype(np.float32) for name, array in found.items()}
         features = arrays.pop("features")
     except (KeyError, ValueError, IndexError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(

@@ -11,7 +11,6 @@ Any number of processes may read it at once; they share its pages.
 import dataclasses
 import functools
 import hashlib
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.json_text import parse_object
+from dfer_jax.runtime.numpy_files import map_npy, read_npz
 
 FORMAT = 2
 CLIPS_FILE = "clips.npz"
@@ -203,10 +203,6 @@ def damaged_parts(folder: Path, header: Header, *, num_threads: int) -> list[str
     return damaged
 
 
-# NumPy parses a file's header as Python source, which Python 3.11 cannot do in two threads at once.
-_OPENING = threading.Lock()
-
-
 class FrameStore:
     """The frames of a frame cache, opened for reading.
 
@@ -218,8 +214,7 @@ class FrameStore:
     def __init__(self, folder: Path) -> None:
         """Reads the index; files of frames are mapped at their first use."""
         self._folder, self._header = folder, read_header(folder)
-        with np.load(folder / CLIPS_FILE, allow_pickle=False) as file:
-            columns: dict[str, Any] = dict(file)
+        columns: dict[str, Any] = read_npz(folder / CLIPS_FILE)
         self._parts, self._first_frames = columns["parts"], columns["first_frames"]
         self.clip_ids, self.num_frames = columns["clip_ids"], columns["num_frames"]
         self._mapped: dict[int, np.ndarray] = {}
@@ -229,7 +224,5 @@ class FrameStore:
         part, first = int(self._parts[row]), int(self._first_frames[row])
         if part not in self._mapped:
             path = self._folder / self._header.file_of(part)
-            with _OPENING:
-                mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._mapped[part] = np.asarray(mapped)  # indexing a memmap itself is slow
+            self._mapped[part] = np.asarray(map_npy(path))  # indexing a memmap itself is slow
         return self._mapped[part][first : first + int(self.num_frames[row])]

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from dfer_jax.runtime.numpy_files import read_npz
+
 SKIN, LEFT_EYE, RIGHT_EYE, TEETH, TONGUE, LASHES = range(6)
 EYE_DISTANCE = 0.6155  # dm, between the centres of the eyes of every identity
 
@@ -52,8 +54,7 @@ class Head:
 @functools.cache
 def load_head() -> Head:
     """Returns the head read from the asset beside this module (once per process, about 30 ms)."""
-    with np.load(_ASSET, allow_pickle=False) as data:
-        asset = {name: data[name] for name in data.files}
+    asset = read_npz(_ASSET)
     triangles = asset["triangles"].astype(np.int64)
     lips, eyelids, inside = asset["masks"].astype(np.float32) / 255
     skin = asset["part"] == SKIN
