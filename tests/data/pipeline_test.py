@@ -169,7 +169,7 @@ def test_other_errors_are_not_hidden(train, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr(decode, "_resize", fail)
+    monkeypatch.setattr(decode, "resize_square", fail)
     with pytest.raises(RuntimeError, match="out of order"):
         evaluation(train, decode_size=64)
 
