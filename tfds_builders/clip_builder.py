@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
+from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders import report
 from tfds_builders.frames import Clip, EncodedClip, reader_pool
 from tfds_builders.single_pass import Findings, SinglePass, read_alone
@@ -105,8 +106,10 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
             UserError: with all problems, after which TFDS removes what was written.
         """
         download_config = _with_runner(download_config or tfds.download.DownloadConfig())
+        manual_dir = _manual_dir(dl_manager, download_config, self.name)
+        crop = read_settings(manual_dir)
         self._pass = self.prepare(
-            _manual_dir(dl_manager, download_config, self.name),
+            manual_dir,
             config=self.builder_config.name,
             allow_missing=self._allow_missing,
         )
@@ -120,6 +123,8 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
             self._read_here(functools.partial(super()._download_and_prepare, dl_manager))
         self._pass.fail_if_any()
         self.info.metadata.update(report.metadata(self._pass))
+        if crop is not None:  # travels on into checkpoints
+            self.info.metadata["crop"] = crop.to_json()
         print(report.summary(self._pass))
 
     def _name_classes(self) -> None:

@@ -13,6 +13,7 @@ from dfer_jax.clips.evaluation import Evaluation, evaluate, make_eval_step, tabl
 from dfer_jax.clips.shared_classes import Meeting, meet
 from dfer_jax.clips.sources import evaluation_batches, open_sources
 from dfer_jax.data.cached_source import CachedSource, Source
+from dfer_jax.data.crops import crop_of
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files
 from dfer_jax.runtime import parallel, processes
@@ -158,6 +159,11 @@ def _judge(
 
 
 def _meet(config: ml_collections.ConfigDict, metadata: dict[str, Any], *, test: str) -> Meeting:
+    checkpoint_metadata.warn_of_other_crops(
+        metadata,
+        crop_of(config.data.dataset, config.data.data_dir),
+        dataset=config.data.dataset,
+    )
     return meet(
         open_sources(config),
         model=metadata["classes"],

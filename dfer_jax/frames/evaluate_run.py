@@ -5,6 +5,7 @@ from collections.abc import Collection
 import jax
 import ml_collections
 
+from dfer_jax.data.crops import crop_of
 from dfer_jax.frames import experiment
 from dfer_jax.frames.evaluation import FrameEvaluation, table, write_evaluation
 from dfer_jax.frames.report import write_report
@@ -36,6 +37,7 @@ def evaluate_checkpoints(
     """
     devices = parallel.over(jax.local_devices())
     experiment.check(config, devices)
+    dataset, crop = config.data.dataset, crop_of(config.data.dataset, config.data.data_dir)
     steps = checkpoint.list_checkpoints(workdir, best_metric=FrameTask.best_metric)
     results: dict[tuple[str, int], FrameEvaluation] = {}
     parts, scorer = None, None
@@ -47,6 +49,7 @@ def evaluate_checkpoints(
             kwargs=experiment.model_kwargs(config),
         )
         checkpoint_metadata.check_same_classes(metadata, experiment.class_names(config))
+        checkpoint_metadata.warn_of_other_crops(metadata, crop, dataset=dataset)
         config = checkpoint_metadata.as_trained(
             config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from dfer_jax.data import pipeline
 from dfer_jax.data.batch_order import examples_at
+from dfer_jax.data.crops import as_stored
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.frames.batches import (
@@ -50,6 +51,7 @@ class FrameTask:
         frames_experiment.check(config, devices)
         self._config, self._devices = config, devices
         self.parts = frames_experiment.open_parts(config)
+        self._crop = as_stored(config.data.dataset, config.data.data_dir)
         self._windows = _training_windows(config, self.parts)
         self.steps_per_epoch = pipeline.steps_per_epoch(len(self._windows), config.train.batch_size)
         self.schedule = optim.schedule(config, self.steps_per_epoch)
@@ -91,7 +93,7 @@ class FrameTask:
             model_name=self._config.model.name,
             model_kwargs=frames_experiment.model_kwargs(self._config),
             classes=frames_experiment.class_names(self._config),
-            preprocess=frames_experiment.preprocess(self._config),
+            preprocess=frames_experiment.preprocess(self._config) | self._crop,
             dataset=self._config.data.dataset,
             source="trained",
         ) | {"selection": self.parts.selection, "steps_per_epoch": self.steps_per_epoch}

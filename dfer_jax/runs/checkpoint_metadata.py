@@ -8,6 +8,7 @@ from absl import logging
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runs.workdir import differing_fields
+from dfer_jax.video.faces import CropSettings
 
 
 def check_same_model(metadata: Mapping[str, Any], *, name: str, kwargs: Mapping[str, Any]) -> None:
@@ -70,6 +71,31 @@ def as_trained(
                 "data.%s=%s, but the weights were trained with %s", field, used, trained
             )
     return config
+
+
+def warn_of_other_crops(
+    metadata: Mapping[str, Any], crop: CropSettings | None, *, dataset: str
+) -> None:
+    """Warns when faces were cut out otherwise than those the weights were trained on.
+
+    Args:
+        metadata: of the checkpoint.
+        crop: of the data to evaluate on; None if unknown.
+        dataset: its name.
+
+    Raises:
+        UserError: if the metadata's settings are none.
+    """
+    stored = metadata["preprocess"].get("crop")
+    if crop is None or stored is None:
+        return
+    if differ := CropSettings.from_json(stored).differences(crop):
+        logging.warning(
+            "faces of %s are cut out otherwise than those the weights were trained on (%s); crop "
+            "alike, or expect other scores",
+            dataset,
+            "; ".join(differ),
+        )
 
 
 def about(

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from dfer_jax.errors import list_some
 from dfer_jax.video.container import VideoError, promised_frames
 from dfer_jax.video.decode import SUFFIXES
+from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders import images
 from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.single_pass import SinglePass
@@ -27,7 +28,7 @@ MAX_FRAMES = 3000
 
 NOTICE = (
     "Pictures are stored whole, faces are not cropped: where they do not fill most of the picture, "
-    "crop the videos first."
+    "crop the videos first (dfer crop)."
 )
 
 _USUAL_FRAMES = 100  # of a video whose header does not say
@@ -74,7 +75,8 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
             f"left out:\n{list_some(unlisted)}"
         )
     divided = "" if any(row.split for row in rows) else splits.notice(rows, division)
-    state.tables = tuple(text for text in (divided, NOTICE) if text)
+    notice = "" if read_settings(manual_dir) else NOTICE
+    state.tables = tuple(text for text in (divided, notice) if text)
     state.facts = {"table": table.name, "division": divided, "clips_in_no_row": unlisted}
     return state
 

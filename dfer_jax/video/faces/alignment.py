@@ -66,18 +66,16 @@ class CropSettings:
     detector: str = DETECTOR
 
     def __post_init__(self) -> None:
-        if not isinstance(self.size, int) or not _SIZES[0] <= self.size <= _SIZES[1]:
-            raise UserError(f"crop size {self.size!r}: give whole pixels, {_SIZES[0]}..{_SIZES[1]}")
-        number = isinstance(self.margin, int | float) and math.isfinite(self.margin)
-        if not number or not _MARGINS[0] <= self.margin <= _MARGINS[1]:
+        if not _SIZES[0] <= self.size <= _SIZES[1]:
+            raise UserError(f"crop size {self.size}: give whole pixels, {_SIZES[0]}..{_SIZES[1]}")
+        if not _MARGINS[0] <= self.margin <= _MARGINS[1]:  # nor if it is not a number
             raise UserError(
-                f"crop margin {self.margin!r}: give a share of the face, "
+                f"crop margin {self.margin}: give a share of the face, "
                 f"{_MARGINS[0]:g}..{_MARGINS[1]:g}"
             )
         if self.alignment not in ALIGNMENTS:
             known = ", ".join(ALIGNMENTS)
             raise UserError(f"crop alignment {self.alignment!r}: choose from {known}")
-        object.__setattr__(self, "margin", float(self.margin))
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as plain values, for a JSON file."""
@@ -93,9 +91,11 @@ class CropSettings:
         known = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(values, Mapping) or set(values) != known:
             raise UserError(f"crop settings must hold {', '.join(sorted(known))} and nothing else")
-        if not isinstance(values["detector"], str):
-            raise UserError("crop settings: the detector must be a name")
-        return cls(**values)
+        kinds = {"size": int, "margin": int | float, "alignment": str, "detector": str}
+        for name, kind in kinds.items():
+            if not isinstance(values[name], kind) or isinstance(values[name], bool):
+                raise UserError(f"crop settings: {name} is {values[name]!r}")
+        return cls(**{**values, "margin": float(values["margin"])})
 
     def differences(self, other: "CropSettings") -> list[str]:
         """Returns what differs from other settings but for the size, `field: this, other` each.

@@ -10,7 +10,11 @@ from configs import video_folder
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.sources import open_sources
 from dfer_jax.clips.task import ClipTask
+from dfer_jax.data.crops import crop_of
+from dfer_jax.runs import checkpoint
 from dfer_jax.training.loop import Trainer
+from dfer_jax.video.faces import LIKE
+from dfer_jax.video.faces.settings_file import SETTINGS_FILE, write_settings
 from tfds_builders import build
 
 SPLITS = ("train",) * 8 + ("test",) * 2 + ("validation",) * 2
@@ -60,8 +64,12 @@ def build_from(videos, tmp_path, header):
 
 
 def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
+    write_settings(videos, LIKE["dfew"])
     config, directory = build_from(videos, tmp_path, "path,label,split"), tmp_path / "run"
+    assert crop_of("video_folder/mine", str(tmp_path / "data")) == LIKE["dfew"]
     Trainer(ClipTask, config, str(directory)).run(with_evaluation=True)
+    _, metadata = checkpoint.load_last_weights(str(directory))
+    assert metadata["preprocess"]["crop"] == LIKE["dfew"].to_json()
     evaluate_run.evaluate_checkpoints(config, str(directory))
     best = json.loads((directory / "eval" / "test.best.json").read_text())
     assert best["selection"] == "best on validation" and best["step"] == 1
@@ -69,5 +77,7 @@ def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
 
 
 def test_without_a_validation_split_the_test_split_chooses(videos, tmp_path):
+    (videos / SETTINGS_FILE).unlink(missing_ok=True)
     sources = open_sources(build_from(videos, tmp_path, "path,label"))
+    assert crop_of("video_folder/mine", str(tmp_path / "data")) is None
     assert sources.selection == "best on test" and len(sources.train) + len(sources.test) == 12

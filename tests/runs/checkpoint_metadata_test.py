@@ -1,0 +1,41 @@
+import dataclasses
+
+import pytest
+from absl import logging
+
+from dfer_jax.errors import UserError
+from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
+from dfer_jax.video.faces import LIKE, CropSettings
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    lines = []
+    monkeypatch.setattr(logging, "warning", lambda text, *args: lines.append(text % args))
+    return lines
+
+
+def trained_on(crop):
+    return {"preprocess": {} if crop is None else {"crop": crop.to_json()}}
+
+
+def test_other_crops_are_told(warned):
+    warn_of_other_crops(trained_on(LIKE["dfew"]), LIKE["aff_wild2"], dataset="mine")
+    assert warned == [
+        "faces of mine are cut out otherwise than those the weights were trained on (alignment: "
+        "seetaface, arcface); crop alike, or expect other scores"
+    ]
+
+
+def test_the_same_or_unknown_crops_are_not(warned):
+    larger = dataclasses.replace(CropSettings(), size=300)
+    for trained, used in (
+        (None, None), (CropSettings(), None), (None, CropSettings()), (CropSettings(), larger),
+    ):  # fmt: skip
+        warn_of_other_crops(trained_on(trained), used, dataset="mine")
+    assert warned == []
+
+
+def test_settings_that_are_none():
+    with pytest.raises(UserError, match="crop settings must hold alignment, detector, margin"):
+        warn_of_other_crops({"preprocess": {"crop": {"a": 1}}}, CropSettings(), dataset="mine")
