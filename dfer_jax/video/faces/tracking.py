@@ -30,7 +30,9 @@ from dfer_jax.video.faces.scene_cut import SceneCuts
 _PRESENT = 0.5  # least score of landmarks
 _SAME_PLACE = 0.4  # of a face: two whose centres are nearer are one face seen twice
 _LOOK_EVERY = 5  # frames between two runs of the detector
-_PARTS_EVERY = 15  # frames between two looks at parts, for small faces
+_HALVES_EVERY = 15  # frames between two looks at parts, for small faces
+_QUARTERS_EVERY = 60
+_QUARTERS_FROM = 1280  # pixels of the longer side; faces in smaller ones are too small to judge
 _REMEMBERED = 150  # frames that a lost face is remembered
 
 
@@ -90,7 +92,7 @@ class FaceTracker:
     def reset(self) -> None:
         """Forgets everybody, as before another video; numbers go on."""
         self._cuts, self._tracks, self._shape = SceneCuts(), [], None
-        self._since_look = self._since_parts = self._frames_seen = 0
+        self._since_look = self._since_parts = 0
 
     def __call__(self, picture: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
         """Returns the faces of the next frame, by track number."""
@@ -101,7 +103,7 @@ class FaceTracker:
         if lost or self._since_look == 0 or not self._active():
             self._find_new(picture)
         self._since_look = (self._since_look + 1) % _LOOK_EVERY
-        self._since_parts = (self._since_parts + 1) % _PARTS_EVERY
+        self._since_parts = (self._since_parts + 1) % _QUARTERS_EVERY
         self._tracks = [track for track in self._tracks if track.lost <= _REMEMBERED]
         faces = [_face(track) for track in self._active()]
         return sorted(faces, key=lambda face: face.track)
@@ -131,10 +133,9 @@ class FaceTracker:
     def _find_new(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """Looks for faces that are not followed, and knows again those that were lost."""
         candidates = self._candidates(picture, self._detector.find(picture))
-        if self._since_parts == 0:
-            candidates += self._candidates(
-                picture, self._detector.find_in_parts(picture), [c[0] for c in candidates]
-            )
+        for share in self._shares(picture):
+            parts = self._detector.find_in_parts(picture, share)
+            candidates += self._candidates(picture, parts, [c[0] for c in candidates])
         candidates.sort(key=lambda candidate: -candidate[1])
         candidates = candidates[: max(0, self._most - len(self._active()))]
         self._know_again(picture, candidates)
@@ -143,6 +144,13 @@ class FaceTracker:
             memory = Memory(face, landmarks)
             self._tracks.append(_Track(self._next, landmarks, score, face, memory))
             self._next += 1
+
+    def _shares(self, picture: UInt8[np.ndarray, "h w 3"]) -> Iterator[int]:
+        """Yields in which parts to look for small faces in this frame."""
+        if self._since_parts % _HALVES_EVERY == 0:
+            yield 2
+        if self._since_parts == 0 and max(picture.shape[:2]) >= _QUARTERS_FROM:
+            yield 4
 
     def _candidates(
         self,

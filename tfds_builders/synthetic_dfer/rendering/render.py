@@ -147,6 +147,15 @@ def render_head(
     return np.minimum(small[..., :3], 1), small[..., 3:]
 
 
+def project(
+    person: Person, coefficients: Float32[np.ndarray, " u"], view: View
+) -> Float32[np.ndarray, "v 2"]:
+    """Returns where the vertices of `face.load_head()` lie in a frame, x, y in its pixels."""
+    turn = _rotation(view).astype(np.float32)
+    turned = np.einsum("ij,vj->vi", turn, person.face.deform(coefficients))
+    return _project(turned, view) * np.float32(SIZE / _SUPERSAMPLED)
+
+
 def _mouth_shadow(vertices: np.ndarray, head: face.Head) -> np.ndarray:
     """Returns float32 [v, 1]: things inside the mouth darken with their depth behind the lips."""
     lips = vertices[head.lips > 0.5, 2].mean()
