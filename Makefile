@@ -1,6 +1,6 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
-# make video  install what finds faces in videos, which dfer predict and dfer crop need
+# make video   install what finds faces in videos, for dfer crop
 # make soak   run what is too long for the suite: random kills
 # make lint   check style, formatting and that imports go down the floors only
 # make fuzz   mutated files to every reader, 5,000 each (FUZZ_INPUTS=...)

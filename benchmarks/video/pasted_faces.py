@@ -8,9 +8,9 @@ side of its box, pixels) and roll (degrees):
     wrong           faces found elsewhere, a scene
     box             1 - overlap (intersection over union) with the box of the face's front, median
     eyes, mouth     distance to the truth as a share of that between the eyes, median
-    roll            degrees of error, median
+    yaw, pitch, roll  degrees of error, median
 
-    python -m benchmarks.video.pasted_faces [--people 24] [--darkness 0.25]
+    python -m benchmarks.video.pasted_faces --people 24 --darkness 1
 
 The heads are drawn, not photographed: recall is a lower bound, and the distances hold also what
 "box" and "eye" mean for two meshes that are not the same.
@@ -27,7 +27,7 @@ from absl import app, flags
 from jaxtyping import Float, Float32, UInt8
 
 from dfer_jax import errors
-from dfer_jax.video.faces import Face, FaceTracker, find_model
+from dfer_jax.video.faces import Face, FaceQuality, FaceTracker, find_model
 from dfer_jax.video.faces.landmarks import MOUTH, eye_centres
 from tfds_builders.synthetic_dfer.clips import make_person
 from tfds_builders.synthetic_dfer.rendering import expression, face, render
@@ -38,24 +38,27 @@ _DARKNESS = flags.DEFINE_float("darkness", 1.0, "Factor on the brightness of the
 SIZES = (20, 28, 40, 60, 90, 140, 200)
 ROLLS = (0, 15, 30, 45)
 SCENE = (360, 640)
-_COLUMNS = ("recall", "wrong", "box", "eyes", "mouth", "roll")
+_COLUMNS = ("recall", "wrong", "box", "eyes", "mouth", "yaw", "pitch", "roll")
 
 
 class Truth(NamedTuple):
-    """Where a face is: box x, y, w, h; right and left eye; middle of the mouth; degrees of roll."""
+    """Where a face is: box x, y, w, h; right and left eye; middle of the mouth; pose, degrees."""
 
     box: Float[np.ndarray, "4"]
     eyes: Float[np.ndarray, "2 2"]
     mouth: Float[np.ndarray, "2"]
-    roll: float
+    pose: tuple[float, float, float]
 
 
 class Head(NamedTuple):
-    """A rendered head: RGB times coverage and coverage, and where its parts are in that."""
+    """A rendered head: RGB times coverage and coverage, where its parts are in that, its pose.
+
+    The pose is yaw, pitch, roll in degrees, as `FaceQuality` has them.
+    """
 
     drawn: Float[np.ndarray, "s s 4"]
     points: dict[str, Float[np.ndarray, "n 2"]]
-    roll: float
+    pose: tuple[float, float, float]
 
 
 def draw_head(number: int, *, roll: float) -> Head:
@@ -68,12 +71,13 @@ def draw_head(number: int, *, roll: float) -> Head:
     rng = np.random.default_rng(number)
     person = make_person("pasted_faces", number)
     units = expression.unit_weights({})
-    yaw, pitch = map(float, rng.uniform(-0.25, 0.25, 2))
-    view = render.View(yaw, pitch, math.radians(roll), (0.0, 0.08), 0.75)
+    yaw, pitch = map(float, rng.uniform(-15, 15, 2))
+    turned = map(math.radians, (yaw, pitch, roll))
+    view = render.View(*turned, shift=(0.0, 0.08), zoom=0.75)
     light = render.Light((float(rng.uniform(-0.7, 0.7)), 0.5, 1.0), (1.0, 1.0, 1.0), 0.7, 0.39)
     head, coverage = render.render_head(person, units, view, light)
     points = _truth_points(render.project(person, units, view))
-    return Head(np.concatenate([head, coverage], axis=2), points, roll)
+    return Head(np.concatenate([head, coverage], axis=2), points, (yaw, pitch, roll))
 
 
 def put(
@@ -92,7 +96,7 @@ def put(
     middle = (front.min(0) + front.max(0)) / 2
     matrix = np.column_stack([np.eye(2) * scale, np.array(centre) - scale * middle])
     moved = {name: p * scale + matrix[:, 2] for name, p in head.points.items()}
-    return _blend(scene, head.drawn, matrix, scale), _truth(moved, head.roll)
+    return _blend(scene, head.drawn, matrix, scale), _truth(moved, head.pose)
 
 
 def paste(
@@ -121,7 +125,7 @@ def as_picture(scene: Float32[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"
 def _truth_points(projected: Float[np.ndarray, "v 2"]) -> dict[str, Float[np.ndarray, "n 2"]]:
     head = face.load_head()
     front = (head.part == face.SKIN) & (head.vertices[:, 2] > -0.55)  # before the ears
-    front &= (head.vertices[:, 1] > -1.08) & (head.vertices[:, 1] < 0.75)  # chin to hairline
+    front &= (head.vertices[:, 1] > -1.08) & (head.vertices[:, 1] < 0.45)  # chin to forehead
     return {
         "front": projected[front],
         "right": projected[head.part == face.RIGHT_EYE],
@@ -130,10 +134,12 @@ def _truth_points(projected: Float[np.ndarray, "v 2"]) -> dict[str, Float[np.nda
     }
 
 
-def _truth(points: Mapping[str, Float[np.ndarray, "n 2"]], roll: float) -> Truth:
+def _truth(
+    points: Mapping[str, Float[np.ndarray, "n 2"]], pose: tuple[float, float, float]
+) -> Truth:
     low, high = points["front"].min(0), points["front"].max(0)
     eyes = np.stack([points["right"].mean(0), points["left"].mean(0)])
-    return Truth(np.concatenate([low, high - low]), eyes, points["mouth"].mean(0), roll)
+    return Truth(np.concatenate([low, high - low]), eyes, points["mouth"].mean(0), pose)
 
 
 def make_scene(rng: np.random.Generator) -> Float32[np.ndarray, "360 640 3"]:
@@ -185,8 +191,13 @@ def score(faces: Sequence[Face], truth: Truth) -> dict[str, float]:
         "box": 1 - _overlap(np.array(found.box), truth.box),
         "eyes": errors_of[best],
         "mouth": float(np.linalg.norm(mouth - truth.mouth)) / apart,
-        "roll": abs(found.quality.roll - truth.roll),
+        **_pose_errors(found.quality, truth.pose),
     }
+
+
+def _pose_errors(quality: FaceQuality, pose: tuple[float, float, float]) -> dict[str, float]:
+    names = ("yaw", "pitch", "roll")
+    return {name: abs(getattr(quality, name) - t) for name, t in zip(names, pose, strict=True)}
 
 
 def _overlap(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:

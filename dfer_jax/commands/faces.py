@@ -4,7 +4,7 @@ dfer faces               where they are
 dfer faces --download    fetch them into the user's cache, if they are nowhere yet
 
 They are MediaPipe's face_landmarker_v2.task (3.8 MB, Apache-2.0), known by its checksum.
-`dfer crop` and `dfer predict` need them.
+Whatever reads faces out of videos needs them, as `dfer crop` does.
 """
 
 from absl import app, flags

@@ -11,7 +11,7 @@ def test_recall_and_errors_of_large_faces():
     for row in table.values():
         assert row["recall"] == 1 and row["wrong"] == 0
         assert row["eyes"] < 0.1 and row["mouth"] < 0.1 and row["box"] < 0.35
-        assert row["roll"] < 3
+        assert row["yaw"] < 10 and row["pitch"] < 12 and row["roll"] < 3
 
 
 def test_in_the_dark():

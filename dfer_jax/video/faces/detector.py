@@ -74,7 +74,7 @@ class FaceDetector:
         """Returns the faces found in overlapping squares, 1 / `share` of the longer side large.
 
         Faces so many times smaller than those of `find` are found; halves of a wide picture take
-        three looks, quarters some twenty.
+        three looks, thirds eight, fifths 28.
         """
         height, width = picture.shape[:2]
         side = max(1, math.ceil(max(height, width) / share))

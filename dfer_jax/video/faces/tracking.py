@@ -30,9 +30,9 @@ from dfer_jax.video.faces.scene_cut import SceneCuts
 _PRESENT = 0.5  # least score of landmarks
 _SAME_PLACE = 0.4  # of a face: two whose centres are nearer are one face seen twice
 _LOOK_EVERY = 5  # frames between two runs of the detector
-_HALVES_EVERY = 15  # frames between two looks at parts, for small faces
-_QUARTERS_EVERY = 60
-_QUARTERS_FROM = 1280  # pixels of the longer side; faces in smaller ones are too small to judge
+_PARTS = ((2, 15, 0), (3, 30, 480), (5, 60, 1280))
+"""Looks for small faces: squares so many times smaller than the longer side, every how many frames,
+from how many pixels of that side on; in smaller pictures such faces cannot be judged."""
 _REMEMBERED = 150  # frames that a lost face is remembered
 
 
@@ -79,7 +79,7 @@ class FaceTracker:
             UserError: if the file is not the one known.
         """
         detector, landmarks = read_networks(model)
-        self._detector, self._landmarks = FaceDetector(detector), LandmarkNetwork(landmarks)
+        self._detector, self.landmarks = FaceDetector(detector), LandmarkNetwork(landmarks)
         self._most = most_faces
         self._next = 0
         self.reset()
@@ -103,7 +103,7 @@ class FaceTracker:
         if lost or self._since_look == 0 or not self._active():
             self._find_new(picture)
         self._since_look = (self._since_look + 1) % _LOOK_EVERY
-        self._since_parts = (self._since_parts + 1) % _QUARTERS_EVERY
+        self._since_parts = (self._since_parts + 1) % _PARTS[-1][1]
         self._tracks = [track for track in self._tracks if track.lost <= _REMEMBERED]
         faces = [_face(track) for track in self._active()]
         return sorted(faces, key=lambda face: face.track)
@@ -117,7 +117,7 @@ class FaceTracker:
         for track in self._tracks:
             track.lost += bool(track.lost)
         for track in active:
-            landmarks, score = self._landmarks(picture, region_of_landmarks(track.landmarks))
+            landmarks, score = self.landmarks(picture, region_of_landmarks(track.landmarks))
             if score < _PRESENT or _is_outside(landmarks, picture):
                 track.lost = 1
             else:
@@ -147,10 +147,9 @@ class FaceTracker:
 
     def _shares(self, picture: UInt8[np.ndarray, "h w 3"]) -> Iterator[int]:
         """Yields in which parts to look for small faces in this frame."""
-        if self._since_parts % _HALVES_EVERY == 0:
-            yield 2
-        if self._since_parts == 0 and max(picture.shape[:2]) >= _QUARTERS_FROM:
-            yield 4
+        for share, every, least in _PARTS:
+            if self._since_parts % every == 0 and max(picture.shape[:2]) >= least:
+                yield share
 
     def _candidates(
         self,
@@ -164,10 +163,10 @@ class FaceTracker:
         for detection in found:
             if any(_covers(landmarks, detection) for landmarks in taken):
                 continue
-            landmarks, score = self._landmarks(picture, region_of_detection(detection))
+            landmarks, score = self.landmarks(picture, region_of_detection(detection))
             # A second time, from the landmarks, as they are placed in the frames to come.
             if score >= _PRESENT:
-                landmarks, score = self._landmarks(picture, region_of_landmarks(landmarks))
+                landmarks, score = self.landmarks(picture, region_of_landmarks(landmarks))
             if score >= _PRESENT and not any(_same_place(landmarks, other) for other in taken):
                 new.append((landmarks, score))
                 taken.append(landmarks)
