@@ -7,7 +7,7 @@ from jaxtyping import Float32, UInt8
 _SIZE = (32, 18)
 _ALIKE = 0.6  # correlation of two frames' pictures; below it they may be of two scenes
 _JUMP = 20.0  # grey levels by which they differ then
-_AGAINST_USUAL = 4.0  # times the usual difference of neighbours
+_AGAINST_USUAL = 2.5  # times the usual difference of neighbours
 
 
 class SceneCuts:
