@@ -82,7 +82,6 @@ class SinglePass:
         tree: the user's folder; its `problems` make the build fail.
         listing: the clips to build.
         splits: in the order of the release.
-        classes: names of the classes, in the order of the data set.
         expected: published clips per class, in the order of `classes`, by split; empty if none are.
         tables: further counts and remarks, printed below the counts of the splits.
         missing: listed clips without frames, unless the user allows that.
@@ -90,13 +89,13 @@ class SinglePass:
         advice: what to do about problems.
         facts: of the release as found, kept with the data; plain JSON.
         findings: what reading the clips brought to light.
+        classes: names of the classes, in the order of the data set.
     """
 
     release: str
     tree: Tree
     listing: Listing
     splits: tuple[str, ...]
-    classes: tuple[str, ...] = CLASSES
     expected: Mapping[str, Sequence[int]] = dataclasses.field(default_factory=dict)
     tables: Sequence[str] = ()
     missing: list[str] = dataclasses.field(default_factory=list)
@@ -104,6 +103,7 @@ class SinglePass:
     advice: str = "extract what is missing or damaged again from the archives"
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
     findings: Findings = dataclasses.field(default_factory=Findings)
+    classes: tuple[str, ...] = CLASSES
 
     @property
     def problems(self) -> list[str]:

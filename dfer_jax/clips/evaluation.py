@@ -19,6 +19,7 @@ from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import augment, losses
 
 _CLIP_FACTS = ("clip_id", "peak_intensity", "frame_index")
+_MOST_IN_TABLE = 12  # classes; of more the printed matrix would not fit a line
 _LARGEST = 65504.0  # of float16, in which arrays per clip are kept
 
 
@@ -237,15 +238,34 @@ def _write_arrays(path: str, result: Evaluation) -> None:
 
 def table(result: Evaluation, title: str) -> str:
     """Returns WAR, UAR, per-class recall and the confusion matrix as text with class names."""
-    scores = result.scores
+    scores, classes = result.scores, result.classes
+    many = len(classes) > _MOST_IN_TABLE
+    width = max(11, *map(len, classes))
+    head = "most often taken for" if many else "predicted " + " ".join(_heads(classes))
     lines = [
         f"{title}: WAR {scores.war:.4f}  UAR {scores.uar:.4f}  macro-F1 {scores.macro_f1:.4f}  "
         f"loss {result.loss:.4f}  ({scores.num_clips} clips)",
-        f"{'truth':>11} {'recall':>7} {'clips':>6} | predicted "
-        + " ".join(f"{name[:6]:>6}" for name in result.classes),
+        f"{'truth':>{width}} {'recall':>7} {'clips':>6} | {head}",
     ]
-    for name, recall, row in zip(result.classes, scores.recall, result.confusion, strict=True):
+    for i, (name, recall) in enumerate(zip(classes, scores.recall, strict=True)):
+        row = result.confusion[i]
         shown = "      -" if np.isnan(recall) else f"{recall:7.4f}"
-        counts = " ".join(f"{n:6d}" for n in row)
-        lines.append(f"{name:>11} {shown} {row.sum():6d} |           {counts}")
+        counts = " " * 10 + " ".join(f"{n:6d}" for n in row)
+        said = _taken_for(classes, i, row) if many else counts
+        lines.append(f"{name:>{width}} {shown} {row.sum():6d} | {said}")
     return "\n".join(lines)
+
+
+def _heads(classes: Sequence[str]) -> list[str]:
+    """Names cut to the width of their columns; those that would look alike get their number."""
+    cut = [name[:6] for name in classes]
+    alike = {name for name in cut if cut.count(name) > 1}
+    return [
+        f"{name[:3]}.{i + 1:02d}" if name in alike else f"{name:>6}" for i, name in enumerate(cut)
+    ]
+
+
+def _taken_for(classes: Sequence[str], label: int, row: np.ndarray) -> str:
+    """The three classes, others than its own, that clips of a class are taken for most often."""
+    wrong = [i for i in np.argsort(-row, kind="stable") if i != label and row[i]][:3]
+    return ", ".join(f"{classes[i]} {row[i]}" for i in wrong)

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 
 from dfer_jax.plotting.picture import Chart, Colours
 
+_MOST_WITH_NUMBERS = 16  # classes; the shares of more would not be read
+
 
 def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str:
     """Returns the confusion matrix as a table: counts, and colours by share of the row."""
@@ -33,9 +35,10 @@ def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str
 def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Chart:
     """Returns the same matrix as a picture, for papers; the page shows the table."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    numbered = len(names) <= _MOST_WITH_NUMBERS
 
     def draw(colours: Colours) -> Figure:
-        side = 1.2 + 0.5 * len(names)
+        side = 1.2 + (0.5 if numbered else 0.16) * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         hue = np.array([to_rgb(colours.second), to_rgb(colours.accent)])
@@ -43,12 +46,14 @@ def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Ch
         pixels[..., :3] = hue[np.eye(len(names), dtype=int)]
         pixels[..., 3] = 0.9 * shares
         axes.imshow(pixels)
-        for (i, j), share in np.ndenumerate(shares):
+        for (i, j), share in np.ndenumerate(shares) if numbered else ():
             colour = colours.paper if share > 0.55 else colours.ink
             axes.text(j, i, f"{share:.0%}", color=colour, ha="center", va="center", fontsize=8)
         axes.grid(visible=False)
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-        axes.set_yticks(range(len(names)), names)
+        text = {"fontsize": 9 if numbered else 7}
+        turned = {"rotation": 45 if numbered else 90, "ha": "right" if numbered else "center"}
+        axes.set_xticks(range(len(names)), names, **text, **turned)
+        axes.set_yticks(range(len(names)), names, **text)
         axes.set_xlabel("prediction")
         axes.set_ylabel("truth")
         return figure
