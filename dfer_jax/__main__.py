@@ -41,6 +41,7 @@ VERBS = {
         "crop": Verb("dfer_jax.data.crop", "cut the faces out of raw videos, for a builder"),
         "faces": Verb("dfer_jax.commands.faces", "find, or fetch, the networks that find faces"),
         "predict": Verb("dfer_jax.commands.predict", "say what faces in videos show, and when"),
+        "serve": Verb("dfer_jax.commands.serve", "the same in a browser, on this machine"),
     },
     "Look at results": {
         "report": Verb("dfer_jax.commands.report", "write the page of a run, or compare several"),

@@ -93,9 +93,12 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         )
     )
     rows = recognizer.rows(source.pictures(), watched, window=options.window, stride=options.stride)
-    about = _about(str(source.path), recognizer, options)
     written = results.write_results(
-        rows, stem, video=source.path.name, classes=recognizer.classes, about=about
+        rows,
+        stem,
+        video=source.path.name,
+        classes=recognizer.classes,
+        about=about(str(source.path), recognizer, options),
     )
     if not isinstance(written.fault, KeyboardInterrupt):
         seconds = time.perf_counter() - start
@@ -126,7 +129,8 @@ def _look(
         )
 
 
-def _about(video: str, recognizer: Recognizer, options: Options) -> dict[str, Any]:
+def about(video: str, recognizer: Recognizer, options: Options) -> dict[str, Any]:
+    """Returns what a summary says of where its rows come from, JSON-ready."""
     return {
         "video": video,
         "window": options.window,
@@ -174,7 +178,7 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         options.out / name,
         video=name,
         classes=recognizer.classes,
-        about=_about(name, recognizer, options),
+        about=about(name, recognizer, options),
     )
     if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
         raise written.fault
