@@ -10,10 +10,10 @@ runner-up whatever that is, (p_1 - p_2) / (p_1 + p_2). "expressive" leaves the n
 "right" also those that the network takes for something else.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from absl import app
 from scipy.stats import spearmanr
 
 from dfer_jax.clips.predictions import read
@@ -44,8 +44,10 @@ def correlations(path: str, measure: Callable[[Mapping[str, float]], float]) -> 
     )
 
 
-def main(runs: list[str]) -> None:
+def main(argv: list[str]) -> None:
     """Prints mean and standard deviation over the runs."""
+    if not (runs := argv[1:]):
+        raise app.UsageError("give work directories of runs on synthetic_dfer")
     print(f"{len(runs)} runs: mean +- standard deviation")
     for name, measure in MEASURES.items():
         found = np.stack([correlations(evaluation_file(run), measure) for run in runs])
@@ -56,4 +58,4 @@ def main(runs: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    app.run(main)
