@@ -39,7 +39,7 @@ def main(argv: list[str]) -> None:
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; it takes none")
     findings = []
-    for check in (_versions, _devices, _host, _kernels, _caches, _codecs, _places):
+    for check in (_versions, _devices, _host, _kernels, _caches, _codecs, _faces, _places):
         for finding in _guarded(check):
             print(f"{finding.verdict:10}  {finding.about:17} {finding.text}", flush=True)
             findings.append(finding)
@@ -158,6 +158,15 @@ def _codecs() -> Iterator[Finding]:
             yield Finding("what to do", about, f"pip install {package} ({error})")
         else:
             yield Finding("ok", about, found.__version__)
+
+
+def _faces() -> Iterator[Finding]:
+    from dfer_jax.video.faces import find_model  # needs OpenCV, which may be what is broken
+
+    try:
+        yield Finding("ok", "face networks", str(find_model()))
+    except errors.UserError as error:
+        yield Finding("warning", "face networks", f"faces are not found in videos: {error}")
 
 
 def _places() -> Iterator[Finding]:

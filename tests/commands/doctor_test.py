@@ -47,6 +47,12 @@ def full(tmp_path):
     pytest.skip("a small disk cannot be mounted here")
 
 
+def test_without_the_face_networks_it_works_but_for_videos(machine):
+    code, found = machine(CXX="false", DFER_FACE_MODEL="/none")
+    assert code == 0 and found["face networks"][0] == "warning"
+    assert "/none is not there: run `pip install --no-deps" in found["face networks"][1]
+
+
 def test_without_a_compiler_it_is_slower(machine, tmp_path):
     code, found = machine(CXX="false")
     assert code == 0
