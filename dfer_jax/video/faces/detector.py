@@ -18,6 +18,7 @@ _SIZE = 128
 _THRESHOLD = 0.5
 _MAX_RAW_SCORE = 80.0
 _SAME_FACE = 0.5  # of a box: candidates whose centres are nearer are one face
+_STEP, _LONGEST = 0.7, 1.25  # of a square's side: to the next one, and what one covers alone
 _OUTPUTS = ("regressors", "classificators")
 
 
@@ -79,9 +80,9 @@ class FaceDetector:
         height, width = picture.shape[:2]
         side = max(1, math.ceil(max(height, width) / share))
         found: list[Detection] = []
-        for top in _starts(height, side):
-            for left in _starts(width, side):
-                part = self.find(picture[top : top + side, left : left + side])
+        for top, bottom in _stretches(height, side):
+            for left, right in _stretches(width, side):
+                part = self.find(picture[top:bottom, left:right])
                 found += [_moved(face, left, top) for face in part]
         return _distinct(found)
 
@@ -130,12 +131,16 @@ def _merged(points: Float[np.ndarray, "n 8 2"], scores: Float[np.ndarray, " n"])
     return found
 
 
-def _starts(length: int, side: int) -> list[int]:
-    """Returns where squares begin that cover a length with overlap."""
-    if length <= side:
-        return [0]
-    number = math.ceil(1.5 * length / side) - 1
-    return [round(index * (length - side) / max(1, number - 1)) for index in range(number)]
+def _stretches(length: int, side: int) -> list[tuple[int, int]]:
+    """Returns where squares of a side begin and end that cover a length; three tenths are shared.
+
+    One stretch a little longer than the side where that is enough.
+    """
+    if length <= _LONGEST * side:
+        return [(0, length)]
+    number = 1 + math.ceil((length - side) / (_STEP * side))
+    starts = (round(index * (length - side) / (number - 1)) for index in range(number))
+    return [(start, start + side) for start in starts]
 
 
 def _moved(face: Detection, left: int, top: int) -> Detection:
