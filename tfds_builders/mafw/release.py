@@ -1,0 +1,144 @@
+"""Finds MAFW's clips and fold lists wherever the user put them.
+
+Copies in circulation nest and name the folders differently, so a bounded walk looks for what never
+changes: folders or videos named by five digits, and `train.txt` and `test.txt` in folders `set_1`
+.. `set_5` below one named `single` or `compound`.
+"""
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from dfer_jax.errors import UserError
+from dfer_jax.video.decode import SUFFIXES as VIDEO_SUFFIXES
+from tfds_builders import archives
+from tfds_builders.tree import Tree
+
+FOLDS = (1, 2, 3, 4, 5)
+SETS = ("single", "compound")
+
+_MAX_DEPTH = 10  # folders below the root
+_CLIP = re.compile(r"\d{5}", re.ASCII)
+_SET = re.compile(r"set[_ -]?([1-5])", re.IGNORECASE)
+_LIST = re.compile(r"(train|test)\.(txt|csv)", re.IGNORECASE)
+
+ListKey = tuple[str, str, int]
+"""Set, split and fold of a list."""
+
+
+@dataclasses.dataclass
+class Release(Tree):
+    """What a walk over the user's folder found; paths are absolute.
+
+    Attributes:
+        frames: clip folders by id, for each folder that holds some.
+        videos: likewise.
+        lists: lists of words.
+        captioned: lists with captions, which lack every neutral clip.
+        numbered: lists of numbers.
+        archives: what may still have to be extracted.
+    """
+
+    frames: dict[Path, dict[int, Path]] = dataclasses.field(default_factory=dict)
+    videos: dict[Path, dict[int, Path]] = dataclasses.field(default_factory=dict)
+    lists: dict[ListKey, list[Path]] = dataclasses.field(default_factory=dict)
+    captioned: list[Path] = dataclasses.field(default_factory=list)
+    numbered: list[Path] = dataclasses.field(default_factory=list)
+    archives: list[Path] = dataclasses.field(default_factory=list)
+
+
+def walk(root: Path) -> Release:
+    """Walks the user's folder to a bounded depth, without entering clip folders.
+
+    Args:
+        root: the folder given as `manual_dir`.
+
+    Raises:
+        UserError: if the folder has so many subfolders that it cannot be the release.
+    """
+    tree = Release(root=root.resolve())
+
+    def is_clip(path: Path) -> bool:
+        return bool(_CLIP.fullmatch(path.name))
+
+    for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=is_clip, release="MAFW"):
+        if is_folder:
+            if is_clip(path):
+                tree.frames.setdefault(path.parent, {})[int(path.name)] = path
+        elif path.suffix.lower() in archives.SUFFIXES:
+            tree.archives.append(path)
+        elif _LIST.fullmatch(path.name) and not tree.refuse_escape(path):
+            _note_list(path, tree)
+        elif _is_video(path) and not tree.refuse_escape(path):
+            _note_video(path, tree)
+    return tree
+
+
+def _is_video(path: Path) -> bool:
+    return bool(_CLIP.fullmatch(path.stem)) and path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _note_video(path: Path, tree: Release) -> None:
+    first = tree.videos.setdefault(path.parent, {}).setdefault(int(path.stem), path)
+    if first != path:
+        tree.problems.append(
+            f"clip {path.stem} has two videos, {tree.relative(first)} and {tree.relative(path)}: "
+            "remove one"
+        )
+
+
+def _note_list(path: Path, tree: Release) -> None:
+    """Keeps a list under its set, split and fold, as far as the folders above it name them."""
+    above = [part.lower() for part in path.relative_to(tree.root).parts[:-1]]
+    fold = _SET.fullmatch(above[-1]) if above else None
+    sets = [part for part in above if part in SETS]
+    if not (fold and sets):
+        return  # a list of something else
+    if path.suffix.lower() == ".csv":
+        tree.numbered.append(path)
+    elif "with_caption" in above:
+        tree.captioned.append(path)
+    else:
+        key = (sets[-1], path.stem.lower(), int(fold[1]))
+        tree.lists.setdefault(key, []).append(path)
+
+
+def clips(tree: Release, *, source: str) -> dict[int, Path]:
+    """Returns the folder of frames, or the video, of each clip id.
+
+    Args:
+        tree: the walked release.
+        source: `frames` or `clips`, the videos.
+
+    Raises:
+        UserError: if there is none, or clips are there in two folders.
+    """
+    homes = tree.frames if source == "frames" else tree.videos
+    if not homes:
+        raise UserError(_nothing(tree, source))
+    for first, second in itertools.combinations(sorted(homes), 2):
+        if shared := len(homes[first].keys() & homes[second].keys()):
+            raise UserError(
+                f"{first} and {second} hold {shared:,} clips of the same ids, and it cannot be "
+                "told which to take: move one of the two out of manual_dir"
+            )
+    return {clip: path for home in homes.values() for clip, path in home.items()}
+
+
+def _nothing(tree: Release, source: str) -> str:
+    other: Mapping[Path, object] = tree.videos if source == "frames" else tree.frames
+    if source == "frames":
+        what, archive = "folders of face frames (00025, ...)", "data/frames.zip"
+        instead = (
+            "videos of whole scenes (mafw/single_clips and its like are built of those)"
+        )
+    else:
+        what, archive = "videos (00025.mp4, ...)", "data/clips.zip"
+        instead = "folders of frames (mafw/single and its like are built of those)"
+    held = f", only {instead}" if other else ""
+    return (
+        f"{tree.root} has no {what} of MAFW{held}: extract {archive} there"
+        f"{archives.why_incomplete(tree.archives, tree)}"
+    )
