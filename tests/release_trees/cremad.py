@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from release_trees.named import Codes
-
 from tfds_builders.cremad.names import PUBLISHED, Take
 
 LAYOUTS = {

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from release_trees.named import Codes
-
 from tfds_builders.ravdess.names import PUBLISHED, Trial
 
 LAYOUTS = {

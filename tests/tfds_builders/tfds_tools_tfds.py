@@ -10,7 +10,10 @@ import tfds_builders  # noqa: F401 (registers the builders)
 
 ROOT = Path(__file__).parents[2]
 BEAM = "runner=DirectRunner,direct_num_workers=2,direct_running_mode=multi_processing"
-NAMES = ("dfew/full", "ferv39k/all_scenes", "synthetic_dfer/smoke", "video_folder/default")
+NAMES = (
+    "cremad/asked", "dfew/full", "ferv39k/all_scenes", "mafw/compound", "ravdess/speech",
+    "synthetic_dfer/smoke", "video_folder/default",
+)  # fmt: skip
 
 
 def manual_dir(name):

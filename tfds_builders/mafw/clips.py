@@ -17,7 +17,7 @@ from tfds_builders.single_pass import SinglePass
 NOTICE = (
     "the frames are whole scenes in which no face was detected or cropped: published networks, fed "
     "with them instead of the released faces, lose more than half of their accuracy; crop the "
-    "videos first (dfer crop), or build from data/frames.zip; pictures were shrunk to at most 256 "
+    "videos first, or build from data/frames.zip; pictures were shrunk to at most 256 "
     "pixels on the shorter side and stored as JPEG of quality 95"
 )
 OVERLAP = (

@@ -131,9 +131,7 @@ def _nothing(tree: Release, source: str) -> str:
     other: Mapping[Path, object] = tree.videos if source == "frames" else tree.frames
     if source == "frames":
         what, archive = "folders of face frames (00025, ...)", "data/frames.zip"
-        instead = (
-            "videos of whole scenes (mafw/single_clips and its like are built of those)"
-        )
+        instead = "videos of whole scenes (mafw/single_clips and its like are built of those)"
     else:
         what, archive = "videos (00025.mp4, ...)", "data/clips.zip"
         instead = "folders of frames (mafw/single and its like are built of those)"

@@ -104,7 +104,7 @@ def test_seen_without_or_with_a_wrong_table(tmp_path):
     table = tmp_path / cremad.TABLE
     touch([table])
     table.write_text(cremad.POINTER)
-    with pytest.raises(UserError, match="summaryTable.csv is a Git LFS pointer"):
+    with pytest.raises(UserError, match=r"summaryTable.csv is a Git LFS pointer"):
         found(tmp_path, "seen")
     table.write_text("FileName\n1001_DFA_ANG_XX\n")
     with pytest.raises(UserError, match="has no column FaceVote"):

@@ -9,9 +9,8 @@ from tfds_builders.cremad.cremad_dataset_builder import Builder
 from tfds_builders.cremad.names import BROKEN, SENTENCES
 
 ONE_EACH = (1001, 1019, 1037, 1064, 1076)  # an actor of each fold, two with broken videos
-FEW = [
-    take for take in cremad.takes_of(*ONE_EACH) if take.sentence in ("IEO", "TIE") or take.id in BROKEN
-]  # fmt: skip
+ACTED = cremad.takes_of(*ONE_EACH)
+FEW = [take for take in ACTED if take.sentence in ("IEO", "TIE") or take.id in BROKEN]
 SOUND = [take for take in FEW if take.id not in BROKEN]
 
 

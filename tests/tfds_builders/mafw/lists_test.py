@@ -34,7 +34,13 @@ def test_labels_have_the_released_counts():
     )  # fmt: skip
     totals = {kind: sum(map(sum, labels.expected(kind).values())) for kind in labels.KINDS}
     assert totals == {"single": 9172, "compound": 8996, "seven": 7576}
-    assert [sum(row) for row in labels.expected("single").values()] == [1839, 1837, 1833, 1832, 1831]
+    assert [sum(row) for row in labels.expected("single").values()] == [
+        1839,
+        1837,
+        1833,
+        1832,
+        1831,
+    ]
     assert [sum(row) for row in labels.expected("compound").values()] == [
         1818, 1809, 1798, 1788, 1783,
     ]  # fmt: skip
@@ -106,7 +112,7 @@ def test_copies_must_say_the_same_whatever_their_line_ends(root):
 
 
 def test_missing_lists_say_which_do_not_serve(root):
-    with pytest.raises(UserError, match="lacks MAFW's lists compound/no_caption/set_1/test.txt"):
+    with pytest.raises(UserError, match=r"lacks MAFW's lists compound/no_caption/set_1/test.txt"):
         read(root, "compound")
     path = mafw.list_path(root, 4, "test")
     captioned = root / "Train & Test Set" / "single" / "with_caption" / "set_4" / "test.txt"

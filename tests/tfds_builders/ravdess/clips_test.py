@@ -150,7 +150,7 @@ def test_archives_that_are_not_extracted_are_named(tmp_path):
 def test_videos_and_crops_in_one_folder_are_not_mixed(tmp_path):
     lay(tmp_path, ravdess.trials_of(*ONE_EACH))
     ravdess.write(tmp_path, ravdess.trials_of(1)[0], layout="crops")
-    with pytest.raises(UserError, match="both as videos .* and as folders of frames"):
+    with pytest.raises(UserError, match=r"both as videos .* and as folders of frames"):
         found(tmp_path)
 
 
