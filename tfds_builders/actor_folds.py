@@ -14,7 +14,7 @@ from tfds_builders.single_pass import SinglePass
 
 NOTICE = (
     "the frames are whole pictures, faces are not cropped: networks for faces need crops, so crop "
-    "the videos first and build their frame folders in the same way; pictures were "
+    "the videos first (dfer crop VIDEOS CROPS) and build the crops in the same way; pictures were "
     "shrunk to at most 256 pixels on the shorter side and stored as JPEG of quality 95"
 )
 

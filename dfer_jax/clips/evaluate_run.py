@@ -77,7 +77,8 @@ def evaluate_checkpoints(
             if processes.is_first():
                 file_name = evaluation_files.stem(about) + ".best" * (which == "best")
                 path = write_evaluation(workdir, file_name, result, about | met.about(split))
-                print(f"\n{table(result, title)}\nwrote {path}")
+                warning = f"\nwarning: {seen}" if (seen := about.get("seen_before")) else ""
+                print(f"\n{table(result, title)}{warning}\nwrote {path}")
         if which == "last" and config.robust.method == "agreement" and met.shared.are_all:
             of_train = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, met.sources.train, variables, of_train, devices)

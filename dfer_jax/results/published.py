@@ -185,7 +185,7 @@ ROWS = (*GCA_IAL, *OPTIMIZED_IAL, FORMER_DFER, *OTHER_SETS)
 
 
 def on(dataset: str) -> list[PublishedRow]:
-    """Returns the rows of a data set that no config here reproduces unless it names their model.
+    """Returns the rows of other systems on a data set; they share a protocol.
 
     Args:
         dataset: TFDS name with its config.

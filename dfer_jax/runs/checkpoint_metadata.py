@@ -7,6 +7,7 @@ import ml_collections
 from absl import logging
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.results.overlaps import seen_before
 from dfer_jax.runs.workdir import differing_fields
 from dfer_jax.video.faces import CropSettings
 
@@ -117,6 +118,7 @@ def about(
         selection: how the epoch was chosen.
         step: of the checkpoint.
     """
+    seen = seen_before(metadata["dataset"], config.data.dataset)
     return {
         "dataset": config.data.dataset,
         "split": name,
@@ -128,6 +130,7 @@ def about(
         "source": metadata["source"],
         "trained_on": metadata["dataset"],
         "versions": metadata["versions"],
+        **({"seen_before": seen} if seen else {}),
     }
 
 

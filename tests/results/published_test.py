@@ -2,8 +2,10 @@ import importlib
 
 import pytest
 
+from dfer_jax.clips.crossval.render import other_systems_note
 from dfer_jax.results import published
-from dfer_jax.results.published import FORMER_DFER, GCA_IAL, match, war_of_recalls
+from dfer_jax.results.published import FORMER_DFER, GCA_IAL, match, on, war_of_recalls
+from tfds_builders.mafw import labels
 
 DFEW_CLIPS = (2445, 1894, 2669, 2173, 1469, 145, 902)  # of the five test lists together
 GCA_IAL_ROW = next(row for row in GCA_IAL if row.recall)
@@ -20,6 +22,27 @@ def test_published_recalls_over_the_class_counts_give_the_published_war(row, war
     assert row.war == war
     assert abs(war_of_recalls(row.recall, DFEW_CLIPS) - war) < 0.01
     assert abs(sum(row.recall) / 7 - row.uar) < 0.01
+
+
+def test_rows_of_other_systems_belong_to_one_data_set_each():
+    assert [row.method for row in on("cremad/asked")] == ["MAE-DFER"]
+    assert on("cremad/seen") == on("mafw/seven") == on("dfew/full") == []
+    rows = on("mafw/single")
+    assert {row.protocol for row in rows} == {"five folds, best epoch on test"}
+    assert "MAE-DFER 41.62/54.31 (ACM MM 2023), Former-DFER 31.16" in other_systems_note(rows)
+
+
+def test_recalls_printed_for_mafw_give_the_printed_scores_in_the_order_of_the_data_set():
+    (row,) = [row for row in on("mafw/single") if row.recall]
+    clips = [sum(column) for column in zip(*labels.expected("single").values(), strict=True)]
+    assert abs(war_of_recalls(row.recall, clips) - row.war) < 0.02
+    assert abs(sum(row.recall) / 11 - row.uar) < 0.01
+
+
+@pytest.mark.parametrize("name", ["ravdess", "cremad", "mafw"])
+def test_configs_of_sets_without_a_row_of_ours_match_none(name):
+    assert match(_config(name)) is None
+    assert on(_config(name)["data"]["dataset"])
 
 
 def test_other_class_counts_do_not_give_the_published_war():

@@ -67,7 +67,7 @@ def test_unknown_names_are_refused_with_the_known_ones(name, tmp_path):
 
 
 def test_flags_of_another_data_set_are_refused(tmp_path):
-    with pytest.raises(UserError, match="--allow_missing is for aff_wild2, dfew"):
+    with pytest.raises(UserError, match="--allow_missing is for aff_wild2, cremad, dfew"):
         build.build("synthetic_dfer/smoke", data_dir=str(tmp_path), allow_missing=True)
 
 

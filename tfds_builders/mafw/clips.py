@@ -17,8 +17,8 @@ from tfds_builders.single_pass import SinglePass
 NOTICE = (
     "the frames are whole scenes in which no face was detected or cropped: published networks, fed "
     "with them instead of the released faces, lose more than half of their accuracy; crop the "
-    "videos first, or build from data/frames.zip; pictures were shrunk to at most 256 "
-    "pixels on the shorter side and stored as JPEG of quality 95"
+    "videos first (dfer crop VIDEOS CROPS), or build from data/frames.zip; pictures were shrunk to "
+    "at most 256 pixels on the shorter side and stored as JPEG of quality 95"
 )
 OVERLAP = (
     "MAFW holds 1,097 clips of DFEW, 98 of AFEW and 850 of EmoVoxCeleb, by its paper, which does "

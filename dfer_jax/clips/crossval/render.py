@@ -183,6 +183,18 @@ def published_check_note(row: PublishedRow, totals: Sequence[int]) -> str:
     )
 
 
+def other_systems_note(rows: Sequence[PublishedRow]) -> str:
+    """Returns what other systems reached on this data set, as printed; rows of one protocol."""
+    told = [
+        f"{row.method} {'-' if row.uar is None else f'{row.uar:.2f}'}/{row.war:.2f} ({row.source})"
+        for row in rows
+    ]
+    return (
+        f"Published for other systems, not measured here, UAR/WAR, {rows[0].protocol}: "
+        f"{', '.join(told)}."
+    )
+
+
 def _side_by_side(table: Table, selections: Sequence[str]) -> list[str]:
     lines = ["in short"]
     for selection in selections:

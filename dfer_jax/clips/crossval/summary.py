@@ -108,6 +108,8 @@ def _notes(
     counts = scores.class_counts(results)
     recall = headline(rows, rows[0].selection).values[:-2].tolist()
     notes += [render.rarest_class_note(classes, counts, recall), INTERVALS]
+    if not printed and (others := published.on(config.data.dataset)):
+        notes.append(render.other_systems_note(others))
     if printed and printed.recall and len(counts) == max(1, config.data.num_folds):
         totals = np.sum(list(counts.values()), axis=0).tolist()
         notes.append(render.published_check_note(printed, totals))

@@ -48,6 +48,7 @@ class Evaluation:
     loss: float
     confusion: Integer[np.ndarray, "k k"]  # rows: truth, columns: prediction
     predictions: list[Prediction]
+    seen_before: str = ""  # a sentence on test clips that the weights may have seen
 
     @property
     def correct(self) -> Integer[np.ndarray, " k"]:
@@ -151,6 +152,7 @@ def _evaluation(path: str) -> Evaluation:
             classes=classes,
             confusion=_counts(raw["confusion"], len(classes)),
             predictions=[_prediction(entry, classes) for entry in raw["predictions"]],
+            seen_before=str(raw.get("seen_before", "")),
         )
     except KeyError as error:
         raise UserError(f"{path} lacks {error}; evaluate again with dfer eval") from error

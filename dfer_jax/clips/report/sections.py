@@ -30,8 +30,17 @@ def headline(evaluations: Sequence[Evaluation], *, trained: bool) -> Section:
     return Section(
         f"<header><h1>{escape(main.model)} on {escape(main.dataset)}</h1>"
         f"<p class='lead'>{main.num_clips:,} clips of the {escape(main.split)} split, "
-        f"{training}</p></header>{synthetic}"
+        f"{training}</p></header>{synthetic}{_seen_before(evaluations)}"
         f"<div class='cards'>{''.join([*cards, _chance(main)])}</div>"
+    )
+
+
+def _seen_before(evaluations: Sequence[Evaluation]) -> str:
+    """Returns a note for each pair of data sets of which test clips may have been trained on."""
+    said = {e.seen_before: e.dataset for e in evaluations if e.seen_before}
+    return "".join(
+        f"<p class='note'>{escape(dataset)}: {escape(sentence)}.</p>"
+        for sentence, dataset in said.items()
     )
 
 

@@ -157,3 +157,12 @@ def test_chance_is_one_of_the_classes_that_have_clips(tmp_path, present, level):
         *(c for c in comparison._classes(seeds).charts),
     ]
     assert [dotted_lines(chart) for chart in charts] == [[pytest.approx(1 / present)]] * 5
+
+
+def test_test_clips_that_the_weights_may_have_seen_are_said(tmp_path):
+    elsewhere = evaluation() | {
+        "dataset": "mafw/seven", "split": "fd1", "seen_before": "MAFW holds clips of DFEW",
+    }  # fmt: skip
+    run = write_run(tmp_path, evaluations={"test": evaluation(), "mafw-seven@fd1": elsewhere})
+    html = sections.headline(read_evaluations(run), trained=True).html
+    assert "<p class='note'>mafw/seven: MAFW holds clips of DFEW.</p>" in html
