@@ -5,8 +5,8 @@ from html import escape
 
 import numpy as np
 from jaxtyping import Integer
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from dfer_jax.plotting.picture import Chart, Colours
 
@@ -14,7 +14,12 @@ _MOST_WITH_NUMBERS = 16  # classes; the shares of more would not be read
 
 
 def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str:
-    """Returns the confusion matrix as a table: counts, and colours by share of the row."""
+    """Returns the confusion matrix as a table: counts, and colours by share of the row.
+
+    Of more than sixteen classes it is the picture, for the table would not fit the page.
+    """
+    if len(classes) > _MOST_WITH_NUMBERS:
+        return matrix_chart(classes, confusion).svg()
     names = [escape(name) for name in classes]
     head = "".join(f"<th scope='col' title='{name}'>{name}</th>" for name in names)
     rows = []
@@ -41,11 +46,10 @@ def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Ch
         side = 1.2 + (0.5 if numbered else 0.16) * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
-        hue = np.array([to_rgb(colours.second), to_rgb(colours.accent)])
-        pixels = np.empty((*shares.shape, 4))
-        pixels[..., :3] = hue[np.eye(len(names), dtype=int)]
-        pixels[..., 3] = 0.9 * shares
-        axes.imshow(pixels)
+        for i, j in zip(*np.nonzero(shares), strict=True):
+            hue, share = (colours.accent if i == j else colours.second), 0.9 * shares[i, j]
+            axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=hue, alpha=share, lw=0))
+        axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
         for (i, j), share in np.ndenumerate(shares) if numbered else ():
             colour = colours.paper if share > 0.55 else colours.ink
             axes.text(j, i, f"{share:.0%}", color=colour, ha="center", va="center", fontsize=8)

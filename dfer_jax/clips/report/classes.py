@@ -1,4 +1,4 @@
-"""Which expressions are recognised: confusion matrix and recall per class."""
+"""Which classes are recognised: confusion matrix and recall per class."""
 
 from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.plotting.charts import recall_chart
@@ -20,7 +20,7 @@ def class_results(evaluation: Evaluation) -> Section:
     )
     chosen = protocol(evaluation.selection)
     html = section(
-        "Which expressions are recognised",
+        "Which classes are recognised",
         f"{chosen}, {evaluation.num_clips:,} clips. Rows of the matrix are the "
         "truth, columns the prediction; colour and percentage are shares of the row. Bars: recall "
         "with its 95 % interval; dotted: chance among the classes that have clips.",

@@ -204,7 +204,7 @@ def _classes(runs: Mapping[str, Evaluation]) -> Section:
     ]
     table = Table("results", ["run", "protocol", *sections.score_heads(first.classes)], rows)
     html = section(
-        "Which expressions are recognised",
+        "Which classes are recognised",
         "Recall of each class with its 95 % interval; dotted: chance among the classes that have "
         "clips. Table: in percent but for the loss.",
         f"<div class='single'>{chart.svg()}</div>{table.html()}",

@@ -54,7 +54,7 @@ def gates_section(evaluation: Evaluation, gates: dict[str, Float32[np.ndarray, "
         charts.append(chart)
         panels.append(panel(stage, f"{chart.svg()}<p class='note'>{told}</p>"))
         tables.append(_table(stage, means, groups, correlation))
-    by = "expression" if groups.peaks is None else "peak intensity"
+    by = "class" if groups.peaks is None else "peak intensity"
     chosen = protocol(evaluation.selection)
     html = section(
         "What the channel attention does",
@@ -143,7 +143,7 @@ def _heat_map(
         axes.set_yticks(range(len(groups.names)), groups.names)
         if correlation is not None:
             axes.set_ylabel("peak intensity")
-        how = "correlation with intensity" if correlation is not None else "expression"
+        how = "correlation with intensity" if correlation is not None else "class"
         channels = f"{difference.shape[1]} channels, ordered by {how}"
         axes.set_xlabel(f"{channels}\nfull colour: {scale:.2g} more or less")
         return figure

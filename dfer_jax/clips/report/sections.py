@@ -74,7 +74,7 @@ def _chance(evaluation: Evaluation) -> str:
     """Returns the card of what knowing nothing gives."""
     totals, present = evaluation.totals, evaluation.present
     guess = percent(evaluation.chance)
-    counted = f"{len(present)} expression{'s' * (len(present) > 1)}"
+    counted = f"{len(present)} class{'es' * (len(present) > 1)}"
     if len(present) < len(evaluation.classes):
         counted += f" of {len(evaluation.classes)} have clips here ({escape(', '.join(present))})"
     most = int(totals.argmax())

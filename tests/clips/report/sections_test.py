@@ -117,7 +117,7 @@ def test_gates_without_ground_truth_are_shown_by_class(tmp_path):
     found = read(tmp_path, synthetic=False)
     weights = np.ones((70, 8), np.float32)
     part = gates_section(found, {"layer2": weights})
-    assert "by expression" in part.html and "0 % of the cells" in part.html
+    assert "by class" in part.html and "0 % of the cells" in part.html
     assert "correlation" not in part.tables[0].heads
     assert gates_section(found, {}).html == ""
 
@@ -143,8 +143,8 @@ def test_chance_is_one_of_the_classes_that_have_clips(tmp_path, present, level):
     found = read(tmp_path, present=present)
     card = sections.headline([found], trained=True).html.partition("<h3>Chance</h3>")[2]
     assert f"<dd>{level}<small>always the same one" in card
-    few = f"{present} expressions of 7 have clips here ({', '.join(CLASSES[:present])}). "
-    assert (few if present < 7 else ">7 expressions. ") in card
+    few = f"{present} classes of 7 have clips here ({', '.join(CLASSES[:present])}). "
+    assert (few if present < 7 else ">7 classes. ") in card
     assert f"Guessing evenly among them gives {level} for both." in card
     series = {"test/war": (np.arange(4.0), np.full(4, 0.5))}
     curves = sections.learning_curves(series, [], best=None, chance=found.chance).charts
