@@ -24,7 +24,8 @@ from dfer_jax import errors
 from dfer_jax.video.decode import read_frames
 from dfer_jax.video.faces import CropSettings, FaceTracker, crop_face, find_model
 from dfer_jax.video.faces.appearance import seen
-from dfer_jax.video.faces.landmarks import region_of_landmarks
+from dfer_jax.video.faces.landmarks import LandmarkNetwork, region_of_landmarks
+from dfer_jax.video.faces.model_file import read_networks
 from dfer_jax.video.faces.quality import judge_face
 from dfer_jax.video.faces.scene_cut import SceneCuts
 
@@ -61,6 +62,7 @@ def measure(path: Path) -> dict[str, float]:
         return result
 
     tracker, cuts = FaceTracker(find_model()), SceneCuts()
+    landmarks = LandmarkNetwork(read_networks(find_model())[1])
     pictures = [f.picture for f in timed("decode", lambda: list(read_frames(path)))]
     tracker(pictures[0])  # OpenCV prepares its networks at the first use
     tracker.reset()
@@ -69,7 +71,7 @@ def measure(path: Path) -> dict[str, float]:
         timed("  of it: scene cuts", lambda p=picture: cuts.is_cut(p))
         for face in faces:
             region = region_of_landmarks(face.landmarks)
-            timed("  of it: landmarks", lambda p=picture, r=region: tracker.landmarks(p, r))
+            timed("  of it: landmarks", lambda p=picture, r=region: landmarks(p, r))
             look = timed("  of it: look", lambda p=picture, f=face: seen(p, f.landmarks))
             timed("  of it: quality", lambda s=look, f=face: judge_face(s, f.landmarks, f.score))
             settings = CropSettings()

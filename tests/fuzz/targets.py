@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from dfer_jax.labels import CLASSES
 from dfer_jax.runs.read_files import read_config, read_json, read_metrics
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import encode_clip
+from dfer_jax.video.faces import CropSettings
+from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders.aff_wild2 import annotations
 from tfds_builders.dfew import lists as dfew_lists
 from tfds_builders.dfew import votes
@@ -123,6 +126,11 @@ TARGETS = {
     "Matroska": Target("a.mkv", check_video, (video("a.mkv"),), (VideoError,)),
     "AVI": Target(
         "a.avi", check_video, (video("a.avi", codec="mjpeg", pixels="yuvj420p"),), (VideoError,)
+    ),
+    "settings of crops": Target(
+        "crop_settings.json",
+        lambda path: read_settings(path.parent),
+        (json.dumps(CropSettings().to_json()).encode(),),
     ),
     "npz": Target("a.npz", lambda path: read_state_dict(str(path)), (npz(),)),
     "safetensors": Target(

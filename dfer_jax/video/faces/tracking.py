@@ -33,6 +33,7 @@ _LOOK_EVERY = 5  # frames between two runs of the detector
 _PARTS = ((2, 15, 0), (3, 30, 480), (5, 60, 1280))
 """Looks for small faces: squares so many times smaller than the longer side, every how many frames,
 from how many pixels of that side on; in smaller pictures such faces cannot be judged."""
+_MOST_FACES = 12  # at once; the least certain of the newest are left out
 _REMEMBERED = 150  # frames that a lost face is remembered
 
 
@@ -68,19 +69,17 @@ class _Track:
 class FaceTracker:
     """Takes the frames of one video in their order; each call returns that frame's faces."""
 
-    def __init__(self, model: Path, *, most_faces: int = 8):
+    def __init__(self, model: Path):
         """Loads the networks.
 
         Args:
             model: what `find_model` returned.
-            most_faces: followed at once; further ones are left out, the least certain first.
 
         Raises:
             UserError: if the file is not the one known.
         """
         detector, landmarks = read_networks(model)
-        self._detector, self.landmarks = FaceDetector(detector), LandmarkNetwork(landmarks)
-        self._most = most_faces
+        self._detector, self._landmarks = FaceDetector(detector), LandmarkNetwork(landmarks)
         self._next = 0
         self.reset()
 
@@ -117,7 +116,7 @@ class FaceTracker:
         for track in self._tracks:
             track.lost += bool(track.lost)
         for track in active:
-            landmarks, score = self.landmarks(picture, region_of_landmarks(track.landmarks))
+            landmarks, score = self._landmarks(picture, region_of_landmarks(track.landmarks))
             if score < _PRESENT or _is_outside(landmarks, picture):
                 track.lost = 1
             else:
@@ -137,7 +136,7 @@ class FaceTracker:
             parts = self._detector.find_in_parts(picture, share)
             candidates += self._candidates(picture, parts, [c[0] for c in candidates])
         candidates.sort(key=lambda candidate: -candidate[1])
-        candidates = candidates[: max(0, self._most - len(self._active()))]
+        candidates = candidates[: max(0, _MOST_FACES - len(self._active()))]
         self._know_again(picture, candidates)
         for landmarks, score in candidates:
             face = seen(picture, landmarks)
@@ -163,10 +162,10 @@ class FaceTracker:
         for detection in found:
             if any(_covers(landmarks, detection) for landmarks in taken):
                 continue
-            landmarks, score = self.landmarks(picture, region_of_detection(detection))
+            landmarks, score = self._landmarks(picture, region_of_detection(detection))
             # A second time, from the landmarks, as they are placed in the frames to come.
             if score >= _PRESENT:
-                landmarks, score = self.landmarks(picture, region_of_landmarks(landmarks))
+                landmarks, score = self._landmarks(picture, region_of_landmarks(landmarks))
             if score >= _PRESENT and not any(_same_place(landmarks, other) for other in taken):
                 new.append((landmarks, score))
                 taken.append(landmarks)
