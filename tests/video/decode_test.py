@@ -226,12 +226,6 @@ def test_damage_in_the_middle(tmp_path, name, codec, pixels):
         whole(overwrite(path))
 
 
-def test_matroska_that_ends_early_is_cut_short(tmp_path):
-    path = cut(write_video(tmp_path / "a.mkv", NOISE), 0.6)
-    with pytest.raises(VideoError, match=r"^cut short: [\d,]+ bytes are missing at its end"):
-        whole(path)
-
-
 def test_pictures_too_large_are_refused_before_decoding(tmp_path):
     black = [np.zeros((MAX_SIDE + 16, 16, 3), np.uint8)]
     with pytest.raises(VideoError, match=f"{MAX_SIDE + 16} x 16 pixels"):
