@@ -33,6 +33,7 @@ _FPS = flags.DEFINE_float("fps", 25.0, "Frames per second of folders of frames",
 _CONFIDENCE = flags.DEFINE_float(
     "min_confidence", 0.0, "Less sure faces count as not found; 0..1, see the table's column"
 )
+_SIZE = flags.DEFINE_float("min_size", 0.0, "Faces of fewer pixels count as not found")
 _FACE_MODEL = flags.DEFINE_string("face_model", None, "File of the face networks; default: found")
 _OVERLAY = flags.DEFINE_bool("overlay", False, "Write a copy of the video with boxes and labels")
 _CAMERA = flags.DEFINE_string("camera", None, "Number of a camera, watched until Ctrl-C")
@@ -42,7 +43,7 @@ def main(argv: list[str]) -> None:
     """Predicts every video named on the command line, or what a camera shows."""
     if (len(argv) < 2) == (_CAMERA.value is None):
         raise app.UsageError("give videos, pictures or folders, or else --camera")
-    from dfer_jax.recognition import predict, results, sources, spans
+    from dfer_jax.recognition import faces, predict, results, sources, spans
     from dfer_jax.recognition.recognizer import Recognizer
     from dfer_jax.runtime import compilation_cache
 
@@ -53,7 +54,7 @@ def main(argv: list[str]) -> None:
         is_cropped=_CROPPED.value,
         fps=_FPS.value,
         face_model=_FACE_MODEL.value,
-        least_confidence=_CONFIDENCE.value,
+        least=faces.Least(_CONFIDENCE.value, _SIZE.value),
         overlay=_OVERLAY.value,
     )
     found = [s for path in argv[1:] for s in sources.find_sources(Path(path), fps=_FPS.value)]

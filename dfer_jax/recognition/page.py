@@ -70,9 +70,10 @@ def _about(summary: Mapping[str, Any]) -> str:
         for m in summary["weights"]
     )
     empty = summary["frames_without_face"]
+    remarks = "".join(f" {note}." for note in summary["notes"])
     text = (
         f"{summary['frames']:,} frames, {summary['seconds']:.1f} s; {len(summary['faces'])} faces, "
-        f"{empty:,} frames without one; {weights}."
+        f"{empty:,} frames without one; {weights}.{remarks}"
     )
     return text if summary["complete"] else f"{text} Incomplete: {summary['fault']}."
 

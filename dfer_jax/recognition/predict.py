@@ -1,22 +1,25 @@
 """From a video to its files: what `dfer predict` does with each, and with a camera."""
 
+import contextlib
 import dataclasses
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 from dfer_jax.recognition import overlay, page, results, sources
-from dfer_jax.recognition.faces import Finder, Picture
+from dfer_jax.recognition.faces import ANY_FACE, Finder, Least, Picture
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.results import Written, named
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.windows import Face
+from dfer_jax.video import decode
+from dfer_jax.video.container import VideoError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Options:
         is_cropped: whether every picture is a face crop already.
         fps: of folders of frames.
         face_model: file of the face networks; None looks for it.
-        least_confidence: less sure faces, 0..1, count as not found.
+        least: what a face must have to be judged.
         overlay: whether to write the video again, with boxes and labels.
     """
 
@@ -40,7 +43,7 @@ class Options:
     is_cropped: bool = False
     fps: float = 25.0
     face_model: str | None = None
-    least_confidence: float = 0.0
+    least: Least = ANY_FACE
     overlay: bool = False
 
 
@@ -49,6 +52,11 @@ class _Watched:
 
     def __init__(self, find: Finder) -> None:
         self._find, self.boxes, self.frames = find, overlay.Boxes(), 0
+
+    @property
+    def left_out(self) -> int:
+        """Faces that were found, but could not be judged."""
+        return getattr(self._find, "left_out", 0)
 
     def __call__(self, picture: Picture) -> list[Face]:
         faces = self._find(picture)
@@ -89,7 +97,7 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         recognizer.finder(
             is_cropped=options.is_cropped,
             face_model=options.face_model,
-            least_confidence=options.least_confidence,
+            least=options.least,
         )
     )
     rows = recognizer.rows(source.pictures(), watched, window=options.window, stride=options.stride)
@@ -98,7 +106,9 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         stem,
         video=source.path.name,
         classes=recognizer.classes,
-        about=about(str(source.path), recognizer, options),
+        about=lambda: about(
+            str(source.path), recognizer, options, left_out=watched.left_out, notes=_notes(source)
+        ),
     )
     if not isinstance(written.fault, KeyboardInterrupt):
         seconds = time.perf_counter() - start
@@ -129,14 +139,40 @@ def _look(
         )
 
 
-def about(video: str, recognizer: Recognizer, options: Options) -> dict[str, Any]:
-    """Returns what a summary says of where its rows come from, JSON-ready."""
+def _notes(source: Source) -> list[str]:
+    """What to know of a video's pictures, such as HDR."""
+    if source.frames:
+        return []
+    with contextlib.suppress(VideoError):
+        return list(decode.notes(source.path))
+    return []
+
+
+def about(
+    video: str,
+    recognizer: Recognizer,
+    options: Options,
+    *,
+    left_out: int,
+    notes: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Returns what a summary says of where its rows come from, JSON-ready.
+
+    Args:
+        video: its name or place.
+        recognizer: of the weights.
+        options: how it was looked at.
+        left_out: faces that were found, but could not be judged.
+        notes: on the video's pictures, such as HDR.
+    """
     return {
         "video": video,
         "window": options.window,
         "stride": options.stride,
         "cropped_before": options.is_cropped,
-        "min_confidence": options.least_confidence,
+        "notes": list(notes),
+        "faces_left_out": left_out,
+        "least": dataclasses.asdict(options.least),
         "weights": recognizer.weights.about(),
     }
 
@@ -162,10 +198,10 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         UserError: if the camera does not open, or the face networks are not there.
     """
     name = f"camera_{datetime.datetime.now():%Y%m%d_%H%M%S}"
-    finder = recognizer.finder(
-        is_cropped=options.is_cropped,
-        face_model=options.face_model,
-        least_confidence=options.least_confidence,
+    finder = _Watched(
+        recognizer.finder(
+            is_cropped=options.is_cropped, face_model=options.face_model, least=options.least
+        )
     )
     print(f"{name}: {_latency(recognizer, options)}; Ctrl-C ends it", flush=True)
     start = time.monotonic()
@@ -178,7 +214,7 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         options.out / name,
         video=name,
         classes=recognizer.classes,
-        about=about(name, recognizer, options),
+        about=lambda: about(name, recognizer, options, left_out=finder.left_out),
     )
     if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
         raise written.fault

@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import weights as weights_of
-from dfer_jax.recognition.faces import Finder, find_faces, take_crops
+from dfer_jax.recognition.faces import ANY_FACE, Finder, FoundFaces, Least, take_crops
 from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.sources import Source, find_sources
@@ -131,23 +131,21 @@ class Recognizer:
         *,
         is_cropped: bool,
         face_model: str | Path | None = None,
-        least_confidence: float = 0.0,
+        least: Least = ANY_FACE,
     ) -> Finder:
         """Returns what cuts the faces out of the pictures of one video, for these weights.
 
         Args:
             is_cropped: whether every picture is a face crop already.
             face_model: the file of the face networks; None looks for it.
-            least_confidence: less sure faces, 0..1, count as not found.
+            least: what a face must have to be judged.
 
         Raises:
             UserError: if the face networks are needed and not there.
         """
         if is_cropped:
             return take_crops(self.weights.cuts)
-        return find_faces(
-            self.weights.cuts, face_model=face_model, least_confidence=least_confidence
-        )
+        return FoundFaces(self.weights.cuts, face_model=face_model, least=least)
 
     def rows(
         self, pictures: Pictures, finder: Finder, *, window: str, stride: str, batch_size: int = 0

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def write_results(
     *,
     video: str,
     classes: Sequence[str],
-    about: Mapping[str, Any],
+    about: Callable[[], Mapping[str, Any]],
 ) -> Written:
     """Writes `<stem>.csv` row by row while they come, then `<stem>.json`.
 
@@ -50,7 +50,7 @@ def write_results(
         stem: of the files, in a folder that exists.
         video: its name in the table.
         classes: the columns.
-        about: for the summary.
+        about: gives more for the summary, once the rows are over.
 
     Raises:
         OSError: if there is no room; a file of an earlier run then stays as it was.
@@ -69,7 +69,7 @@ def write_results(
                 with contextlib.suppress(ValueError):
                     close()
     why = None if fault is None else (str(fault) or "stopped")
-    found = summary(kept, classes=classes, about=about, fault=why)
+    found = summary(kept, classes=classes, about=about(), fault=why)
     write_json(named(stem, JSON), found)
     return Written(kept, found, fault)
 

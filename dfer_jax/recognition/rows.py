@@ -18,7 +18,7 @@ _BEFORE = (
 )  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Row:
     """What one face showed in one window, or that there was no face.
 

@@ -16,6 +16,11 @@ class Gallery:
         self._find, self._sizes = find, {}
         self.crops: dict[int, UInt8[np.ndarray, "s s 3"]] = {}
 
+    @property
+    def left_out(self) -> int:
+        """Faces that were found, but could not be judged."""
+        return getattr(self._find, "left_out", 0)
+
     def __call__(self, picture: Picture) -> list[Face]:
         """Returns the faces of the next picture."""
         faces = self._find(picture)

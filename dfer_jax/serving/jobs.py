@@ -172,7 +172,7 @@ class Jobs:
             self._recognizer.finder(
                 is_cropped=options.is_cropped,
                 face_model=options.face_model,
-                least_confidence=options.least_confidence,
+                least=options.least,
             )
         )
         rows = self._recognizer.rows(
@@ -186,7 +186,9 @@ class Jobs:
             job.folder / STEM,
             video=job.name,
             classes=self._recognizer.classes,
-            about=predict.about(job.name, self._recognizer, options),
+            about=lambda: predict.about(
+                job.name, self._recognizer, options, left_out=gallery.left_out
+            ),
         )
         if written.fault is not None:
             if not written.rows:

@@ -142,7 +142,7 @@ def test_frames_without_a_face_have_rows_that_say_so(tmp_path, recognizer):
     stream = ((k, k / 25, video_files.picture(k)) for k in range(40))
     rows = recognizer.rows(stream, find, window="0.4s", stride="4")
     written = results.write_results(
-        rows, tmp_path / "v", video="v", classes=CLASSES, about={"video": "v"}
+        rows, tmp_path / "v", video="v", classes=CLASSES, about=lambda: {"video": "v"}
     )
     first, *faces = table(tmp_path / "v.csv")
     assert (first["face"], first["label"], first["faces_found"]) == ("", NO_FACE, "0")
@@ -161,7 +161,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, recognizer):
         stopped(), recognizer.finder(is_cropped=True), window="0.4s", stride="4", batch_size=1
     )
     written = results.write_results(
-        rows, tmp_path / "v", video="v", classes=CLASSES, about={"video": "v"}
+        rows, tmp_path / "v", video="v", classes=CLASSES, about=lambda: {"video": "v"}
     )
     assert isinstance(written.fault, KeyboardInterrupt)
     assert len(table(tmp_path / "v.csv")) == len(written.rows) > 5
