@@ -183,8 +183,10 @@ def test_a_browser_uploads_a_video_and_plays_it_beside_its_curves(server, video,
 
 
 def wait(tab, condition):
-    deadline = time.monotonic() + 30
-    while not tab.evaluate(f"!!({condition})"):
+    """Waits until a condition holds; one that fails, as on a page under way, does not hold yet."""
+    asked = f"(() => {{ try {{ return !!({condition}) }} catch {{ return false }} }})()"
+    deadline = time.monotonic() + 60
+    while not tab.evaluate(asked):
         assert time.monotonic() < deadline, f"never: {condition}"
         time.sleep(0.1)
 
