@@ -6,6 +6,8 @@ from dfer_jax.errors import list_some
 from tfds_builders.frames import Clip
 from tfds_builders.single_pass import SinglePass
 
+_MOST_COLUMNS = 12  # classes that fit beside each other on a wide screen
+
 
 def count(
     clips: Iterable[Clip], splits: Sequence[str], *, classes: Sequence[str]
@@ -26,11 +28,15 @@ def count_table(
 ) -> str:
     """Returns a table of the clips per split and class, the published number in brackets.
 
+    Splits are lines and classes columns, the other way round where there are many classes.
+
     Args:
         counts: what `count` returns.
         expected: published numbers by split, or empty.
-        classes: names of the columns.
+        classes: their names.
     """
+    if len(classes) > _MOST_COLUMNS:
+        return _long_table(counts, expected, classes=classes)
     head = f"{'split':<10} {'clips':>7}" + f"{'expected':>10}" * bool(expected)
     widths = [max(14, len(name) + 2) for name in classes]
     lines = [head + "".join(f"{name:>{w}}" for name, w in zip(classes, widths, strict=True))]
@@ -40,6 +46,26 @@ def count_table(
         line = f"{split:<10} {sum(row):>7,}" + f"{sum(published):>10,}" * bool(expected)
         cells = zip(_cells(row, published), widths, strict=True)
         lines.append(line + "".join(f"{cell:>{width}}" for cell, width in cells))
+    return "\n".join(lines)
+
+
+def _long_table(
+    counts: Mapping[str, Sequence[int]],
+    expected: Mapping[str, Sequence[int]],
+    *,
+    classes: Sequence[str],
+) -> str:
+    """Returns a line for each class, a column for each split."""
+    wide = max(map(len, classes))
+    rows = {"all": _columns(counts.values()), **counts}
+    published = {"all": _columns(expected.values()), **expected}
+    cells = [_cells(rows[split], published.get(split, ())) for split in rows]
+    totals = [_cells([sum(row)], [sum(published[name])] if expected else ())
+              for name, row in rows.items()]  # fmt: skip
+    columns = [[*total, *column] for total, column in zip(totals, cells, strict=True)]
+    lines = [f"{'class':<{wide}}" + "".join(f"{split:>16}" for split in rows)]
+    for name, *line in zip(("all", *classes), *columns, strict=True):
+        lines.append(f"{name:<{wide}}" + "".join(f"{cell:>16}" for cell in line))
     return "\n".join(lines)
 
 

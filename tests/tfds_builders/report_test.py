@@ -47,6 +47,19 @@ def test_a_class_count_alone_also_warns(state):
     assert "488 (489)" in report.summary(state)
 
 
+def test_many_classes_are_lines():
+    names = [f"class {number}" for number in range(13)]
+    counts = {"train": list(range(13)), "test": [1] * 13}
+    plain = report.count_table(counts, {}, classes=names).splitlines()
+    assert [line.split() for line in plain[:2]] == [
+        ["class", "all", "train", "test"], ["all", "91", "78", "13"],
+    ]  # fmt: skip
+    assert plain[-1].split() == ["class", "12", "13", "12", "1"] and len(plain) == 15
+    published = {"train": [*range(12), 20], "test": [1] * 13}
+    lines = report.count_table(counts, published, classes=names).splitlines()
+    assert "91 (99)" in lines[1] and "12 (20)" in lines[-1] and "(" not in lines[2]
+
+
 def test_no_published_counts_no_comparison(state):
     state.expected = {}
     del state.listing.clips[0]

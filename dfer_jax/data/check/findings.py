@@ -47,6 +47,10 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      "remove the copy, or " + _AGAIN),
     ("odd_name", r"has no frame number|is a frame of clip|is not a file",
      "files are not named as a frame of their clip", "remove or rename them, or " + _AGAIN),
+    ("lfs_pointer", r"Git LFS pointer", "reasons to fetch the videos first",
+     "git lfs install && git lfs pull, in the clone"),
+    ("wrong_name", r"is not one of (\d\d\.\.|\d{4}\.\.|IEO|ANG)|has no such (trial|clip)"
+     r"|but lies in", "files are not named as those of the release", "rename or remove them"),
     ("duplicate_row", r"already in line|differ in their suffix only",
      "rows name a clip a second time", _LISTS),
     ("label", r"label .* is not one of|label .*, a folder of|the label is|not one of the expr"
@@ -55,7 +59,7 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      r"|in no test list", "rows are not those of the release", _LISTS),
     ("lists_disagree", r"(in|from) the (test|training) lists? of|in the lists of|in several splits"
      r"|both the (\w+ )?list of", "clips are on two sides of a split, or lists disagree", _LISTS),
-    ("two_folders", r"has two (folders|videos)|two .* of clip", "clips are there twice",
+    ("two_folders", r"ha(s|ve) two (folders|videos)|two .* of clip", "clips are there twice",
      "remove one of the two"),
     ("wrong_form", r"16-frame form", "clips are of another form of the release",
      "keep the forms in folders of their own"),
