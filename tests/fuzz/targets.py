@@ -23,10 +23,13 @@ from dfer_jax.video.decode import encode_clip
 from dfer_jax.video.faces import CropSettings
 from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders.aff_wild2 import annotations
+from tfds_builders.cremad import tables as cremad_tables
 from tfds_builders.dfew import lists as dfew_lists
 from tfds_builders.dfew import votes
 from tfds_builders.ferv39k import lists as ferv39k_lists
 from tfds_builders.images import DamagedImageError, read_image
+from tfds_builders.mafw import lists as mafw_lists
+from tfds_builders.named_clips import Found
 from tfds_builders.video_folder.table import read_table
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -99,6 +102,19 @@ TARGETS = {
         lambda path: ferv39k_lists.read_list(path, split="train", name="a", problems=[]),
         (b"Action/Happy/0267 Happy\nAction/Sad/0002 Sad\n",),
         (),
+    ),
+    "list of MAFW": Target(
+        "a.txt",
+        lambda path: mafw_lists.read_list(path, which="compound", name="a", problems=[]),
+        (b"00025.mp4 anger\r\n00026.mp4 sadness_helplessness\r\n",),
+        (),
+    ),
+    "votes of CREMA-D": Target(
+        "summaryTable.csv",
+        lambda path: cremad_tables.read_votes(
+            Found(path.parent, tables={cremad_tables.VOTES: [path]})
+        ),
+        (b'"","FileName","FaceVote"\n"1","1001_DFA_ANG_XX","A"\n"2","1001_DFA_DIS_XX","D:H"\n',),
     ),
     "expressions of Aff-Wild2": Target(
         "a.txt",
