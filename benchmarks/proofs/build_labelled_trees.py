@@ -6,7 +6,7 @@ in two folds. RAVDESS's and CREMA-D's names follow from a rule; MAFW's list has 
 label, fold, frames, compound, compound_fold and is not part of this repository.
 
     python -m benchmarks.proofs.build_labelled_trees ravdess/all SCRATCH --layout archives
-    python -m benchmarks.proofs.build_labelled_trees mafw/single SCRATCH --layout release --clips L.csv.gz
+    python -m benchmarks.proofs.build_labelled_trees mafw/seven TMP --layout faces --clips L.csv.gz
 """
 
 import argparse
