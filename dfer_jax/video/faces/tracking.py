@@ -28,6 +28,7 @@ from dfer_jax.video.faces.quality import FaceQuality, judge_face
 from dfer_jax.video.faces.scene_cut import SceneCuts
 
 _PRESENT = 0.5  # least score of landmarks
+_NEW = 0.9  # of those of somebody not seen before; hair and collars reach 0.8
 _SAME_PLACE = 0.4  # of a face: two whose centres are nearer are one face seen twice
 _LOOK_EVERY = 5  # frames between two runs of the detector
 _PARTS = ((2, 15, 0), (3, 30, 480), (5, 60, 1280))
@@ -139,6 +140,8 @@ class FaceTracker:
         candidates = candidates[: max(0, _MOST_FACES - len(self._active()))]
         self._know_again(picture, candidates)
         for landmarks, score in candidates:
+            if score < _NEW:
+                continue
             face = seen(picture, landmarks)
             memory = Memory(face, landmarks)
             self._tracks.append(_Track(self._next, landmarks, score, face, memory))
