@@ -62,11 +62,11 @@ def walk(
     tree = Found(root=root.resolve())
 
     def is_leaf(path: Path) -> bool:
-        return identify(path.name) is not None
+        return identify(_folder_name(path)) is not None
 
     for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=is_leaf, release=release):
         suffix = path.suffix.lower()
-        clip_id = identify(path.name if is_folder else path.stem)
+        clip_id = identify(_folder_name(path) if is_folder else path.stem)
         if is_folder:
             if clip_id:
                 tree.clips.setdefault(clip_id, []).append(path)
@@ -79,6 +79,12 @@ def walk(
         elif not tree.refuse_escape(path):
             _keep(path, clip_id, tree)
     return tree
+
+
+def _folder_name(path: Path) -> str:
+    """The name of a clip's folder, without what tools put behind it (`x_aligned`, `x.mp4`)."""
+    name = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
+    return name.removesuffix("_aligned")  # OpenFace
 
 
 def _keep(path: Path, clip_id: str | None, tree: Found) -> None:

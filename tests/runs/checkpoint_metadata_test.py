@@ -1,9 +1,11 @@
 import dataclasses
 
+import ml_collections
 import pytest
 from absl import logging
 
 from dfer_jax.errors import UserError
+from dfer_jax.runs import checkpoint_metadata
 from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
 from dfer_jax.video.faces import LIKE, CropSettings
 
@@ -39,3 +41,13 @@ def test_the_same_or_unknown_crops_are_not(warned):
 def test_settings_that_are_none():
     with pytest.raises(UserError, match="crop settings must hold alignment, detector, margin"):
         warn_of_other_crops({"preprocess": {"crop": {"a": 1}}}, CropSettings(), dataset="mine")
+
+
+def test_an_evaluation_says_that_test_clips_may_have_been_trained_on():
+    metadata = {"model": {}, "source": "trained", "dataset": "mafw/single", "versions": {}}
+    config = ml_collections.ConfigDict({"data": {"dataset": "mafw/compound"}})
+    said = {"preprocess": {}, "name": "fd1", "selection": "last", "step": 1}
+    about = checkpoint_metadata.about(metadata, config=config, **said)
+    assert "2,352 of the 8,996 clips" in about["seen_before"]
+    config.data.dataset = "mafw/seven"
+    assert "seen_before" not in checkpoint_metadata.about(metadata, config=config, **said)

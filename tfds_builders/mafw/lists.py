@@ -15,7 +15,7 @@ from tfds_builders.mafw import labels
 from tfds_builders.mafw.release import FOLDS, Release
 
 LAST_ID = 20098
-_ROW = re.compile(r"(\d{5})(?:\.\w+)?\s+(\S+)", re.ASCII)
+_ROW = re.compile(r"(\d{1,5})(?:\.\w+)?\s+(\S+)", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)

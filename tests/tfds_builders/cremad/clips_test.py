@@ -126,6 +126,15 @@ def test_one_picture_per_second_does_not_serve(tmp_path):
     assert any("one picture per second" in line for line in state.warnings)
 
 
+@pytest.mark.parametrize("form", ["{}_aligned", "{}.flv"])
+def test_folders_of_frames_as_tools_name_them(tmp_path, form):
+    touch([tmp_path / form.format(take.id) / "frame_det_00_000007.jpg" for take in TAKES])
+    state = found(tmp_path)
+    clips = state.listing.clips
+    assert not state.problems and [clip.id for clip in clips] == [take.id for take in TAKES]
+    assert {clip.frames for clip in clips} == {("frame_det_00_000007.jpg",)}
+
+
 def test_videos_beside_their_converted_copies_are_one_problem(tmp_path):
     lay(tmp_path)
     touch([cremad.path(tmp_path, take, layout="videos") for take in TAKES])
