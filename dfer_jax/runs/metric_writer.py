@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from absl import logging
-from tensorboardX import SummaryWriter
 
 from dfer_jax.runs.read_files import read_bytes
+from dfer_jax.runs.tensorboard_events import TensorBoardEvents
 from dfer_jax.runtime.durable_files import replacing
 from dfer_jax.runtime.json_text import parse_object
 
@@ -37,22 +37,28 @@ class MetricWriter:
         path = os.path.join(workdir, METRICS_FILE)
         _drop_rows_after(path, start_step)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 closed by __exit__
-        self._tensorboard = SummaryWriter(
-            os.path.join(workdir, "tensorboard"), purge_step=start_step + 1
+        self._events = TensorBoardEvents(
+            os.path.join(workdir, "tensorboard"), first_step=start_step + 1
         )
 
     def __enter__(self) -> "MetricWriter":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._enabled:
-            self._file.close()
-            self._tensorboard.close()
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if not self._enabled:
+            return
+        for file in (self._file, self._events):
+            try:
+                file.close()
+            except OSError:  # after an error, and its consequence
+                if kind is None:
+                    raise
 
     def sync(self) -> None:
         """Puts the rows on the disk, as a checkpoint that goes on after them needs."""
         if self._enabled:
             os.fsync(self._file.fileno())
+            self._events.flush()
 
     def write(self, step: int, epoch: float, scalars: Mapping[str, float]) -> None:
         """Writes one row: step, epoch and the scalars; what is not finite becomes null."""
@@ -66,9 +72,7 @@ class MetricWriter:
         except OSError as error:
             error.filename = self._file.name  # Python does not tell that of a write
             raise
-        for name, value in finite.items():
-            if value is not None:
-                self._tensorboard.add_scalar(name, value, step)
+        self._events.write(step, {k: v for k, v in finite.items() if v is not None})
 
 
 def read_metrics(workdir: str) -> list[dict[str, float | int | None]]:
