@@ -32,7 +32,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
 from dfer_jax.runtime import processes
-from dfer_jax.runtime.numpy_files import read_npz
+from dfer_jax.runtime.numpy_files import check_whole, read_npz
 
 _FORMAT = 2
 
@@ -67,12 +67,15 @@ class PackedFrames:
         """Decodes frames of one video into `out`, RGB in 0..255; see `decode.decode_frames`.
 
         Raises:
-            UserError: if a picture is damaged, naming the video and the place of the frame in it.
+            UserError: if a picture is damaged, naming the video and the place of the frame in it,
+                or the file of pictures was cut short.
         """
         video = int(np.searchsorted(self.index.starts, rows[0], side="right")) - 1
         first, name = int(self.index.starts[video]), str(self.index.clip_ids[video])
         notes.at(f"video {name}")
         offsets, pictures = self._offsets, self._pictures
+        remedy = "delete the folder packed_frames and run the same command again"
+        check_whole(_pictures_of(Path(self.path)), int(offsets[-1]), remedy=remedy)
         frames = {
             row - first: pictures[offsets[row] : offsets[row + 1]].tobytes()
             for row in dict.fromkeys(rows.tolist())

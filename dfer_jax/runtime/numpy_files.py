@@ -4,11 +4,14 @@ NumPy parses the header of every array as Python source, which Python 3.11 canno
 at once ("AST constructor recursion depth mismatch").
 """
 
+import contextlib
 import os
 import threading
 from collections.abc import Collection
 
 import numpy as np
+
+from dfer_jax.errors import UserError
 
 PARSING = threading.RLock()
 """Held while a header is parsed."""
@@ -34,3 +37,21 @@ def map_npy(path: str | os.PathLike[str], *, mode: str = "r") -> np.ndarray:
     """
     with PARSING:
         return np.load(path, mmap_mode=mode, allow_pickle=False)
+
+
+def check_whole(path: str | os.PathLike[str], size: int, *, remedy: str) -> None:
+    """Refuses a mapped file that has been cut short: reading past its end kills the process.
+
+    Call it before each read. One that was deleted can still be read where it is mapped already.
+
+    Args:
+        path: of the file.
+        size: bytes that it had when it was mapped.
+        remedy: what to do.
+
+    Raises:
+        UserError: if it is shorter now.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if (found := os.stat(path).st_size) < size:
+            raise UserError(f"{path} has been cut short to {found:,} of {size:,} bytes; {remedy}")

@@ -3,6 +3,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pathlib
 import pickle
 import shutil
 
@@ -202,6 +203,25 @@ def test_refusals_are_one_sentence_with_the_command(built, tmp_path, change, mes
     assert str(caught.value).endswith(
         f"build it with `dfer cache clip_dataset/truth --data_dir {tmp_path} --size 24`"
     )
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+@pytest.mark.parametrize("damage", [pathlib.Path.unlink, lambda path: os.truncate(path, 4000)])
+def test_a_file_that_is_gone_or_cut_short_under_a_run_is_named(built, tmp_path, damage, mapped):
+    """Reading past the end of a mapped file would kill the process."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    _, cached = both(tmp_path)
+    expected = cached[0]["frames"].copy() if mapped else None
+    cached = cached if mapped else pickle.loads(pickle.dumps(cached))
+    for part in tmp_path.rglob("frames-*.npy"):
+        damage(part)
+    if mapped and damage is pathlib.Path.unlink:
+        np.testing.assert_array_equal(cached[0]["frames"], expected)
+        return
+    how = "has been cut short to 4,000 of" if mapped else "is gone or damaged"
+    message = rf"{tmp_path}/.*/frames-.*\.npy {how} .*delete the frame cache and build it again"
+    with pytest.raises(UserError, match=message):
+        cached[0]
 
 
 def test_another_place_is_named_in_the_command(built, tmp_path):

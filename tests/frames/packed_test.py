@@ -1,5 +1,6 @@
 """Packed frames: every picture as it was stored, every label by name, nothing packed twice."""
 
+import os
 from pathlib import Path
 
 import frame_dataset
@@ -62,6 +63,16 @@ def test_pictures_are_those_of_the_data_set_in_any_order(data_dir):
     bars = found[..., 2].astype(int).mean(axis=2).argmax(axis=1)  # the frame's blue bar
     assert np.abs(bars - np.array([5, 0, 0, 25])).max() <= 1
     np.testing.assert_array_equal(found[1], found[2])
+
+
+def test_pictures_that_are_cut_short_under_a_run_are_named(data_dir, tmp_path):
+    frames = opened(data_dir, cache_dir=str(tmp_path))
+    out = np.empty((1, frame_dataset.SIZE, frame_dataset.SIZE, 3), np.uint8)
+    frames.read(np.array([0]), out)
+    (pictures,) = tmp_path.rglob("*.jpegs")
+    os.truncate(pictures, 100)
+    with pytest.raises(UserError, match=rf"{pictures} has been cut short to 100 of .* bytes; del"):
+        frames.read(np.array([0]), out)
 
 
 def test_packed_once_and_again_for_another_build(data_dir, tmp_path, capsys):

@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
+from dfer_jax.errors import UserError
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.json_text import parse_object
-from dfer_jax.runtime.numpy_files import map_npy, read_npz
+from dfer_jax.runtime.numpy_files import check_whole, map_npy, read_npz
 
 FORMAT = 2
 CLIPS_FILE = "clips.npz"
@@ -220,9 +221,18 @@ class FrameStore:
         self._mapped: dict[int, np.ndarray] = {}
 
     def frames(self, row: int) -> UInt8[np.ndarray, "n s s 3"]:
-        """Returns the frames of the clip in this row: RGB, read-only, read when they are used."""
+        """Returns the frames of the clip in this row: RGB, read-only, read when they are used.
+
+        Raises:
+            UserError: if their file is gone or damaged.
+        """
         part, first = int(self._parts[row]), int(self._first_frames[row])
+        path = self._folder / self._header.file_of(part)
+        remedy = "delete the frame cache and build it again"
         if part not in self._mapped:
-            path = self._folder / self._header.file_of(part)
-            self._mapped[part] = np.asarray(map_npy(path))  # indexing a memmap itself is slow
+            try:
+                self._mapped[part] = np.asarray(map_npy(path))  # indexing a memmap itself is slow
+            except (OSError, ValueError, EOFError) as error:
+                raise UserError(f"{path} is gone or damaged ({error}); {remedy}") from error
+        check_whole(path, self._header.parts[part].bytes, remedy=remedy)
         return self._mapped[part][first : first + int(self.num_frames[row])]
