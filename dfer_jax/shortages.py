@@ -50,6 +50,11 @@ def of_storage(error: BaseException, *, needed: int = 0) -> str | None:
     return None
 
 
+def is_full(error: BaseException) -> bool:
+    """Returns whether a disk or a quota that is full is behind an error."""
+    return any(_code(link) in (errno.ENOSPC, errno.EDQUOT) for link in _chain(error))
+
+
 def of_memory(error: BaseException) -> str | None:
     """Returns whose memory ran out, "this machine's" or "the device's"; None of anything else."""
     for link in _chain(error):

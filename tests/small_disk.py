@@ -22,6 +22,11 @@ def mounted(where, size):
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
+def resize(where, size):
+    """Makes the disk larger or smaller."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(where)], check=True)
+
+
 def fill(where):
     """Leaves no byte free; returns the file that takes all room."""
     path = os.path.join(where, "filler")

@@ -8,17 +8,21 @@
 Exit codes: 0 done (or already built), 1 something in the input is wrong, 2 bad usage.
 """
 
+import contextlib
 import importlib
 import re
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
+from dfer_jax import shortages
 from dfer_jax.errors import StoppedError, UserError, run
+from dfer_jax.runtime import places
 from tfds_builders import replacing
 from tfds_builders.clip_builder import ClipBuilder
 
@@ -132,6 +136,22 @@ def _check_writable(data_dir: Path) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def _room_suffices(data_dir: Path, full_name: str) -> Iterator[None]:
+    """Says of a full disk what the half-built data set, which is gone by then, did not fit into."""
+    try:
+        yield
+    except Exception as error:
+        if not shortages.is_full(error):
+            raise
+        free = places.shown(shutil.disk_usage(data_dir).free)
+        raise UserError(
+            f"the {free} free in {data_dir} do not suffice for {full_name}, which takes about as "
+            "much as its pictures; make room or give another --data_dir and run the same command "
+            "again: nothing written before is lost"
+        ) from error
+
+
 def build(
     full_name: str,
     *,
@@ -175,7 +195,8 @@ def build(
             builder = create()
             # TFDS would announce a download of unknown size, and nothing is downloaded.
             builder._log_download_bytes = builder._log_download_done = lambda: None
-            builder.download_and_prepare(download_config=download_config)
+            with _room_suffices(folder, full_name):
+                builder.download_and_prepare(download_config=download_config)
     return builder, True
 
 

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +11,8 @@ from tqdm import tqdm
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES
+from dfer_jax.runtime.durable_files import write_json
+from dfer_jax.runtime.json_text import parse_object
 from tfds_builders.frames import Clip, EncodedClip, Listing, read_clips, reader_pool
 from tfds_builders.tree import Tree
 
@@ -64,12 +65,12 @@ class Findings:
 
     def write(self, path: Path) -> None:
         """Writes everything as JSON."""
-        path.write_text(json.dumps(vars(self)), encoding="utf-8")
+        write_json(path, vars(self))
 
     @classmethod
     def read(cls, path: Path) -> "Findings":
         """Returns what `write` wrote."""
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = parse_object(path.read_text(encoding="utf-8"))
         return cls(**(fields | {"sizes": collections.Counter(fields["sizes"])}))
 
 

@@ -28,7 +28,7 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
     """Makes this process the only one at work in a work directory.
 
     A directory that cannot be written, or is missing and not to be made, needs no lock: whoever
-    writes there says what is wrong.
+    writes there says what is wrong. Where a lock is needed and cannot be had, a warning is printed.
 
     Args:
         workdir: a new one that nothing was written to is gone again afterwards.
@@ -94,7 +94,9 @@ def _open_locked(workdir: str, *, create: bool) -> TextIO | None:
             if create and os.path.isdir(os.path.dirname(os.path.abspath(workdir))):
                 continue  # another process that made the directory has just removed it
             return None
-        except OSError:
+        except OSError as error:
+            if os.access(workdir, os.W_OK):  # else whoever writes there says what is wrong
+                file_lock.warn_without(f"{path}: {error.strerror}")
             return None
         if not file_lock.take(file):
             with file:

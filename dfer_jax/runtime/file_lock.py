@@ -70,9 +70,20 @@ def taking_turns(lock: Path, *, what: str) -> Iterator[None]:
         yield
 
 
+@functools.cache
+def warn_without(reason: str) -> None:
+    """Prints a warning, once, that files cannot be locked for some reason."""
+    print(
+        f"warning: files cannot be locked here ({reason}), so nothing keeps a second process out; "
+        "take care not to start two at the same work",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def _lock(file: TextIO, *, wait: bool) -> bool:
     if fcntl is None:
-        _say_without_locks("this system has none")
+        warn_without("this system has none")
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -81,16 +92,5 @@ def _lock(file: TextIO, *, wait: bool) -> bool:
             return False
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        _say_without_locks(f"{os.path.dirname(file.name)}: {error.strerror}")
+        warn_without(f"{os.path.dirname(file.name)}: {error.strerror}")
     return True
-
-
-@functools.cache
-def _say_without_locks(reason: str) -> None:
-    """Prints a warning once."""
-    print(
-        f"warning: files cannot be locked here ({reason}), so nothing keeps a second process out; "
-        "take care not to start two at the same work",
-        file=sys.stderr,
-        flush=True,
-    )

@@ -125,7 +125,7 @@ def test_without_locks_one_warning_is_printed(tmp_path, monkeypatch, capsys, num
     def flock(*_):
         raise OSError(number, os.strerror(number))
 
-    file_lock._say_without_locks.cache_clear()
+    file_lock.warn_without.cache_clear()
     if number is None:
         monkeypatch.setattr(file_lock, "fcntl", None)
     else:
@@ -134,6 +134,15 @@ def test_without_locks_one_warning_is_printed(tmp_path, monkeypatch, capsys, num
         with workdir_lock.only_one(str(tmp_path)):
             pass
     assert capsys.readouterr().err.count("warning: files cannot be locked here (") == 1
+
+
+def test_a_lock_file_that_cannot_be_opened_is_said(tmp_path, capsys):
+    file_lock.warn_without.cache_clear()
+    (tmp_path / workdir_lock.LOCK_FILE).mkdir()  # as one of another user, who may not be root
+    with workdir_lock.only_one(str(tmp_path)):
+        said = capsys.readouterr().err
+    path = tmp_path / workdir_lock.LOCK_FILE
+    assert f"warning: files cannot be locked here ({path}: Is a directory), so nothing" in said
 
 
 def test_of_two_trainings_one_proceeds(tmp_path):

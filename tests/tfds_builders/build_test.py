@@ -1,7 +1,9 @@
 import dataclasses
+import re
 import sys
 
 import pytest
+import small_disk
 
 from dfer_jax.errors import UserError
 from tfds_builders import build
@@ -54,6 +56,18 @@ def test_interrupted_build_leaves_nothing_that_looks_built(little, tmp_path, mon
     with pytest.raises(type(error)):
         build.build("synthetic_dfer/smoke", data_dir=str(tmp_path), overwrite=True)
     assert built and contents(tmp_path) == before
+
+
+def test_a_full_disk_is_said_and_room_lets_the_same_command_build(little, tmp_path):
+    with small_disk.mounted(tmp_path / "disk", "100k") as disk:
+        said = (
+            rf"the \d+ KiB free in {disk} do not suffice for synthetic_dfer/smoke, .* same command"
+        )
+        with pytest.raises(UserError, match=said):
+            build.build("synthetic_dfer/smoke", data_dir=str(disk))
+        assert not [path for path in disk.rglob("*") if re.search("record|incomplete", path.name)]
+        small_disk.resize(disk, "4m")
+        assert build.build("synthetic_dfer/smoke", data_dir=str(disk))[1]
 
 
 def test_a_name_without_configuration_is_enough():

@@ -11,6 +11,7 @@ from dfer_jax.data.check.findings import Finding
 from dfer_jax.data.check.result import Result
 from dfer_jax.data.check.strays import list_paths
 from dfer_jax.errors import list_some
+from dfer_jax.runtime.durable_files import replacing
 from tfds_builders import report
 from tfds_builders.single_pass import SHORT
 
@@ -161,5 +162,6 @@ def _finding_text(finding: Finding) -> str:
 
 
 def write_json(result: Result, path: Path) -> None:
-    """Writes `as_json` to a file."""
-    path.write_text(as_json(result) + "\n", encoding="utf-8")
+    """Writes `as_json` to a file, whole or not at all; OSError if that fails."""
+    with replacing(path) as file:
+        file.write(as_json(result) + "\n")
