@@ -35,7 +35,7 @@ def _save(folder, config, kwargs, preprocess, classes, length, scale):
     return str(folder)
 
 
-def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4):
+def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4, **inputs):
     """Saves GCA+IAL of 4 frames of 32 x 32; returns the folder."""
     config = tiny.config(data_dir)
     config.data.segments = segments
@@ -43,7 +43,7 @@ def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4):
         folder,
         config,
         clips.model_kwargs(config, num_classes=len(classes)),
-        clips.preprocess(config),
+        clips.preprocess(config) | inputs,
         classes,
         segments,
         scale,

@@ -41,8 +41,8 @@ class Source:
 def find_sources(path: Path, *, fps: float) -> list[Source]:
     """Returns what a path means: a video, a still, the frames or the videos of a folder.
 
-    A folder of images is one clip; any other folder stands for all videos and folders of images
-    anywhere below it.
+    The images of a folder are the frames of one clip; a folder stands for all clips and videos in
+    it and below it.
 
     Args:
         path: of a file or folder.
@@ -55,10 +55,8 @@ def find_sources(path: Path, *, fps: float) -> list[Source]:
         raise UserError(f"{path} does not exist; give a video, a picture or a folder of them")
     if not path.is_dir():
         return [_file(path)]
-    if frames := _frames_in(path):
-        return [_folder(path, frames, fps)]
     found = []
-    for inner in sorted(path.rglob("*")):
+    for inner in (path, *sorted(path.rglob("*"))):
         if inner.is_dir() and (frames := _frames_in(inner)):
             found.append(_folder(inner, frames, fps))
         elif inner.suffix.lower() in SUFFIXES and inner.is_file():

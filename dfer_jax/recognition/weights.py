@@ -191,7 +191,8 @@ def load(folders: Sequence[str | Path]) -> Weights:
         folders: of runs, or of imported weights; several are an ensemble.
 
     Raises:
-        UserError: if one has no intact checkpoint, or their classes or kinds differ.
+        UserError: if one has no intact checkpoint or judges no expressions, or their classes or
+            kinds differ.
     """
     networks = []
     for folder in map(str, folders):
@@ -202,6 +203,11 @@ def load(folders: Sequence[str | Path]) -> Weights:
             )
         variables, metadata = checkpoint.load_last_weights(folder)
         member = Member(folder, metadata)
+        if not {"segments", "window"} & set(member.inputs):
+            raise UserError(
+                f"the weights in {folder} judge no expressions (they are of {metadata['dataset']})"
+                "; train a run that starts from them, and give that one"
+            )
         networks.append((FrameNetwork if member.of_frames else ClipNetwork)(member, variables))
     _check_alike([network.member for network in networks])
     return Weights(tuple(networks), networks[0].member.classes)

@@ -11,6 +11,7 @@ import sys
 import time
 
 import av
+import cv2
 import numpy as np
 import pytest
 import video_files
@@ -86,10 +87,12 @@ def test_a_folder_stands_for_all_that_is_below_it(tmp_path, recognizer):
     (tmp_path / "in" / "deep").mkdir(parents=True)
     video_files.write_video(tmp_path / "in" / "same.mp4", pictures(3))
     video_files.write_video(tmp_path / "in" / "deep" / "same.mp4", pictures(2))
+    picture = cv2.imencode(".png", video_files.picture(1))[1].tobytes()
+    (tmp_path / "in" / "2.png").write_bytes(picture)
     found = sources.find_sources(tmp_path / "in", fps=25.0)
     stems = [stem.name for _, stem in results.stems(found, tmp_path)]
-    assert stems == ["same", "same_2"]
-    with pytest.raises(UserError, match="holds 2 videos or folders of frames; give one"):
+    assert stems == ["in", "same", "same_2"], "beside videos, images are a clip of their own"
+    with pytest.raises(UserError, match="holds 3 videos or folders of frames; give one"):
         next(recognizer.video(tmp_path / "in", is_cropped=True))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds neither videos nor JPEG or PNG"):

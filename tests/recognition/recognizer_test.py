@@ -22,6 +22,8 @@ from dfer_jax.frames import evaluate_run as evaluate_frames
 from dfer_jax.frames.evaluation import read_evaluation
 from dfer_jax.labels import CLASSES
 from dfer_jax.recognition.recognizer import Recognizer
+from dfer_jax.recognition.weights import Member
+from dfer_jax.video.faces import LIKE, CropSettings
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 FACES = np.random.default_rng(0).integers(60, 200, (9, 40, 40, 3)).astype(np.uint8)
@@ -111,6 +113,30 @@ def test_an_ensemble_is_the_mean_by_class_name(tmp_path, clip_weights):
     assert both.clip(FACES) == pytest.approx(expected, abs=1e-6)
     [row] = both.frames(FACES, is_cropped=True)
     assert row.probabilities == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_ensemble_of_frames_waits_for_the_longer_window(tmp_path, frame_weights):
+    other = saved_weights.of_frames(tmp_path / "cnn", "cnn")
+    frames = np.random.default_rng(1).integers(0, 255, (150, 32, 32, 3)).astype(np.uint8)
+
+    def shares_of(*folders):
+        rows = list(Recognizer.load(*folders).frames(frames, is_cropped=True))
+        assert [row.first_frame for row in rows] == list(range(150))
+        return np.array([shares(row) for row in rows])
+
+    alone = [shares_of(folder) for folder in (frame_weights, other)]
+    np.testing.assert_allclose(shares_of(frame_weights, other), np.mean(alone, 0), atol=1e-6)
+
+
+def test_faces_are_cut_as_the_checkpoint_says_or_as_its_data_look(tmp_path, clip_weights):
+    crop = CropSettings(96, 0.3, "box")
+    told = saved_weights.of_clips(tmp_path / "told", crop=crop.to_json())
+    [member] = Recognizer.load(told).weights.members
+    assert (member.cut.crop, member.crop_note) == (crop, "")
+    [silent] = Recognizer.load(clip_weights).weights.members
+    assert silent.cut.crop == CropSettings() and "does not say how" in silent.crop_note
+    like = Member("x", silent.metadata | {"dataset": "dfew/full"})
+    assert like.cut.crop == LIKE["dfew"] and "like those of dfew/full" in like.crop_note
 
 
 def test_weights_that_do_not_go_together_are_refused(tmp_path, clip_weights, frame_weights):
