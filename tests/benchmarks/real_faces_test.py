@@ -5,9 +5,12 @@ import csv
 import cv2
 import numpy as np
 import pytest
+from face_videos import face_model, face_pictures
+from video_files import write_video
 
 from benchmarks.proofs import real_faces
 from dfer_jax.errors import UserError
+from dfer_jax.video.faces import FaceTracker
 
 
 def track(length, start=0):
@@ -57,3 +60,14 @@ def test_release_has_dfews_layout(tmp_path):
     assert len({name for name, _ in tested}) == 30
     with pytest.raises(UserError, match="exists; remove it"):
         real_faces.write_release(clips, str(output))
+
+
+def test_faces_are_followed_through_a_video(tmp_path):
+    tracker = FaceTracker(face_model())
+    path = write_video(tmp_path / "speech.mp4", face_pictures("speech", 12))
+    tracks = real_faces.follow_faces(tracker, path)
+    assert [track.frames for track in tracks] == [list(range(12))] * 2
+    assert {crop.shape for track in tracks for crop in track.crops} == {(224, 224, 3)}
+    path.write_text("no video")
+    with pytest.raises(UserError, match=r"speech\.mp4: not a video file .*; give another video"):
+        real_faces.follow_faces(tracker, path)

@@ -7,7 +7,7 @@ from face_videos import face_model
 
 from benchmarks.video import pasted_faces
 from dfer_jax.video.faces import FaceTracker
-from dfer_jax.video.faces.detector import FaceDetector, _stretches
+from dfer_jax.video.faces.detector import FaceDetector, _anchors, _merged, _stretches
 from dfer_jax.video.faces.model_file import read_networks
 
 
@@ -19,6 +19,29 @@ def test_squares_cover_a_length_and_overlap(length, side, number):
     assert len(found) == number and found[0][0] == 0 and found[-1][1] == length
     for (_, end), (start, _) in itertools.pairwise(found):
         assert end - start >= 0.29 * side, "a face on a border is in neither"
+
+
+def test_anchors_are_two_grids_in_row_order():
+    # Anchors 0, 1: first cell of the 16x16 grid; 2: the next in x; 512: first of the 8x8 grid.
+    wanted = {0: (4, 4), 1: (4, 4), 2: (12, 4), 32: (4, 12), 512: (8, 8), 518: (24, 8)}
+    for anchor, centre in wanted.items():
+        np.testing.assert_allclose(_anchors()[anchor] * 128, centre)
+
+
+def test_near_candidates_are_averaged_by_score_and_far_ones_are_other_faces():
+    boxes = {
+        (24, 32): (30, 0.5),
+        (34, 32): (36, 1.0),
+        (110, 110): (16, 0.73),
+    }  # centre: size, score
+    points = np.zeros((3, 8, 2))
+    for row, (centre, (size, _)) in zip(points, boxes.items(), strict=True):
+        row[:], row[0], row[1] = centre, np.array(centre) - size / 2, np.array(centre) + size / 2
+    first, second = _merged(points, np.array([score for _, score in boxes.values()]))
+    assert first.centre == pytest.approx(((24 + 2 * 34) / 3, 32))
+    assert first.box[2:] == pytest.approx((34, 34)) and first.score == 1.0
+    assert second.box == pytest.approx((102, 102, 16, 16)) and second.score == 0.73
+    assert _merged(np.zeros((0, 8, 2)), np.zeros(0)) == []
 
 
 def test_keypoints_and_box_are_on_the_face():
