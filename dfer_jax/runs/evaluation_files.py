@@ -26,14 +26,16 @@ def evaluation_files(workdir: str) -> list[str]:
 def stem(about: Mapping[str, Any]) -> str:
     """Returns the file name, without suffix, of an evaluation's last epoch.
 
-    The split, with the data set before it where the weights were trained on another one, so that
-    the scores of a run on its own test clips are never overwritten: "fd1", "cremad-asked@fd1".
+    The split, with the data set before it where the weights were trained on another one, or on
+    another configuration of it, so that the scores of a run on its own test clips are never
+    overwritten: "fd1", "cremad-asked@fd1".
 
     Args:
         about: of `checkpoint_metadata.about`.
     """
-    own, trained_on = (about[name].lower().split("/")[0] for name in ("dataset", "trained_on"))
-    elsewhere = "" if own == trained_on else about["dataset"].replace("/", "-") + ELSEWHERE
+    dataset, trained_on = (about[name].lower() for name in ("dataset", "trained_on"))
+    own = trained_on in (dataset, dataset.partition("/")[0])  # that of imported weights
+    elsewhere = "" if own else about["dataset"].replace("/", "-") + ELSEWHERE
     return f"{elsewhere}{about['split']}"
 
 
