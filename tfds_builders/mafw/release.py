@@ -21,6 +21,7 @@ SETS = ("single", "compound")
 
 _MAX_DEPTH = 10  # folders below the root
 _CLIP = re.compile(r"\d{5}", re.ASCII)
+_FOLDER = re.compile(r"(\d{5})(?:\.mp4|_aligned)?", re.ASCII | re.IGNORECASE)
 _SET = re.compile(r"set[_ -]?([1-5])", re.IGNORECASE)
 _LIST = re.compile(r"(train|test)\.(txt|csv)", re.IGNORECASE)
 
@@ -61,18 +62,18 @@ def walk(root: Path) -> Release:
     tree = Release(root=root.resolve())
 
     def is_clip(path: Path) -> bool:
-        return bool(_CLIP.fullmatch(path.name))
+        return bool(_FOLDER.fullmatch(path.name))
 
     for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=is_clip, release="MAFW"):
         if is_folder:
             if is_clip(path):
-                tree.frames.setdefault(path.parent, {})[int(path.name)] = path
+                _note(path, tree.frames, tree)
         elif path.suffix.lower() in archives.SUFFIXES:
             tree.archives.append(path)
         elif _LIST.fullmatch(path.name) and not tree.refuse_escape(path):
             _note_list(path, tree)
         elif _is_video(path) and not tree.refuse_escape(path):
-            _note_video(path, tree)
+            _note(path, tree.videos, tree)
     return tree
 
 
@@ -80,11 +81,14 @@ def _is_video(path: Path) -> bool:
     return bool(_CLIP.fullmatch(path.stem)) and path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _note_video(path: Path, tree: Release) -> None:
-    first = tree.videos.setdefault(path.parent, {}).setdefault(int(path.stem), path)
+def _note(path: Path, homes: dict[Path, dict[int, Path]], tree: Release) -> None:
+    """Keeps a clip below the folder that it is in; a second one of its id there is a problem."""
+    clip = int(_FOLDER.match(path.name)[1])
+    first = homes.setdefault(path.parent, {}).setdefault(clip, path)
     if first != path:
+        kind = "folders" if path.is_dir() else "videos"
         tree.problems.append(
-            f"clip {path.stem} has two videos, {tree.relative(first)} and {tree.relative(path)}: "
+            f"clip {clip:05d} has two {kind}, {tree.relative(first)} and {tree.relative(path)}: "
             "remove one"
         )
 

@@ -121,6 +121,16 @@ def test_empty_and_missing_folders(root, tmp_path):
     assert_every_frame(builder, CLIPS[2:])
 
 
+def test_folders_of_frames_as_tools_name_them(root, tmp_path):
+    for clip, form in zip(CLIPS, ("{}.mp4", "{}_aligned"), strict=False):
+        home = mafw.folder(root, clip)
+        home.rename(home.with_name(form.format(clip.id)))
+    assert_every_frame(build(root, tmp_path / "data"))
+    shutil.copytree(mafw.folder(root, CLIPS[2]), root / f"data/frames/{CLIPS[2].id}_aligned")
+    with pytest.raises(UserError, match=f"clip {CLIPS[2].id} has two folders, data/frames/"):
+        build(root, tmp_path / "again")
+
+
 def test_two_trees_of_the_same_clips_are_not_guessed_between(root, tmp_path):
     mafw.write_clips(root, CLIPS[:5], layout="faces")
     with pytest.raises(UserError, match=r"hold 5 clips of the same ids, .* move one of the two"):
