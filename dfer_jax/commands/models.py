@@ -51,10 +51,11 @@ def main(argv: list[str]) -> None:
 
 def _uses() -> Iterator[Use]:
     """Yields what each config with a data set makes of its network."""
-    for module in pkgutil.iter_modules(configs.__path__):
-        config = importlib.import_module(f"configs.{module.name}").get_config()
-        if config.data.dataset:
-            yield _use(module.name, config)
+    for found in pkgutil.walk_packages(configs.__path__, "configs."):
+        module = importlib.import_module(found.name)
+        config = module.get_config() if hasattr(module, "get_config") else None
+        if config and config.data.dataset:
+            yield _use(found.name.removeprefix("configs.").replace(".", "/"), config)
 
 
 def _use(name: str, config: ml_collections.ConfigDict) -> Use:

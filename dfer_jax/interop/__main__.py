@@ -2,6 +2,7 @@
 
     dfer import gca_ial FILE OUT        # a checkpoint trained with the official GCA+IAL code
     dfer import resnet50_ft FILE OUT    # ResNet-50 of VGGFace2: a backbone to start from
+    dfer import r3d_18 FILE OUT         # a network of those compared, by its name in `dfer models`
 
 FILE is a `.pth`, `.pt` or `.tar` (PyTorch is not needed; nothing in it is run), a `.safetensors`
 or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for.
@@ -14,10 +15,12 @@ from absl import app, logging
 
 from dfer_jax import errors
 from dfer_jax.errors import UserError
+from dfer_jax.interop import by_name
 from dfer_jax.runs.workdir_lock import only_one
 
-NAMES = ("gca_ial", "resnet50_ft")
-"""Networks whose weights can be read; each has a module of that name beside this one."""
+_MODULES = ("gca_ial", "resnet50_ft")  # each of that name beside this one
+NAMES = (*_MODULES, *by_name.NAMES)
+"""Networks whose weights can be read."""
 
 
 def main(argv: list[str]) -> None:
@@ -30,7 +33,10 @@ def main(argv: list[str]) -> None:
         hint = f"; did you mean {close[0]}?" if close else ""
         raise UserError(f"there is no network {name!r} to import ({', '.join(NAMES)}){hint}")
     with only_one(out):
-        importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
+        if name in _MODULES:
+            importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
+        else:
+            by_name.convert(name, file, out)
 
 
 if __name__ == "__main__":

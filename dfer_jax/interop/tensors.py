@@ -26,9 +26,10 @@ def in_pytorch_layout(name: str, leaf: str, shape: tuple[int, ...]) -> Tensor:
         leaf: our name of the leaf; a `kernel` is stored with its axes in another order.
         shape: ours.
     """
-    if leaf == "kernel" and len(shape) == 4:
-        h, w, i, o = shape
-        return Tensor(name, (o, i, h, w), lambda x: x.transpose(2, 3, 1, 0))
+    if leaf == "kernel" and len(shape) > 2:  # of a convolution in two or three dimensions
+        *places, i, o = shape
+        axes = (*range(2, len(shape)), 1, 0)
+        return Tensor(name, (o, i, *places), lambda x: x.transpose(axes))
     if leaf == "kernel":
         return Tensor(name, shape[::-1], lambda x: x.T)
     return Tensor(name, shape, lambda x: x)

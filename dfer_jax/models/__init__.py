@@ -5,8 +5,24 @@ from flax import linen as nn
 from dfer_jax.errors import UserError
 from dfer_jax.models.cnn_gru import CNNGRU
 from dfer_jax.models.cnn_transformer import CNNTransformer
+from dfer_jax.models.conv3d.c3d import C3D
+from dfer_jax.models.conv3d.hara_resnet18 import HaraResNet18A, HaraResNet18B
+from dfer_jax.models.conv3d.i3d import I3D
+from dfer_jax.models.conv3d.p3d63 import P3D63
+from dfer_jax.models.conv3d.video_resnet import MC318, R3D18, R2Plus1D18
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.models.rdfer import RDFER
+from dfer_jax.models.recurrent.dfew_reslstm import DFEWResLSTM
+from dfer_jax.models.recurrent.frame_rnn import (
+    VGG11LSTM,
+    VGG13,
+    VGG13LSTM,
+    VGG16,
+    VGG16LSTM,
+    ResNet18,
+    ResNet18GRU,
+    ResNet18LSTM,
+)
 from dfer_jax.models.resnet50 import ResNet50
 
 MODELS = {
@@ -15,6 +31,23 @@ MODELS = {
     "cnn_gru": CNNGRU,
     "cnn_transformer": CNNTransformer,
     "rdfer": RDFER,
+    "c3d": C3D,
+    "hara_resnet18_a": HaraResNet18A,
+    "hara_resnet18_b": HaraResNet18B,
+    "i3d": I3D,
+    "mc3_18": MC318,
+    "p3d63": P3D63,
+    "r2plus1d_18": R2Plus1D18,
+    "r3d_18": R3D18,
+    "dfew_reslstm": DFEWResLSTM,
+    "resnet18": ResNet18,
+    "resnet18_gru": ResNet18GRU,
+    "resnet18_lstm": ResNet18LSTM,
+    "vgg13": VGG13,
+    "vgg16": VGG16,
+    "vgg11_lstm": VGG11LSTM,
+    "vgg13_lstm": VGG13LSTM,
+    "vgg16_lstm": VGG16LSTM,
 }
 
 

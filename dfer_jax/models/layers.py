@@ -18,7 +18,10 @@ from jaxtyping import Array, Float
 from dfer_jax.ops.conv_norm import conv_norm
 from dfer_jax.ops.matrix_product import as_dot_general
 
-_uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""Uniform in +-1/sqrt(fan_in)."""
+kaiming_fan_in = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+"""Normal with std = sqrt(2 / fan_in), not truncated."""
 
 
 def uniform(bound: float) -> Initializer:
@@ -34,6 +37,7 @@ def dense(
     fan_in: int,
     use_bias: bool = True,
     dtype: DTypeLike = jnp.float32,
+    kernel_init: Initializer = uniform_fan_in,
     name: str | None = None,
 ) -> nn.Dense:
     """Returns a linear layer with weight and bias uniform in +-1/sqrt(fan_in) (PyTorch's default).
@@ -43,13 +47,14 @@ def dense(
         fan_in: input width, which sets the range of the bias.
         use_bias: whether there is a bias.
         dtype: type of the computation.
+        kernel_init: initial values of the weight, where they are others.
         name: name in the parameter tree.
     """
     return nn.Dense(
         features,
         use_bias=use_bias,
         dtype=dtype,
-        kernel_init=_uniform_fan_in,
+        kernel_init=kernel_init,
         bias_init=uniform(fan_in**-0.5),
         dot_general=as_dot_general,
         name=name,

@@ -23,7 +23,14 @@ class Normalisation(NamedTuple):
 NORMALISATIONS = {
     # The pre-training of the VGGFace2 weights `resnet50_ft_dag` and `senet50_ft_dag`: RGB, 0..255.
     "vggface2_rgb": Normalisation(255.0, (131.0912, 103.8827, 91.4953), (1.0, 1.0, 1.0)),
+    "none": Normalisation(1.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": Normalisation(1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    # The weights of torchvision's video networks, Kinetics-400.
+    "kinetics": Normalisation(1.0, (0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989)),
+    # The weights of K. Hara et al.'s 3D ResNets, Kinetics-700 and more.
+    "kinetics_hara": Normalisation(1.0, (0.4345, 0.4051, 0.3775), (0.2768, 0.2713, 0.2737)),
+    # The weights of I3D, Kinetics-400: -1 to 1.
+    "kinetics_i3d": Normalisation(2.0, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0)),
     # The released ABAW 2021 code (the statistics of CIFAR-100): 60 times smaller than the weights
     # expect, which fine-tuning with live BatchNorm hides and a frozen backbone would not.
     "abaw2021_code": Normalisation(1.0, (0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),

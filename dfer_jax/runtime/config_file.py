@@ -77,11 +77,14 @@ def find(file: str) -> str:
     """Returns the path of a config: the file itself, or the one of that name that is installed."""
     path, colon, argument = file.partition(":")  # dfew.py:argument
     parts = Path(path).parts
-    if not path or os.path.exists(path) or len(parts) > 2 or parts[:-1] not in ((), ("configs",)):
+    if not path or os.path.exists(path) or Path(path).is_absolute():
         return file
-    for folder in _folders():
-        if os.path.exists(installed := os.path.join(folder, parts[-1])):
-            return installed + colon + argument
+    inner = parts[1:] if parts[0] == "configs" else parts
+    for folder in map(Path, _folders()):
+        alone = sorted(folder.rglob(inner[0])) if len(inner) == 1 else []  # in a folder of configs/
+        for installed in (folder.joinpath(*inner), *alone):
+            if inner and installed.is_file():
+                return f"{installed}{colon}{argument}"
     return file
 
 
@@ -113,8 +116,12 @@ def _folders() -> list[str]:
 
 def _hint(path: str) -> str:
     """Says which of the package's configs may have been meant."""
-    known = sorted(file.name for folder in _folders() for file in Path(folder).glob("[!_]*.py"))
+    known = {
+        file.name: file.relative_to(folder).as_posix()
+        for folder in _folders()
+        for file in sorted(Path(folder).rglob("[!_]*.py"))
+    }
     close = difflib.get_close_matches(os.path.basename(path), known, n=1, cutoff=0.7)
     if close:
-        return f"did you mean configs/{close[0]}?"
-    return f"configs/ has {', '.join(name.removesuffix('.py') for name in known)}"
+        return f"did you mean configs/{known[close[0]]}?"
+    return f"configs/ has {', '.join(name.removesuffix('.py') for name in sorted(known))}"

@@ -129,7 +129,7 @@ def make_init(
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
-            batch_stats=variables["batch_stats"],
+            batch_stats=variables.get("batch_stats", {}),  # VGG has none
             opt_state=optimizer.init(variables["params"]),
         )
 
@@ -236,7 +236,7 @@ def _make_gradients(
                 rngs={"dropout": dropout},
             )
             loss, parts = objective(logits, out, labels, weights, state.step)
-            return loss, (updated["batch_stats"], {"loss": loss, **parts})
+            return loss, (updated.get("batch_stats", {}), {"loss": loss, **parts})
 
         grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
         return grads, updated, parts

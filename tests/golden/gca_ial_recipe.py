@@ -27,13 +27,13 @@ def make_array(name: str, shape: tuple[int, ...]) -> np.ndarray:
         return np.array(17, np.int64)
     if kind == "running_var":
         value = random.uniform(0.5, 1.5, shape)
-    elif kind == "running_mean" or (kind == "bias" and len(shape) == 1):
+    elif kind == "running_mean" or (kind.startswith("bias") and len(shape) == 1):
         value = random.uniform(-0.1, 0.1, shape)
     elif len(shape) == 1:  # scale of a normalisation
         value = random.uniform(0.7, 1.3, shape)
     elif ".gc." in name:
         value = random.standard_normal(shape) * 2 / np.sqrt(shape[2] * shape[3])
-    elif len(shape) == 4 and shape[0] > 1:
+    elif len(shape) in (4, 5) and shape[0] > 1:
         value = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
     elif len(shape) == 2:
         value = random.uniform(-1, 1, shape) * np.sqrt(3 / shape[1])

@@ -64,3 +64,10 @@ def test_a_file_of_ones_own_comes_before_the_installed_one(tmp_path, monkeypatch
     Path("configs/dfew.py").touch()
     assert config_file.find("configs/dfew.py") == "configs/dfew.py"
     assert config_file.find("dfew.py") == str(INSTALLED / "dfew.py")
+
+
+def test_a_config_in_a_folder_of_configs_is_found_by_its_name_alone_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = str(INSTALLED / "conv3d" / "r3d_18.py")
+    for name in ("r3d_18.py", "conv3d/r3d_18.py", "configs/conv3d/r3d_18.py"):
+        assert config_file.find(name) == expected, name

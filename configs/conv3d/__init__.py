@@ -1,0 +1,1 @@
+"""Experiments with 3D convolutional networks."""

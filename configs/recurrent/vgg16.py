@@ -1,0 +1,13 @@
+"""VGG-16 on every frame, averaged, on DFEW, one official fold, the 3D networks' recipe.
+
+Published: FERV39k: UAR 32.01, WAR 41.66.
+
+    dfer train configs/recurrent/vgg16.py fold=1
+"""
+
+from configs.conv3d import base
+
+
+def get_config():
+    """Returns the experiment."""
+    return base.of_network("vgg16")

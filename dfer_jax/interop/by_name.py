@@ -1,0 +1,140 @@
+"""Turns weights of the networks compared with GCA+IAL into work directories.
+
+    dfer import r3d_18 IN OUT
+    dfer eval configs/conv3d/r3d_18.py fold=1 --workdir OUT
+
+IN is a checkpoint of the published implementation, of whoever trained it; OUT is a new directory.
+Our parameters have the published names, so there is no table of them: every name of the network
+must be in IN, and every name in IN must be of the network.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import PyTree
+
+from dfer_jax.errors import UserError, list_some
+from dfer_jax.interop.state_dict import read_state_dict
+from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, without_prefix
+from dfer_jax.labels import CLASSES
+from dfer_jax.models import MODELS, create_model
+from dfer_jax.models.clip_network import ClipNetwork
+from dfer_jax.runs import checkpoint
+from dfer_jax.runs.workdir_lock import is_unused
+
+NAMES = tuple(name for name, kind in MODELS.items() if issubclass(kind, ClipNetwork))
+"""Networks whose weights can be read by their names."""
+
+_LEAF = {
+    "kernel": "weight",
+    "scale": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+_COUNTER = ".num_batches_tracked"
+_NOT_ARGUMENTS = ("dtype", "axis_name", "parent", "name")
+
+
+def from_state_dict(
+    state_dict: Mapping[str, np.ndarray], *, model: ClipNetwork
+) -> dict[str, PyTree]:
+    """Returns the variables of a network for a state dict of its published implementation.
+
+    BatchNorm's counters and what the implementation stores but never uses are ignored; a `module.`
+    prefix on all names (DataParallel) is taken off.
+
+    Args:
+        state_dict: published name -> floating array, in PyTorch's layout.
+        model: the network the weights are for.
+
+    Returns:
+        {"params": ..., "batch_stats": ...}, float32 NumPy arrays.
+
+    Raises:
+        UserError: if a name is missing or unexpected, or a tensor has another shape, another kind
+            of number, or values that are not finite; all of them are listed.
+    """
+    state_dict = without_prefix(state_dict, "module.")
+    unused = unused_names(state_dict, model=model)
+    what = f"this {type(model).__name__} network"
+    return load(wanted(model), state_dict, unused=unused, what=what)
+
+
+def unused_names(state_dict: Mapping[str, np.ndarray], *, model: ClipNetwork) -> list[str]:
+    """Returns the names (without `module.`) of what is stored but never computed with."""
+    names = without_prefix(state_dict, "module.")
+    return [name for name in names if name.endswith(_COUNTER) or model.is_unused(name)]
+
+
+def convert(name: str, source: str, workdir: str) -> None:
+    """Writes the weights in the file `source` as a new work directory, and prints what was read.
+
+    Raises:
+        UserError: if the file cannot be read, does not hold the network `name`, or `workdir` is in
+            use.
+    """
+    if not is_unused(workdir):
+        raise UserError(f"{workdir} exists and is not empty; choose a new directory")
+    state_dict = without_prefix(read_state_dict(source), "module.")
+    bias = state_dict.get(f"{MODELS[name].classifier}.bias")
+    if bias is None:
+        raise UserError(
+            f"{source} has no {MODELS[name].classifier}.bias; it does not hold {name}: use a "
+            "checkpoint of that network, its classifier included"
+        )
+    model = _create(name, num_classes=bias.shape[-1] if bias.ndim else 0)
+    variables = from_state_dict(state_dict, model=model)
+    checkpoint.save_weights(workdir, variables, _metadata(name, model, source))
+    unused = unused_names(state_dict, model=model)
+    values = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
+    print(
+        f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "
+        f"{values['batch_stats']:,} running statistics; {model.num_classes} classes\n"
+        f"skipped {len(unused)} tensors that are never used:\n{list_some(unused)}\n"
+        f"{model.expected + os.linesep if model.expected else ''}wrote {workdir}"
+    )
+
+
+def _create(name: str, *, num_classes: int) -> ClipNetwork:
+    """Returns the network, which takes clips as the weights of that many classes expect them."""
+    normalisation = MODELS[name].pretrained.get(num_classes, MODELS[name].normalisation)
+    return create_model(name, num_classes=num_classes, normalisation=normalisation)
+
+
+def _metadata(name: str, model: ClipNetwork, source: str) -> dict[str, Any]:
+    fields = [f.name for f in dataclasses.fields(model) if f.name not in _NOT_ARGUMENTS]
+    of_faces = model.num_classes == len(CLASSES)
+    return checkpoint.make_metadata(
+        model_name=name,
+        model_kwargs={field: getattr(model, field) for field in fields},
+        classes=CLASSES if of_faces else [f"class {i}" for i in range(model.num_classes)],
+        preprocess={
+            "segments": model.num_frames,
+            "frames_per_segment": 1,
+            "sampling": "uniform",
+            "decode_size": model.image_size,
+            "image_size": model.image_size,
+            "value_range": [0, 1],
+            "color": "RGB",
+        },
+        dataset="DFEW" if of_faces else "another data set",
+        source=os.path.basename(source),
+    )
+
+
+def wanted(model: ClipNetwork) -> PyTree:
+    """Returns our variable tree with a `Tensor` at each leaf."""
+    clips = (1, model.num_frames, model.image_size, model.image_size, 3)
+    shapes = jax.eval_shape(
+        lambda key: model.init(key, jax.numpy.zeros(clips), train=False), jax.random.key(0)
+    )
+
+    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> Tensor:
+        *layers, leaf = (entry.key for entry in path[1:])  # without the collection
+        return in_pytorch_layout(".".join([*layers, _LEAF.get(leaf, leaf)]), leaf, x.shape)
+
+    return {"batch_stats": {}} | jax.tree_util.tree_map_with_path(describe, dict(shapes))

@@ -1,0 +1,1 @@
+"""Networks that read the features of one frame after the other."""

@@ -1,0 +1,29 @@
+"""What the goldens of the compared networks are made from; weights as in GCA+IAL's recipe."""
+
+import numpy as np
+from golden import gca_ial_recipe
+
+LABELS = np.array([3, 5, 0, 6])
+_SMALL = {"num_frames": 8, "image_size": 32}
+_FEW = {"num_frames": 3, "image_size": 32}
+TINY = {  # network -> frames and their side, at width 8
+    "r3d_18": {"num_frames": 8, "image_size": 16},
+    "mc3_18": {"num_frames": 4, "image_size": 16},
+    "r2plus1d_18": {"num_frames": 8, "image_size": 16},
+    "hara_resnet18_a": _SMALL,
+    "hara_resnet18_b": _SMALL,
+    "c3d": {"num_frames": 16, "image_size": 32},
+    "i3d": {"num_frames": 16, "image_size": 48},
+    **dict.fromkeys(("resnet18", "resnet18_gru", "resnet18_lstm"), _FEW),
+    **dict.fromkeys(("vgg13", "vgg16", "vgg11_lstm", "vgg13_lstm", "vgg16_lstm"), _FEW),
+    "dfew_reslstm": _FEW,
+    "p3d63": {"num_frames": 16, "image_size": 32},
+}
+make_state_dict = gca_ial_recipe.make_state_dict
+
+
+def make_clips(*, num_frames, image_size):
+    """Returns float32 [4, t, h, w, 3] in [0, 1]."""
+    return gca_ial_recipe.make_clips(
+        num_clips=len(LABELS), num_frames=num_frames, image_size=image_size
+    )
