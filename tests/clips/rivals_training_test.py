@@ -7,6 +7,7 @@ import pytest
 import tiny
 
 from dfer_jax.clips.train import train
+from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
@@ -20,7 +21,7 @@ def one_device(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "frames", "fields"), [("vgg11_lstm", 4, {}), ("c3d", 16, {"dropout": 0.5})]
 )
-def test_trains_and_goes_on(name, frames, fields, tmp_path):
+def test_trains_and_goes_on(name, frames, fields, tmp_path, monkeypatch):
     clip_dataset.build(str(tmp_path / "data"), "truth")
     config = tiny.config(tmp_path / "data")
     config.data.segments = frames
@@ -32,13 +33,18 @@ def test_trains_and_goes_on(name, frames, fields, tmp_path):
     config.loss.ial_weight = 0.0
     config.loss.aux_weights = ()
     run = str(tmp_path / "run")
-    weights = []
-    for epochs in (1, 2):
-        config.train.epochs = epochs
-        train(config, run, overrides={"train.epochs": epochs}, with_evaluation=False)
-        steps = checkpoint.list_checkpoints(run, best_metric="war")
-        weights.append(checkpoint.load_weights(run, steps["last"])[0])
-    classifier = "fc8" if name == "c3d" else "fc"
-    first, second = (w["params"][classifier]["kernel"] for w in weights)
-    assert np.isfinite(second).all()
-    assert np.abs(first - second).max() > 0, "the second epoch went on from the first"
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 1"):
+        tiny.stop_after(patch, 1)
+        train(config, run, overrides={}, with_evaluation=False)
+    first = _classifier(run)
+    train(config, run, overrides={}, with_evaluation=False)
+    last = _classifier(run)
+    assert np.isfinite(last).all()
+    assert np.abs(first - last).max() > 0, "it went on from the first step"
+
+
+def _classifier(run):
+    """The weights of the last layer in the last checkpoint."""
+    step = checkpoint.list_checkpoints(run, best_metric="war")["last"]
+    params = checkpoint.load_weights(run, step)[0]["params"]
+    return next(params[name]["kernel"] for name in ("fc", "fc8") if name in params)
