@@ -43,7 +43,7 @@ def main(argv: list[str]) -> None:
     """Predicts every video named on the command line, or what a camera shows."""
     if (len(argv) < 2) == (_CAMERA.value is None):
         raise app.UsageError("give videos, pictures or folders, or else --camera")
-    from dfer_jax.recognition import faces, predict, results, sources, spans
+    from dfer_jax.recognition import camera, faces, predict, results, sources, spans
     from dfer_jax.recognition.recognizer import Recognizer
     from dfer_jax.runtime import compilation_cache
 
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
     results.prepare(options.out)
     if _CAMERA.value is not None:
         device = int(_CAMERA.value) if _CAMERA.value.isdigit() else _CAMERA.value
-        predict.watch(device, recognizer, options)
+        camera.watch(device, recognizer, options)
         return
     failed = 0
     for source, stem in results.stems(found, options.out):

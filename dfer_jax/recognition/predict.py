@@ -2,24 +2,23 @@
 
 import contextlib
 import dataclasses
-import datetime
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
-from dfer_jax.recognition import overlay, page, results, sources
+from dfer_jax.recognition import overlay, page, results
 from dfer_jax.recognition.faces import ANY_FACE, Finder, Least, Picture
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.results import Written, named
-from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.sources import Source
-from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.windows import Face
+from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
 from dfer_jax.video import decode
 from dfer_jax.video.container import VideoError
+from dfer_jax.video.faces.settings_file import read_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Options:
     overlay: bool = False
 
 
-class _Watched:
+class Watched:
     """A finder that notes where faces were, and how many frames it was given."""
 
     def __init__(self, find: Finder) -> None:
@@ -59,6 +58,7 @@ class _Watched:
         return getattr(self._find, "left_out", 0)
 
     def __call__(self, picture: Picture) -> list[Face]:
+        """Returns the faces of the next picture."""
         faces = self._find(picture)
         self.boxes.add(self.frames, faces)
         self.frames += 1
@@ -93,7 +93,9 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         OSError: if there is no room.
     """
     start = time.perf_counter()
-    watched = _Watched(
+    if options.is_cropped:
+        _warn_of_other_crops(source, recognizer)
+    watched = Watched(
         recognizer.finder(
             is_cropped=options.is_cropped,
             face_model=options.face_model,
@@ -115,6 +117,14 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         _look(source, stem, written, watched.boxes, options)
         print(_line(written.summary, watched.frames, seconds), f"-> {stem}.html", flush=True)
     return written
+
+
+def _warn_of_other_crops(source: Source, recognizer: Recognizer) -> None:
+    """Warns where `dfer crop` left word of crops that the weights do not know."""
+    folder = source.path if source.path.is_dir() else source.path.parent
+    crop = next(filter(None, map(read_settings, (folder, *folder.resolve().parents[:2]))), None)
+    for member in recognizer.weights.members:
+        warn_of_other_crops(member.metadata, crop, dataset=str(source.path))
 
 
 def _look(
@@ -184,60 +194,3 @@ def _line(summary: dict[str, Any], frames: int, seconds: float) -> str:
     empty = summary["frames_without_face"]
     without = f", {empty} without a face" if empty and summary["faces"] else ""
     return f"{summary['video']}: {frames} frames{without}, {frames / seconds:.0f} a second, {faces}"
-
-
-def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
-    """Prints and writes what a camera shows, until Ctrl-C; nothing looks into the future.
-
-    Args:
-        device: number of the camera, or the address of a stream.
-        recognizer: of the weights.
-        options: how to look.
-
-    Raises:
-        UserError: if the camera does not open, or the face networks are not there.
-    """
-    name = f"camera_{datetime.datetime.now():%Y%m%d_%H%M%S}"
-    finder = _Watched(
-        recognizer.finder(
-            is_cropped=options.is_cropped, face_model=options.face_model, least=options.least
-        )
-    )
-    print(f"{name}: {_latency(recognizer, options)}; Ctrl-C ends it", flush=True)
-    start = time.monotonic()
-    pictures = sources.camera(device)
-    rows = recognizer.rows(
-        pictures, finder, window=options.window, stride=options.stride, batch_size=1
-    )
-    written = results.write_results(
-        _told(rows, start),
-        options.out / name,
-        video=name,
-        classes=recognizer.classes,
-        about=lambda: about(name, recognizer, options, left_out=finder.left_out),
-    )
-    if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
-        raise written.fault
-    print(f"{len(written.rows)} rows -> {options.out / name}.csv")
-
-
-def _latency(recognizer: Recognizer, options: Options) -> str:
-    if recognizer.weights.of_frames:
-        length = max(member.inputs["window"] for member in recognizer.weights.members)
-        return f"a row comes {length // 2} frames and the time to compute it after its frame"
-    window = parse(options.window, name="window")
-    half = dataclasses.replace(window, value=window.value / 2)
-    return (
-        f"a row is about the last {window.in_words}; its middle lies {half.in_words} before it "
-        "is known"
-    )
-
-
-def _told(rows: Iterator[Row], start: float) -> Iterator[Row]:
-    """Prints the rows as they come, with how long after their end that is."""
-    for row in rows:
-        late = 1000 * (time.monotonic() - start - row.end_s)
-        strength = "" if row.intensity is None else f", intensity {row.intensity:.2f}"
-        who = "" if row.face is None else f"face {row.face} "
-        print(f"{row.end_s:8.2f} s  {who}{row.label}{strength}  (+{late:.0f} ms)", flush=True)
-        yield row

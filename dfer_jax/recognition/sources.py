@@ -2,12 +2,8 @@
 
 import dataclasses
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from dfer_jax.errors import UserError
 from dfer_jax.recognition.timeline import Pictures
@@ -97,29 +93,3 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise VideoError(f"frame {path.name} cannot be read ({error.strerror})") from error
-
-
-def camera(device: int | str) -> Pictures:
-    """Yields what a camera shows, as it comes, until the reader leaves.
-
-    Args:
-        device: number of the camera, or the address of a stream.
-
-    Raises:
-        UserError: if it does not open.
-    """
-    capture = cv2.VideoCapture(device)
-    try:
-        if not capture.isOpened():
-            raise UserError(
-                f"camera {device} does not open; is it plugged in, and used by nothing?"
-            )
-        start, index = time.monotonic(), 0
-        while True:
-            good, bgr = capture.read()
-            if not good:
-                return
-            yield index, time.monotonic() - start, np.ascontiguousarray(bgr[..., ::-1])
-            index += 1
-    finally:
-        capture.release()

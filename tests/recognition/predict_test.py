@@ -14,15 +14,18 @@ import av
 import cv2
 import numpy as np
 import pytest
+import saved_weights
 import video_files
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
-from dfer_jax.recognition import predict, results, sources
+from dfer_jax.recognition import camera, predict, results, sources
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import NO_FACE, columns
 from dfer_jax.recognition.windows import Face
 from dfer_jax.video.container import VideoError
+from dfer_jax.video.faces import CropSettings
+from dfer_jax.video.faces.settings_file import write_settings
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -81,6 +84,16 @@ def test_memory_of_the_past_does_not_change_rows_at_a_varying_rate(tmp_path, rec
     rows = table(tmp_path / "v.csv")
     assert [float(r["start_s"]) for r in rows] == pytest.approx([0, 1.04, 2.04, 3], abs=0.05)
     assert [int(r["faces_found"]) for r in rows][:3] == [13, 13, 25]
+
+
+def test_crops_that_the_weights_do_not_know_are_warned_of(tmp_path, caplog):
+    known, other = CropSettings(), CropSettings(112, 0.0, "arcface")
+    weights = saved_weights.of_clips(tmp_path / "weights", crop=known.to_json())
+    video = video_files.write_video(tmp_path / "v.mp4", pictures(2))
+    for settings in (known, other):
+        write_settings(tmp_path, settings)
+        look(video, tmp_path, Recognizer.load(weights))
+        assert ("cut out otherwise" in caplog.text) is (settings is other)
 
 
 def test_a_folder_stands_for_all_that_is_below_it(tmp_path, recognizer):
@@ -192,14 +205,14 @@ def test_a_camera_is_watched_until_it_ends_and_nothing_looks_ahead(tmp_path, rec
         tmp_path / "v.avi", pictures(60), codec="mjpeg", pixels="yuvj420p"
     )
     options = predict.Options(out=tmp_path, is_cropped=True, window="8", stride="4")
-    predict.watch(str(video), recognizer, options)
+    camera.watch(str(video), recognizer, options)
     said = capsys.readouterr().out
     assert "a row is about the last 8 frames; its middle lies 4 frames before" in said
     [written] = tmp_path.glob("camera_*.csv")
     rows = table(written)
     assert len(rows) == 14 and all(int(r["faces_found"]) == 8 for r in rows)
     with pytest.raises(UserError, match="camera nowhere does not open"):
-        predict.watch("nowhere", recognizer, options)
+        camera.watch("nowhere", recognizer, options)
 
 
 def run_door(*arguments, **popen):
