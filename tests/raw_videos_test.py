@@ -45,7 +45,7 @@ def test_crop_build_train_predict(crops, tmp_path, monkeypatch):
     raw, cropped = crops
     data_dir = str(tmp_path / "data")
     build.build("video_folder/mine", data_dir=data_dir, manual_dir=str(cropped))
-    assert crop_of("video_folder/mine", data_dir).alignment == "seetaface"
+    assert crop_of("video_folder/mine", data_dir)["alignment"] == "seetaface"
     config = video_folder.get_config()
     config.data.update({"dataset": "video_folder/mine", "data_dir": data_dir, "decode_size": 32})
     config.model.update({"image_size": 32, "width": 8, "reduction": 4})

@@ -11,7 +11,7 @@ from dfer_jax.clips import experiment
 from dfer_jax.clips.evaluation import evaluate, make_eval_step
 from dfer_jax.clips.sources import clips_at, evaluation_batches, open_sources, training_batches
 from dfer_jax.data import pipeline
-from dfer_jax.data.crops import as_stored
+from dfer_jax.data.crops import crop_of
 from dfer_jax.runs import checkpoint, initial_weights
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
@@ -52,7 +52,7 @@ class ClipTask:
         experiment.check(config, devices)
         self._config, self._devices = config, devices
         self.sources = open_sources(config)
-        self._crop = as_stored(config.data.dataset, config.data.data_dir)
+        self._crop = crop_of(config.data.dataset, config.data.data_dir)
         self.steps_per_epoch = pipeline.steps_per_epoch(
             len(self.sources.train), config.train.batch_size
         )
@@ -105,7 +105,8 @@ class ClipTask:
             model_name=self._config.model.name,
             model_kwargs=self._model_kwargs,
             classes=self.sources.train.classes,
-            preprocess=experiment.preprocess(self._config) | self._crop,
+            preprocess=experiment.preprocess(self._config)
+            | ({"crop": self._crop} if self._crop else {}),
             dataset=self._config.data.dataset,
             source="trained",
         ) | {"selection": self.sources.selection, "steps_per_epoch": self.steps_per_epoch}
@@ -119,6 +120,7 @@ class ClipTask:
             state,
             workdir,
             classes=self.sources.train.classes,
+            crop=self._crop,
             of_head=lambda: network.head_leaves(
                 self._config.model.name, self._model_kwargs, clip_shape=self._clip_shape
             ),

@@ -1,5 +1,7 @@
 """Says how the faces of a built data set were cut out, where its builder was told."""
 
+from typing import Any
+
 import tensorflow_datasets as tfds
 
 from dfer_jax.data.source import newest_version
@@ -7,8 +9,8 @@ from dfer_jax.errors import UserError
 from dfer_jax.video.faces import CropSettings
 
 
-def crop_of(dataset: str, data_dir: str) -> CropSettings | None:
-    """Returns the crop settings of a built data set; None if they are unknown.
+def crop_of(dataset: str, data_dir: str) -> dict[str, Any] | None:
+    """Returns the crop settings of a built data set as they are stored; None if they are unknown.
 
     Raises:
         UserError: if it is not built in `data_dir`, or its metadata were changed.
@@ -18,16 +20,6 @@ def crop_of(dataset: str, data_dir: str) -> CropSettings | None:
     if stored is None:
         return None
     try:
-        return CropSettings.from_json(stored)
+        return CropSettings.from_json(stored).to_json()
     except UserError as error:
         raise UserError(f"{folder / 'metadata.json'}: {error}; build the data set again") from error
-
-
-def as_stored(dataset: str, data_dir: str) -> dict[str, dict[str, object]]:
-    """Returns what a checkpoint says of the crops it was trained on; nothing if unknown.
-
-    Raises:
-        UserError: as `crop_of`.
-    """
-    crop = crop_of(dataset, data_dir)
-    return {} if crop is None else {"crop": crop.to_json()}

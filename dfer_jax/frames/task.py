@@ -9,7 +9,7 @@ import numpy as np
 
 from dfer_jax.data import pipeline
 from dfer_jax.data.batch_order import examples_at
-from dfer_jax.data.crops import as_stored
+from dfer_jax.data.crops import crop_of
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.frames.batches import (
@@ -23,7 +23,7 @@ from dfer_jax.frames.losses import inverse_frequency, negatives_per_positive
 from dfer_jax.frames.objective import FrameAugmentation, FrameObjective, make_row_weights_of_frames
 from dfer_jax.frames.scorer import BACKBONE_FIELDS, Scorer
 from dfer_jax.models.resnet50 import FrameModel, with_backbone
-from dfer_jax.runs import checkpoint
+from dfer_jax.runs import checkpoint, checkpoint_metadata
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runs.workdir import differing_fields
 from dfer_jax.runtime import processes
@@ -51,7 +51,7 @@ class FrameTask:
         frames_experiment.check(config, devices)
         self._config, self._devices = config, devices
         self.parts = frames_experiment.open_parts(config)
-        self._crop = as_stored(config.data.dataset, config.data.data_dir)
+        self._crop = crop_of(config.data.dataset, config.data.data_dir)
         self._windows = _training_windows(config, self.parts)
         self.steps_per_epoch = pipeline.steps_per_epoch(len(self._windows), config.train.batch_size)
         self.schedule = optim.schedule(config, self.steps_per_epoch)
@@ -93,7 +93,8 @@ class FrameTask:
             model_name=self._config.model.name,
             model_kwargs=frames_experiment.model_kwargs(self._config),
             classes=frames_experiment.class_names(self._config),
-            preprocess=frames_experiment.preprocess(self._config) | self._crop,
+            preprocess=frames_experiment.preprocess(self._config)
+            | ({"crop": self._crop} if self._crop else {}),
             dataset=self._config.data.dataset,
             source="trained",
         ) | {"selection": self.parts.selection, "steps_per_epoch": self.steps_per_epoch}
@@ -105,6 +106,7 @@ class FrameTask:
             UserError: if there is no checkpoint, or its backbone is not this model's.
         """
         weights, metadata = checkpoint.load_last_weights(workdir)
+        checkpoint_metadata.warn_of_other_crops(metadata, self._crop, dataset="this run")
         theirs = metadata["model"]["kwargs"]
         ours = frames_experiment.model_kwargs(self._config)
         if fields := differing_fields(

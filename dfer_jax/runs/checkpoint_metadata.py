@@ -75,22 +75,22 @@ def as_trained(
 
 
 def warn_of_other_crops(
-    metadata: Mapping[str, Any], crop: CropSettings | None, *, dataset: str
+    metadata: Mapping[str, Any], crop: Mapping[str, Any] | None, *, dataset: str
 ) -> None:
     """Warns when faces were cut out otherwise than those the weights were trained on.
 
     Args:
         metadata: of the checkpoint.
-        crop: of the data to evaluate on; None if unknown.
+        crop: settings of the data that the weights now meet, as stored; None if unknown.
         dataset: its name.
 
     Raises:
-        UserError: if the metadata's settings are none.
+        UserError: if the settings of one are none.
     """
     stored = metadata["preprocess"].get("crop")
     if crop is None or stored is None:
         return
-    if differ := CropSettings.from_json(stored).differences(crop):
+    if differ := CropSettings.from_json(stored).differences(CropSettings.from_json(crop)):
         logging.warning(
             "faces of %s are cut out otherwise than those the weights were trained on (%s); crop "
             "alike, or expect other scores",

@@ -1,12 +1,14 @@
 """The weights of another run as the start of this one, whatever classes that one tells apart."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import jax
 from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError, list_in_line, list_some
 from dfer_jax.runs.checkpoint import load_last_weights
+from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import processes
 
@@ -16,6 +18,7 @@ def with_weights(
     workdir: str,
     *,
     classes: Sequence[str],
+    crop: Mapping[str, Any] | None,
     of_head: Callable[[], Collection[str]],
 ) -> TrainState:
     """Returns the state with parameters and statistics of a work directory's last checkpoint.
@@ -27,12 +30,15 @@ def with_weights(
         state: fresh.
         workdir: of the other run.
         classes: what the logits here mean, in their order.
+        crop: how the faces here were cut out, as stored; None if unknown. A line says so if those
+            of the other run were cut otherwise.
         of_head: returns the paths of the variables that depend on the classes.
 
     Raises:
         UserError: if there is no checkpoint, or its weights are not of this model's shapes.
     """
     weights, metadata = load_last_weights(workdir)
+    warn_of_other_crops(metadata, crop, dataset="this run")
     if tuple(metadata["classes"]) != tuple(classes):
         weights = _with_leaves_of(state.variables, weights, of_head())
         theirs = list_in_line(metadata["classes"])

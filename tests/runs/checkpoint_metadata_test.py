@@ -22,7 +22,7 @@ def trained_on(crop):
 
 
 def test_other_crops_are_told(warned):
-    warn_of_other_crops(trained_on(LIKE["dfew"]), LIKE["aff_wild2"], dataset="mine")
+    warn_of_other_crops(trained_on(LIKE["dfew"]), LIKE["aff_wild2"].to_json(), dataset="mine")
     assert warned == [
         "faces of mine are cut out otherwise than those the weights were trained on (alignment: "
         "seetaface, arcface); crop alike, or expect other scores"
@@ -34,13 +34,15 @@ def test_the_same_or_unknown_crops_are_not(warned):
     for trained, used in (
         (None, None), (CropSettings(), None), (None, CropSettings()), (CropSettings(), larger),
     ):  # fmt: skip
-        warn_of_other_crops(trained_on(trained), used, dataset="mine")
+        warn_of_other_crops(trained_on(trained), used and used.to_json(), dataset="mine")
     assert warned == []
 
 
 def test_settings_that_are_none():
     with pytest.raises(UserError, match="crop settings must hold alignment, detector, margin"):
-        warn_of_other_crops({"preprocess": {"crop": {"a": 1}}}, CropSettings(), dataset="mine")
+        warn_of_other_crops(
+            {"preprocess": {"crop": {"a": 1}}}, CropSettings().to_json(), dataset="mine"
+        )
 
 
 def test_an_evaluation_says_that_test_clips_may_have_been_trained_on():

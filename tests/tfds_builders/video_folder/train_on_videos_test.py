@@ -66,7 +66,7 @@ def build_from(videos, tmp_path, header):
 def test_videos_become_an_evaluated_checkpoint(videos, tmp_path, one_device):
     write_settings(videos, LIKE["dfew"])
     config, directory = build_from(videos, tmp_path, "path,label,split"), tmp_path / "run"
-    assert crop_of("video_folder/mine", str(tmp_path / "data")) == LIKE["dfew"]
+    assert crop_of("video_folder/mine", str(tmp_path / "data")) == LIKE["dfew"].to_json()
     Trainer(ClipTask, config, str(directory)).run(with_evaluation=True)
     _, metadata = checkpoint.load_last_weights(str(directory))
     assert metadata["preprocess"]["crop"] == LIKE["dfew"].to_json()
