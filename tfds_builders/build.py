@@ -41,6 +41,9 @@ _BEAM_OPTIONS = flags.DEFINE_string(
     None,
     "Build on an Apache Beam runner (extra: tfds), e.g. runner=DirectRunner,direct_num_workers=4.",
 )
+_CLASSES = flags.DEFINE_list(
+    "classes", None, "Classes of one's own videos in their order; by default those of the table."
+)
 _NUM_PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Processes that work in parallel; by default one for each core.", 1
 )
@@ -98,11 +101,11 @@ def _own_config(name: str, config: str) -> tfds.core.BuilderConfig:
 def _flags_of(builder: type[tfds.core.DatasetBuilder]) -> set[str]:
     """Returns the flags that a builder knows besides those that all do."""
     if issubclass(builder, ClipBuilder):
-        return {"allow_missing", "beam_pipeline_options"}
+        return {"allow_missing", "beam_pipeline_options", *builder.OPTIONS}
     return {"num_processes"}
 
 
-def _known_to(name: str, given: Mapping[str, object]) -> dict[str, object]:
+def known_to(name: str, given: Mapping[str, object]) -> dict[str, object]:
     """Returns the flags that the user gave, once it is clear that the builder knows them."""
     builders = known_builders()
     arguments = {flag: value for flag, value in given.items() if value is not None}
@@ -178,7 +181,7 @@ def build(
         UserError: if the name is unknown, a folder is wrong, or the builder refuses its input.
     """
     builder_class, config = find_builder(full_name)
-    arguments = _known_to(full_name.partition("/")[0], arguments)
+    arguments = known_to(full_name.partition("/")[0], arguments)
     download_config = _download_config(manual_dir, arguments.pop("beam_pipeline_options", None))
     folder = Path(data_dir).expanduser()
     _check_writable(folder)
@@ -215,6 +218,7 @@ def main(argv: list[str]) -> None:
             allow_missing=_ALLOW_MISSING.value,
             beam_pipeline_options=_BEAM_OPTIONS.value,
             num_processes=_NUM_PROCESSES.value,
+            classes=_CLASSES.value,
         )
     except KeyboardInterrupt as interrupt:
         raise StoppedError(

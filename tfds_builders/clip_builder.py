@@ -30,6 +30,8 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
     """
 
     HOMEPAGE: ClassVar[str | None] = None
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+    """Flags of `dfer build` and `dfer check` that this builder takes besides those of all."""
 
     @classmethod
     @abc.abstractmethod
@@ -44,6 +46,10 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
         Raises:
             UserError: if the folder does not hold what the configuration needs.
         """
+
+    def options(self) -> dict[str, Any]:
+        """Returns the arguments of `prepare` besides those of every builder."""
+        return {}
 
     def extra_features(self) -> dict[str, Any]:
         """Returns the features of an example besides those that every clip has."""
@@ -112,6 +118,7 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
             manual_dir,
             config=self.builder_config.name,
             allow_missing=self._allow_missing,
+            **self.options(),
         )
         self._name_classes()
         if download_config.beam_runner:

@@ -14,9 +14,10 @@ import simplejpeg
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import encode_clip
 from tfds_builders import images
+from tfds_builders.frame_order import order_frames
 from tfds_builders.tree import Tree, escapes
 
-_STEM = re.compile(r"(?:(?P<clip>\d{5})[_-]|.*?)(?P<number>\d+)", re.ASCII)
+_OF_CLIP = re.compile(r"(\d{5})[_-].*\d\.\w+", re.ASCII | re.DOTALL)
 _READERS = 4  # threads; enough to hide the latency of opening files, few clips held at once
 
 
@@ -74,6 +75,8 @@ class EncodedClip:
         problems: damage found.
         features: what only reading tells and the example holds too; `fps` of a video.
         announced_frames: how many a video announces; 0 if it does not.
+        changes: how many frames are not the file's bytes, by what was done to them.
+        num_black: frames of images in which nothing can be seen.
     """
 
     clip: Clip
@@ -82,6 +85,8 @@ class EncodedClip:
     problems: list[str]
     features: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     announced_frames: int = 0
+    changes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    num_black: int = 0
 
     @property
     def example(self) -> dict[str, Any]:
@@ -113,9 +118,9 @@ class Listing:
 
 
 def list_frames(folder: Path, clip_id: str, *, tree: Tree, listing: Listing) -> tuple[str, ...]:
-    """Returns a clip's file names in the order of their frame numbers.
+    """Returns a clip's file names in the order of the frames, see `frame_order`.
 
-    The number is the last one in a name (`2.jpg`, `00017_00002.jpg`, `frame_002.png`), so that
+    Usually that of the last number in a name (`2.jpg`, `00017_00002.jpg`, `frame (2).png`), so that
     unpadded names are in order too.
 
     Args:
@@ -124,44 +129,38 @@ def list_frames(folder: Path, clip_id: str, *, tree: Tree, listing: Listing) -> 
         tree: files that cannot be frames join its `problems`.
         listing: receives the gaps in the numbering, and the files that are no images.
     """
-    numbered: dict[int, str] = {}
+    names, where = [], tree.relative(folder)
     for entry in tree.scan(folder):
-        stem, suffix = os.path.splitext(entry.name)
-        where = f"{tree.relative(folder)}/{entry.name}"
-        if suffix.lower() not in images.SUFFIXES:
-            listing.not_frames.append(where)
-            continue
-        match = _STEM.fullmatch(stem)
-        wrong = _wrong_frame(entry, match, clip_id, tree.root)
-        if not wrong and int(match["number"]) in numbered:
-            wrong = f"has the frame number of {numbered[int(match['number'])]}"
-        if wrong:
-            tree.problems.append(f"{where}: {wrong}")
-            continue
-        numbered[int(match["number"])] = entry.name
-    _note_gaps(clip_id, numbered, listing)
-    return tuple(numbered[number] for number in sorted(numbered))
+        if os.path.splitext(entry.name)[1].lower() not in images.SUFFIXES:
+            listing.not_frames.append(f"{where}/{entry.name}")
+        elif wrong := _wrong_frame(entry, clip_id, tree.root):
+            tree.problems.append(f"{where}/{entry.name}: {wrong}")
+        else:
+            names.append(entry.name)
+    ordered = order_frames(names)
+    tree.problems += [f"{where}/{name}: {wrong}" for name, wrong in ordered.wrong.items()]
+    if ordered.unclear:
+        tree.problems.append(f"{where}: {ordered.unclear}")
+    _note_gaps(clip_id, ordered.numbers, listing)
+    return tuple(ordered.names)
 
 
-def _wrong_frame(
-    entry: os.DirEntry[str], match: re.Match[str] | None, clip_id: str, root: Path
-) -> str:
+def _wrong_frame(entry: os.DirEntry[str], clip_id: str, root: Path) -> str:
     """Returns why a file with an image's suffix cannot be a frame of the clip, or nothing."""
-    if match is None:
-        return "has no frame number at the end of its name"
-    if clip_id.isdigit() and match["clip"] not in (None, clip_id):
-        return f"is a frame of clip {match['clip']}"
+    other = _OF_CLIP.match(entry.name)
+    if clip_id.isdigit() and other and other[1] != clip_id:
+        return f"is a frame of clip {other[1]}"
     if entry.is_symlink() and escapes(entry.path, root):
         return "is a link out of manual_dir"
     return "" if os.path.isfile(entry.path) else "is not a file"
 
 
-def _note_gaps(clip_id: str, numbered: Mapping[int, str], listing: Listing) -> None:
+def _note_gaps(clip_id: str, numbers: Sequence[int], listing: Listing) -> None:
     """Notes frame numbers that are skipped; numbering may start at 0 or 1."""
-    if not numbered:
+    if not numbers:
         return
-    first, last = min(1, *numbered), max(numbered)
-    skipped = last - first + 1 - len(numbered)
+    first, last = min(1, numbers[0]), numbers[-1]
+    skipped = last - first + 1 - len(numbers)
     if skipped:
         listing.gaps.append(f"{clip_id} ({skipped} numbers up to {last})")
 
@@ -193,16 +192,20 @@ def read_clip(clip: Clip) -> EncodedClip:
 
 
 def _read_frames(clip: Clip) -> EncodedClip:
-    frames, sizes, problems = [], set(), []
+    read, problems = [], []
     for name in clip.frames:
         try:
-            data, size = images.read_image(clip.path / name)
+            read.append(images.read_image(clip.path / name))
         except images.DamagedImageError as error:
             problems.append(f"{clip.id}/{name}: {error}")
-        else:
-            frames.append(data)
-            sizes.add(size)
-    return EncodedClip(clip, frames, sizes, problems)
+    return EncodedClip(
+        clip,
+        [image.data for image in read],
+        {(image.height, image.width) for image in read},
+        problems,
+        changes=collections.Counter(image.change for image in read if image.change),
+        num_black=sum(image.black for image in read),
+    )
 
 
 def _decode(clip: Clip, how: Decoding) -> EncodedClip:

@@ -102,6 +102,7 @@ def warning_lines(state: SinglePass) -> list[str]:
         ("clips have gaps in their frame numbers", listing.gaps),
         ("files in clip folders are no images and were left out", listing.not_frames),
         ("clips have frames of different sizes", state.findings.mixed),
+        ("clips have black frames, as where a program found no face", state.findings.black),
         ("videos hold fewer frames than they announce", state.findings.fewer),
     ]
     lines = [f"{len(items):,} {text}:\n{list_some(items)}" for text, items in found if items]
@@ -129,6 +130,8 @@ def metadata(state: SinglePass) -> dict[str, object]:
         "clips_below_16_frames": findings.short,
         "clips_by_frame_size": dict(findings.sizes.most_common()),
         "clips_of_mixed_size": findings.mixed,
+        "clips_with_black_frames": findings.black,
+        "frames_stored_as_png": dict(findings.changes.most_common()),
         "videos_with_fewer_frames_than_announced": findings.fewer,
         "warnings": warning_lines(state),
         **state.facts,
@@ -146,4 +149,5 @@ def summary(state: SinglePass) -> str:
         f"{findings.num_frames:,} frames; height x width {sizes}",
         f"{len(findings.short):,} clips have fewer than 16 frames",
     ]
+    lines += [f"{n:,} frames stored as PNG: {what}" for what, n in findings.changes.most_common()]
     return "\n".join(lines + [f"warning: {line}" for line in warning_lines(state)])

@@ -30,6 +30,8 @@ class Findings:
         mixed: ids of the clips whose frames differ in size.
         short: ids of the clips with fewer than `SHORT` frames.
         fewer: videos with fewer frames than they announce.
+        black: clips with frames in which nothing can be seen.
+        changes: frames that were stored as PNG, by what was done to them.
         sizes: number of clips by "height x width" of their frames, in pixels.
         num_frames: frames read.
     """
@@ -38,6 +40,8 @@ class Findings:
     mixed: list[str] = dataclasses.field(default_factory=list)
     short: list[str] = dataclasses.field(default_factory=list)
     fewer: list[str] = dataclasses.field(default_factory=list)
+    black: list[str] = dataclasses.field(default_factory=list)
+    changes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     sizes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     num_frames: int = 0
 
@@ -48,6 +52,9 @@ class Findings:
         self.num_frames += len(read.frames)
         if len(read.sizes) > 1:
             self.mixed.append(read.clip.id)
+        self.changes.update(read.changes)
+        if read.num_black:
+            self.black.append(f"{read.clip.id} ({read.num_black:,} of {len(read.frames):,})")
         if len(read.frames) < SHORT:
             self.short.append(read.clip.id)
         if not read.problems and len(read.frames) < read.announced_frames:
@@ -60,6 +67,8 @@ class Findings:
         self.mixed += other.mixed
         self.short += other.short
         self.fewer += other.fewer
+        self.black += other.black
+        self.changes.update(other.changes)
         self.sizes.update(other.sizes)
         self.num_frames += other.num_frames
 
@@ -71,7 +80,8 @@ class Findings:
     def read(cls, path: Path) -> "Findings":
         """Returns what `write` wrote."""
         fields = parse_object(path.read_text(encoding="utf-8"))
-        return cls(**(fields | {"sizes": collections.Counter(fields["sizes"])}))
+        counted = {name: collections.Counter(fields[name]) for name in ("changes", "sizes")}
+        return cls(**(fields | counted))
 
 
 @dataclasses.dataclass

@@ -96,4 +96,6 @@ class Table:
 
 def escape_latex(text: str) -> str:
     """Returns text as LaTeX shows it, on one line."""
-    return re.sub(r"[\\~^<>&%$#_{}]", lambda sign: _LATEX[sign.group()], " ".join(text.split()))
+    shown = re.sub(r"[\\~^<>&%$#_{}]", lambda sign: _LATEX[sign.group()], " ".join(text.split()))
+    shown = re.sub(r"-(?=-)", "-{}", shown)  # two would become one longer dash
+    return re.sub(r"^[\[*]", lambda sign: f"{{{sign.group()}}}", shown)  # no option of a \\ before

@@ -70,6 +70,44 @@ def png_size(data: bytes) -> tuple[int, int]:
     return height, width
 
 
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Returns (height, width) in pixels of a WebP, by its header.
+
+    Raises:
+        PictureSizeError: if it is above the limit.
+        ValueError: if the header is not that of a WebP, or the file is cut short.
+    """
+    if len(data) < 30 or len(data) < struct.unpack("<I", data[4:8])[0] + 8:
+        raise ValueError("truncated WebP image")
+    chunk = data[12:16]
+    if chunk == b"VP8X":  # 24 bits each, less one
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    elif chunk == b"VP8L":  # 14 bits each, less one
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif chunk == b"VP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack("<HH", data[26:30]))
+    else:
+        raise ValueError("not a WebP image")
+    require_size(height, width)
+    return height, width
+
+
+def bmp_size(data: bytes) -> tuple[int, int]:
+    """Returns (height, width) in pixels of a BMP, by its header.
+
+    Raises:
+        PictureSizeError: if it is above the limit.
+        ValueError: if the file is cut short in its header.
+    """
+    if len(data) < 26:
+        raise ValueError("truncated BMP image")
+    old = data[14:18] == b"\x0c\0\0\0"
+    width, height = struct.unpack_from("<HH" if old else "<ii", data, 18)
+    require_size(abs(height), width)  # negative: rows from the top
+    return abs(height), width
+
+
 def picture_size(data: bytes) -> tuple[int, int]:
     """Returns (height, width) in pixels of an encoded JPEG or PNG, by its header.
 

@@ -23,11 +23,12 @@ from dfer_jax.video.decode import encode_clip
 from dfer_jax.video.faces import CropSettings
 from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders.aff_wild2 import annotations
+from tfds_builders.conversion import DamagedImageError
 from tfds_builders.cremad import tables as cremad_tables
 from tfds_builders.dfew import lists as dfew_lists
 from tfds_builders.dfew import votes
 from tfds_builders.ferv39k import lists as ferv39k_lists
-from tfds_builders.images import DamagedImageError, read_image
+from tfds_builders.images import read_image
 from tfds_builders.mafw import lists as mafw_lists
 from tfds_builders.named_clips import Found
 from tfds_builders.video_folder.table import read_table
@@ -137,6 +138,8 @@ TARGETS = {
     ),
     "JPEG, checked": Target("a.jpg", read_image, JPEGS, (DamagedImageError,)),
     "PNG, checked": Target("a.png", read_image, (encoded(".png"),), (DamagedImageError,)),
+    "BMP, checked": Target("a.bmp", read_image, (encoded(".bmp"),), (DamagedImageError,)),
+    "WebP, checked": Target("a.webp", read_image, (encoded(".webp"),), (DamagedImageError,)),
     "picture, decoded": Target("a.jpg", decode, (*JPEGS, encoded(".png"))),
     "MP4": Target("a.mp4", check_video, (video("a.mp4"),), (VideoError,)),
     "Matroska": Target("a.mkv", check_video, (video("a.mkv"),), (VideoError,)),

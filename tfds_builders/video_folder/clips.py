@@ -1,10 +1,8 @@
 """Finds one's own clips, joins them with the rows of the table, and divides them."""
 
 import collections
-import difflib
-import itertools
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,8 +16,16 @@ from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.single_pass import SinglePass
 from tfds_builders.tree import Tree, escapes, is_folder
 from tfds_builders.video_folder import splits
+from tfds_builders.video_folder.classes import label_rows
+from tfds_builders.video_folder.columns import SPLITS
 from tfds_builders.video_folder.copies import copies_in_splits
-from tfds_builders.video_folder.table import SPLITS, Row, find_table, read_table
+from tfds_builders.video_folder.present import (
+    clip_id,
+    named_as_found,
+    present_rows,
+    unused_and_unlisted,
+)
+from tfds_builders.video_folder.table import Row, Table, find_table, read_table
 
 SHORTER_SIDE = 256
 """Pixels; larger videos are shrunk to it when they are stored (a face network sees 112)."""
@@ -32,16 +38,15 @@ NOTICE = (
 )
 
 _USUAL_FRAMES = 100  # of a video whose header does not say
-_TO_CONVERT = (".bmp", ".tif", ".tiff", ".webp")
-_MOST_HINTS = 20  # as many problems as are shown; looking for close names takes time
 
 
-def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
+def prepare(manual_dir: Path, *, allow_missing: bool, classes: Sequence[str] = ()) -> SinglePass:
     """Reads the table and finds its clips; of a video only the header is read yet.
 
     Args:
         manual_dir: the user's folder, which holds the table.
         allow_missing: clips of the table may be absent or empty.
+        classes: if the user states them, in their order; else those of the table.
 
     Raises:
         UserError: if there is no table, or it cannot be read as one.
@@ -49,16 +54,22 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
     tree = Tree(manual_dir.resolve())
     table = read_table(find_table(tree.root))
     found, links = walk(tree)
-    tree.problems += table.problems + splits.groups_in_several_splits(table.rows)
+    table.rows = named_as_found(table.rows, found)
+    table.rows, equal = splits.equal_numbers_alike(table.rows)
+    labelled = label_rows(table.rows, table=table.name, stated=classes)
+    table.rows = labelled.rows
+    tree.problems += table.problems + labelled.problems
+    tree.problems += splits.groups_in_several_splits(table.rows)
     state = SinglePass(
         release="video_folder",
         tree=tree,
         listing=Listing(),
         splits=(),
-        warnings=table.warnings,
+        classes=labelled.names,
+        warnings=table.warnings + labelled.warnings + equal,
         advice=f"mend {table.name} and the clips",
     )
-    rows = _present(table.rows, found, links=links, table=table.name, state=state)
+    rows = present_rows(table, found, links=links, state=state)
     if allow_missing:
         state.missing.clear()
     division = _divide(rows, state)
@@ -68,17 +79,23 @@ def prepare(manual_dir: Path, *, allow_missing: bool) -> SinglePass:
     state.tree.problems += copies_in_splits(state.listing.clips)
     if not state.listing.clips:
         state.fail_if_any()
-    unlisted = sorted(found.keys() - {row.path for row in table.rows})
+    _remark(state, table, list(found))
+    divided = "" if any(row.split for row in rows) else splits.notice(rows, division)
+    state.tables = (*labelled.notes, *filter(None, (divided, *state.tables)))
+    state.facts |= {"table": table.name, "division": divided, "words": labelled.words}
+    return state
+
+
+def _remark(state: SinglePass, table: Table, found: Sequence[str]) -> None:
+    """Tells what was left out, and that faces are not cropped."""
+    unused, unlisted = unused_and_unlisted(table, found)
     if unlisted:
         state.warnings.append(
             f"{len(unlisted):,} videos or frame folders are in no row of {table.name} and were "
             f"left out:\n{list_some(unlisted)}"
         )
-    divided = "" if any(row.split for row in rows) else splits.notice(rows, division)
-    notice = "" if read_settings(manual_dir) else NOTICE
-    state.tables = tuple(text for text in (divided, notice) if text)
-    state.facts = {"table": table.name, "division": divided, "clips_in_no_row": unlisted}
-    return state
+    state.tables = (unused, "" if read_settings(state.tree.root) else NOTICE)
+    state.facts = {"clips_in_no_row": unlisted}
 
 
 def walk(tree: Tree) -> tuple[dict[str, Path], set[str]]:
@@ -115,79 +132,6 @@ def _name(path: Path, tree: Tree) -> str:
     return unicodedata.normalize("NFC", path.relative_to(tree.root).as_posix())
 
 
-def _present(
-    rows: Sequence[Row],
-    found: Mapping[str, Path],
-    *,
-    links: set[str],
-    table: str,
-    state: SinglePass,
-) -> list[Row]:
-    """Returns the rows whose clips are there; the others are noted in the state."""
-    present, ids = [], {}
-    unlisted = found.keys() - {row.path for row in rows}
-    hints = itertools.count()
-    for row in rows:
-        if row.path not in found:
-            hint = _close(row.path, unlisted) if next(hints) < _MOST_HINTS else ""
-            wrong = _why_absent(row.path, links, state.tree) + hint
-            state.missing.append(f"{table}, line {row.line}: {wrong}")
-            state.listing.absent.append(row.path)
-            continue
-        first = ids.setdefault(_clip_id(row, found), row)
-        if first is not row:
-            state.tree.problems.append(
-                f"{table}, line {row.line}: {row.path} and {first.path} differ in their suffix "
-                "only; rename one, clips are known by their names"
-            )
-            continue
-        present.append(row)
-    return present
-
-
-def _why_absent(name: str, links: set[str], tree: Tree) -> str:
-    above = [name, *(str(parent) for parent in Path(name).parents)]
-    if any(part in links for part in above):
-        return f"{name} is behind a link that leads out of manual_dir; put the clip itself there"
-    path = tree.root / name
-    if path.is_dir():
-        return f"{name} is a folder without images{_images_of_another_kind(path)}"
-    if path.exists():
-        return f"{name} is no video by its suffix ({', '.join(SUFFIXES[:5])}, ...)"
-    return f"{name} is not there"
-
-
-def _images_of_another_kind(folder: Path) -> str:
-    """Returns a clause on images that are not read as they are, or nothing."""
-    kinds = {path.suffix.lower() for path in folder.iterdir()} & set(_TO_CONVERT)
-    if not kinds:
-        return ""
-    kind = min(kinds)
-    return (
-        f" that are JPEG or PNG; convert its {kind} files, as with magick mogrify -format png "
-        f"*{kind}"
-    )
-
-
-def _close(name: str, unlisted: Iterable[str]) -> str:
-    """Returns a clause that names the clip that may be meant, one of no other row, or nothing."""
-    others = sorted(unlisted)
-    last = Path(name).name.casefold()
-    same = [
-        other
-        for other in others
-        if last in (Path(other).name.casefold(), Path(other).stem.casefold())
-    ]
-    close = same if len(same) == 1 else difflib.get_close_matches(name, others, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _clip_id(row: Row, found: Mapping[str, Path]) -> str:
-    """Returns the path of a clip without a video's suffix."""
-    path = found[row.path]
-    return row.path if path.is_dir() else row.path[: -len(path.suffix)]
-
-
 def _divide(rows: Sequence[Row], state: SinglePass) -> dict[int, str]:
     """Returns the split of each row by its line, and notes what is wrong with the division."""
     divided = not any(row.split for row in rows)
@@ -220,4 +164,4 @@ def _clip(row: Row, path: Path, split: str, state: SinglePass) -> Clip | None:
         state.tree.problems.append(f"{row.path}: {error}")
         return None
     video = Decoding(SHORTER_SIDE, MAX_FRAMES, expected)
-    return Clip(row.path[: -len(path.suffix)], split, row.label, path, (), features, video)
+    return Clip(clip_id(row.path, path), split, row.label, path, (), features, video)

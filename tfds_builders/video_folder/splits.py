@@ -1,23 +1,56 @@
 """Divides clips into train and test by whole groups, and checks a division that the user made."""
 
 import collections
+import dataclasses
+import decimal
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dfer_jax.errors import list_some
-from dfer_jax.labels import CLASSES
+from dfer_jax.labels import in_class_order
 from tfds_builders.video_folder.table import Row
 
 TEST_SHARE = 0.2
 FEW_TEST_CLIPS = 30
 """With fewer, a score is uncertain by 18 points or more."""
 
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)?", re.ASCII)
+
 
 def group_of(row: Row) -> str:
     """Returns the group a row belongs to, upper and lower case alike; without one, itself."""
     return f"group {row.group.casefold()}" if row.group else f"clip {row.path}"
+
+
+def equal_numbers_alike(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Writes groups that are the same number (`1`, `01`, `1.0`) as the first of them is written.
+
+    Returns:
+        the rows, and a sentence that says so if there are any.
+    """
+    written: dict[decimal.Decimal, list[str]] = {}
+    for row in rows:
+        if _NUMBER.fullmatch(row.group):
+            forms = written.setdefault(_value(row.group), [])
+            forms += [row.group] * (row.group not in forms)
+    several = [forms for forms in written.values() if len(forms) > 1]
+    if not several:
+        return list(rows), []
+    first = {form: forms[0] for forms in several for form in forms}
+    shown = "; ".join(" = ".join(forms) for forms in several[:5]) + "; ..." * (len(several) > 5)
+    told = (
+        f"{len(several):,} groups are one number written in several ways ({shown}) and count as "
+        "one group each; if they are different persons, name them by words"
+    )
+    rows = [dataclasses.replace(row, group=first.get(row.group, row.group)) for row in rows]
+    return rows, [told]
+
+
+def _value(number: str) -> decimal.Decimal:
+    return decimal.Decimal(number.replace(",", "."))
 
 
 def divide(rows: Sequence[Row]) -> dict[str, str]:
@@ -32,9 +65,10 @@ def divide(rows: Sequence[Row]) -> dict[str, str]:
     """
     names = sorted({group_of(row) for row in rows}, key=_hash)
     place = {name: at for at, name in enumerate(names)}
-    clips = np.zeros((len(names), len(CLASSES)))  # of each group and class
+    classes = {label: at for at, label in enumerate(in_class_order(row.label for row in rows))}
+    clips = np.zeros((len(names), len(classes)))  # of each group and class
     for row in rows:
-        clips[place[group_of(row)], CLASSES.index(row.label)] += 1
+        clips[place[group_of(row)], classes[row.label]] += 1
     size, squares = clips.sum(1), (clips**2).sum(1)
     lacking = TEST_SHARE * clips.sum(0)
     free = np.ones(len(names), bool)
@@ -127,20 +161,16 @@ def uneven_classes(counts: dict[str, collections.Counter[str]]) -> list[str]:
     """Returns a warning for classes that a split lacks although another has them."""
     train, test = counts["train"], counts["test"]
     warnings = []
-    never_seen = [name for name in CLASSES if name not in train and _elsewhere(name, counts)]
+    never_seen = in_class_order({name for split in counts.values() for name in split} - set(train))
     if never_seen:
         warnings.append(
             f"no training clip of {', '.join(never_seen)}, only test or validation clips: the "
             "model cannot learn it"
         )
-    untested = [name for name in CLASSES if name in train and name not in test]
+    untested = in_class_order(set(train) - set(test))
     if untested:
         warnings.append(f"no test clip of {', '.join(untested)}: how well it is told is not known")
     return warnings
-
-
-def _elsewhere(name: str, counts: dict[str, collections.Counter[str]]) -> bool:
-    return any(name in split for split in counts.values())
 
 
 def leaks(rows: Sequence[Row]) -> list[str]:

@@ -1,34 +1,37 @@
 """Reads the table that labels one's own clips: `path,label[,split[,group]]`.
 
 It may come from a text editor, a script or a spreadsheet: columns in any order, names in any case,
-comma, semicolon or tab between them, UTF-8 with or without a byte order mark, or UTF-16, any line
-ends. What is wrong in a row becomes a problem with its line number; the other rows are still read.
+comma, semicolon, tab or bar between them, UTF-8 with or without a byte order mark, or UTF-16, any
+line ends. What is wrong in a row becomes a problem with its line number; the other rows are still
+read.
 """
 
-import csv
 import dataclasses
 import difflib
-import io
 import pathlib
 import posixpath
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES, canonical_name
+from tfds_builders.video_folder.columns import (
+    OPTIONAL,
+    REQUIRED,
+    SPLIT_NAMES,
+    SPLITS,
+    UNUSED,
+    cell,
+    find_columns,
+)
+from tfds_builders.video_folder.records import plain, read_records
 
-SPLITS = ("train", "test", "validation")
 TABLE = "labels.csv"
 
 _EXAMPLE = "path,label\n  smile_01.mp4,happiness\n  anna/take_2.mp4,sadness"
 _SHEETS = (".xlsx", ".xls", ".ods", ".numbers")
-_REQUIRED, _OPTIONAL = ("path", "label"), ("split", "group")
-_SPLIT_NAMES = {
-    **{name: name for name in SPLITS},
-    **{"training": "train", "testing": "test"},
-    **dict.fromkeys(("val", "valid", "dev"), "validation"),
-}
+_LISTS = (".tsv", ".txt", ".lst", ".list")
+QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019", "\u201e\u201c", "\u00ab\u00bb")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Row:
     Attributes:
         line: where it stands in the table, from 1.
         path: of the video or frame folder, relative to the table, with `/` and without `..`.
-        label: name in `labels.CLASSES`.
+        label: the word of the table, later its class.
         split: one of `SPLITS`; empty if the table has no split.
         group: whatever must not be divided between splits; empty if unknown.
     """
@@ -52,10 +55,19 @@ class Row:
 
 @dataclasses.dataclass
 class Table:
-    """The table as read; `name` is the file's, `problems` are in the order of the lines."""
+    """The table as read.
+
+    Attributes:
+        name: the file's.
+        rows: the clips to use.
+        unused: paths of the clips that the table itself leaves out.
+        problems: in the order of the lines.
+        warnings: what is worth a look.
+    """
 
     name: str
     rows: list[Row] = dataclasses.field(default_factory=list)
+    unused: list[str] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -79,9 +91,14 @@ def find_table(root: Path) -> Path:
         raise UserError(
             f"{root} has no {TABLE}, but {sheets[0]}: save that as 'CSV UTF-8' named {TABLE}"
         )
+    lists = [path.name for path in sorted(root.iterdir()) if path.suffix.lower() in _LISTS]
+    if lists:
+        raise UserError(
+            f"{root} has no {TABLE}, but {lists[0]}: if that names the clips, save it as {TABLE}, "
+            "with a first line path,label and commas between the columns"
+        )
     raise UserError(
-        f"{root} has no {TABLE}: write one that names every clip and its expression, as\n"
-        f"  {_EXAMPLE}"
+        f"{root} has no {TABLE}: write one that names every clip and its class, as\n  {_EXAMPLE}"
     )
 
 
@@ -95,111 +112,69 @@ def read_table(path: Path) -> Table:
         UserError: if it is not a table with the columns `path` and `label`.
     """
     table = Table(path.name)
-    records = _records(path)
+    records = read_records(path)
     if not records:
         raise UserError(f"{path} is empty; its first line must be path,label[,split[,group]]")
-    columns = _columns(records, path=path, table=table)
-    if "split" in columns and not any(_cell(cells, columns["split"]) for _, cells in records[1:]):
-        del columns["split"]
-    lines: dict[str, Row] = {}
-    for line, cells in records[1:]:
-        if len(cells) > len(records[0][1]) and any(cells[len(records[0][1]) :]):
-            table.problems.append(
-                f"{path.name}, line {line}: {len(cells)} cells for {len(records[0][1])} columns; "
-                "write a name that has a comma in double quotes"
-            )
-            continue
-        row, wrong = _row(line, {name: _cell(cells, at) for name, at in columns.items()})
-        if not wrong:
-            wrong = _repeated(row, lines.setdefault(row.path, row))
-        if wrong:
-            table.problems.append(f"{path.name}, line {line}: {wrong}")
-        else:
-            table.rows.append(row)
+    columns, others = find_columns(records, path=path)
+    if others:
+        table.warnings.append(
+            f"{path.name}: columns {', '.join(others)} are not used (only "
+            f"{', '.join(REQUIRED + OPTIONAL)} are)"
+        )
+    _read_rows(records, columns, table)
     if not table.rows and not table.problems:
         raise UserError(f"{path} names no clip: write a line for each below the first")
     return table
 
 
-def _records(path: Path) -> list[tuple[int, list[str]]]:
-    """Returns line number and cells of every line that is not blank."""
-    text = _text(path)
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    records = []
-    try:
-        before = 0
-        for cells in reader:
-            stripped = [cell.strip() for cell in cells]
-            if any(stripped):
-                records.append((before + 1, stripped))
-            before = reader.line_num
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
-    return records
+def _read_rows(
+    records: Sequence[tuple[int, list[str]]], columns: Mapping[str, int], table: Table
+) -> None:
+    """Reads the lines below the header into `table`."""
+    width, lines = len(records[0][1]), {}
+    splits = (
+        [cell(cells, columns["split"]) for _, cells in records[1:]] if "split" in columns else []
+    )
+    divided = any(plain(split).lower() not in ("", UNUSED) for split in splits)
+    for line, cells in records[1:]:
+        values = {name: cell(cells, at) for name, at in columns.items()}
+        if any(cells[width:]):
+            wrong = (
+                f"{len(cells)} cells for {width} columns; write a name that has a comma in double "
+                "quotes"
+            )
+        else:
+            row, wrong = _row(line, values, divided=divided)
+        wrong = wrong or _repeated(row, lines.setdefault(row.path, row))
+        if wrong:
+            table.problems.append(f"{table.name}, line {line}: {wrong}")
+        elif row.split == UNUSED:
+            table.unused.append(row.path)
+        else:
+            table.rows.append(row)
 
 
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise UserError(
-            f"{path}, line {line}: not UTF-8 text; in a spreadsheet program save it as 'CSV UTF-8'"
-        ) from error
+def _row(line: int, values: Mapping[str, str], *, divided: bool) -> tuple[Row, str]:
+    """Returns a row and what is wrong with it (empty if nothing).
 
-
-def _columns(records: list[tuple[int, list[str]]], *, path: Path, table: Table) -> dict[str, int]:
-    """Returns the place of each known column."""
-    header, known = records[0][1], _REQUIRED + _OPTIONAL
-    names = [name.lower() for name in header]
-    missing = [name for name in _REQUIRED if name not in names]
-    if missing:
-        close = difflib.get_close_matches(missing[0], names, n=1)
-        hint = f" (is it {close[0]!r}?)" if close else ""
-        raise UserError(
-            f"{path}: the first line must name the columns, path,label[,split[,group]], but has no "
-            f"{missing[0]!r}{hint}; it is {', '.join(header)!r}"
-        )
-    twice = [name for name in known if names.count(name) > 1]
-    if twice:
-        raise UserError(f"{path}: the first line has the column {twice[0]!r} twice")
-    other = [name for name in header if name and name.lower() not in known]
-    for name in other:
-        close = difflib.get_close_matches(name.lower(), _OPTIONAL, n=1, cutoff=0.75)
-        cells = {_cell(row, header.index(name)).lower() for _, row in records[1:]}
-        if cells and cells <= _SPLIT_NAMES.keys():
-            close = ["split"]
-        if close and close[0] not in names:
-            raise UserError(f"{path}: the column {name!r} is unknown; did you mean {close[0]!r}?")
-    if other:
-        table.warnings.append(
-            f"{path.name}: columns {', '.join(other)} are not used (only {', '.join(known)} are)"
-        )
-    return {name: names.index(name) for name in known if name in names}
-
-
-def _cell(cells: list[str], at: int) -> str:
-    return cells[at] if at < len(cells) else ""
-
-
-def _row(line: int, values: Mapping[str, str]) -> tuple[Row, str]:
-    """Returns a row and what is wrong with it (empty if nothing)."""
+    Args:
+        line: its number.
+        values: cells by column.
+        divided: whether the table says of its clips which split they are in.
+    """
     path, wrong = _inside(values["path"])
-    label, wrong_label = _label(values["label"])
-    split, wrong_split = _split(values["split"]) if "split" in values else ("", "")
+    split, wrong_split = _split(plain(values.get("split", "")), needed=divided)
+    label = plain(values["label"])
+    wrong_label = "" if label or split == UNUSED else "no label"
     wrong = "; ".join(text for text in (wrong, wrong_label, wrong_split) if text)
-    return Row(line, path, label, split, values.get("group", "")), wrong
+    return Row(line, path, label, split, plain(values.get("group", ""))), wrong
 
 
 def _inside(path: str) -> tuple[str, str]:
     """Returns a path with `/` between its parts and no `..`, and why it cannot be used."""
+    for left, right in QUOTES:  # as Windows copies a path
+        if len(path) > 2 and path[0] == left and path[-1] == right:
+            path = path[1:-1].strip()
     windows = pathlib.PureWindowsPath(path)
     if not path:
         return path, "no path"
@@ -211,25 +186,14 @@ def _inside(path: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", path), ""
 
 
-def _label(name: str) -> tuple[str, str]:
+def _split(name: str, *, needed: bool) -> tuple[str, str]:
+    if name.lower() in SPLIT_NAMES:
+        return SPLIT_NAMES[name.lower()], ""
     if not name:
-        return name, "no label"
-    if name.lstrip("+-").replace(".", "", 1).isdecimal():
-        return name, f"the label is the number {name}; write its name ({', '.join(CLASSES)})"
-    try:
-        return canonical_name(name), ""
-    except UserError as error:
-        return name, f"label {error}"
-
-
-def _split(name: str) -> tuple[str, str]:
-    if name.lower() in _SPLIT_NAMES:
-        return _SPLIT_NAMES[name.lower()], ""
-    if not name:
-        return name, "no split, though other rows have one"
-    close = difflib.get_close_matches(name.lower(), _SPLIT_NAMES, n=1)
+        return name, "no split, though other rows have one" if needed else ""
+    close = difflib.get_close_matches(name.lower(), SPLIT_NAMES, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return name, f"split {name!r} is not one of {', '.join(SPLITS)}{hint}"
+    return name, f"split {name!r} is not one of {', '.join((*SPLITS, UNUSED))}{hint}"
 
 
 def _repeated(row: Row, first: Row) -> str:

@@ -28,7 +28,7 @@ _THOROUGH = flags.DEFINE_bool(
 _JSON = flags.DEFINE_string(
     "json", None, "File for the complete findings; - for standard output, the text then to stderr."
 )
-for _shared in ("manual_dir", "allow_missing", "num_processes"):  # those of the build
+for _shared in ("manual_dir", "allow_missing", "num_processes", "classes"):  # those of the build
     flags.declare_key_flag(_shared)
 
 
@@ -44,6 +44,7 @@ def main(argv: list[str]) -> None:
         thorough=_THOROUGH.value,
         allow_missing=bool(FLAGS.allow_missing),
         processes=FLAGS.num_processes,
+        classes=FLAGS.classes,
     )
     if to == Path("-"):
         print(as_json(result))

@@ -1,6 +1,7 @@
 """Checks a download with what its builder uses, so that the two can never disagree."""
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dfer_jax.data.check.findings import Finding, sort_faults, sort_rest
@@ -22,6 +23,7 @@ def check_download(
     thorough: bool = False,
     allow_missing: bool = False,
     processes: int | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Result:
     """Checks a download against what its builder wants; reads only.
 
@@ -31,6 +33,7 @@ def check_download(
         thorough: decodes every frame.
         allow_missing: listed clips may be absent, as in the build.
         processes: that read in parallel; as many as there are cores if None.
+        classes: those that the user states for one's own videos; None leaves them to the table.
 
     Raises:
         UserError: if there is no such data set or folder, or there is nothing to check.
@@ -38,18 +41,23 @@ def check_download(
     start = time.perf_counter()
     builder, config = _find(name)
     folder = _existing(manual_dir)
-    state, problems = _prepare(builder, config, folder, allow_missing=allow_missing)
+    options = build.known_to(builder.name, {"classes": classes})
+    state, problems = _prepare(
+        builder, config, folder, allow_missing=allow_missing, options=options
+    )
     full_name = f"{builder.name}/{config}"
     shared = (full_name, manual_dir, thorough, allow_missing)
     if state is None:
-        return Result(*shared, findings=problems, seconds=time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Result(*shared, findings=problems, seconds=seconds, classes=tuple(classes or ()))
     processes = processes or usable_cores()
     clips = state.listing.clips
     scans = scan_clips(clips, thorough=thorough, processes=processes)
     leaks = find_leaks(clips, scans, processes=processes)
     strays = find_strays(state) if state.expected else Strays()
     damaged = [problem for scan in scans for problem in scan.damaged]
-    findings = problems + sort_faults(state.problems + damaged)
+    own = state.advice if state.release == "video_folder" else ""
+    findings = problems + sort_faults(state.problems + damaged, own=own)
     findings += sort_rest(state, scans, strays, leaks)
     return Result(
         *shared,
@@ -58,6 +66,7 @@ def check_download(
         scans=scans,
         leaks=leaks,
         seconds=time.perf_counter() - start,
+        classes=tuple(classes or ()),
     )
 
 
@@ -80,20 +89,25 @@ def _existing(manual_dir: str) -> Path:
 
 
 def _prepare(
-    builder: type[ClipBuilder], config: str, folder: Path, *, allow_missing: bool
+    builder: type[ClipBuilder],
+    config: str,
+    folder: Path,
+    *,
+    allow_missing: bool,
+    options: Mapping[str, object],
 ) -> tuple[SinglePass | None, list[Finding]]:
     """Returns what the builder would build, if it can tell, and the fault that stops it at once.
 
     A download of which whole parts are absent stops the builder; here the rest is checked too.
     """
     try:
-        return builder.prepare(folder, config=config, allow_missing=allow_missing), []
+        return builder.prepare(folder, config=config, allow_missing=allow_missing, **options), []
     except UserError as error:
         fault = Finding("fault", "release", "reasons to stop at once", "", [str(error)])
     if allow_missing:
         return None, [fault]
     try:
-        state = builder.prepare(folder, config=config, allow_missing=True)
+        state = builder.prepare(folder, config=config, allow_missing=True, **options)
     except UserError:
         return None, [fault]
     state.missing += [f"clip {clip_id} is not there" for clip_id in state.listing.absent]

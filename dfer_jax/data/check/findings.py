@@ -4,6 +4,7 @@ Faults are exactly what the builder refuses, in its own words, so that check and
 disagree; warnings and notes are what it builds nevertheless.
 """
 
+import collections
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
@@ -45,7 +46,8 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      "links lead out of manual_dir", "put what they lead to in their place"),
     ("duplicate_number", r"has the frame number of", "files repeat a frame number of their clip",
      "remove the copy, or " + _AGAIN),
-    ("odd_name", r"has no frame number|is a frame of clip|is not a file",
+    ("odd_name",
+     r"has no frame number|has the time of|is a frame of clip|is not a file|is not clear",
      "files are not named as a frame of their clip", "remove or rename them, or " + _AGAIN),
     ("lfs_pointer", r"Git LFS pointer", "reasons to fetch the videos first",
      "git lfs install && git lfs pull, in the clone"),
@@ -53,6 +55,9 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      r"|but lies in", "files are not named as those of the release", "rename or remove them"),
     ("duplicate_row", r"already in line|differ in their suffix only",
      "rows name a clip a second time", _LISTS),
+    ("table", r"paths (have lost|lack|name another)|no split, though|is absolute|no path"
+     r"|label .* is (close to|not one of the classes stated)|no label|the label is the number",
+     "rows of the table have to be mended", "mend them in the table"),
     ("label", r"label .* is not one of|label .*, a folder of|the label is|not one of the expr"
      r"|labels here are 0|more labels", "labels are not those of the release", _LISTS),
     ("unknown_clip", r"unknown (clip|scene|class)|columns where|cells for|is not a row|no row names"
@@ -71,25 +76,32 @@ _FAULTS = (  # kind, pattern of the builders' words, title, advice; the first th
      "listed clips are missing", "extract them, or leave them out by --allow_missing"),
     ("empty_clip", r"no image in its folder|a folder without images",
      "listed clips have no frame", _AGAIN + ", or leave the clips out by --allow_missing"),
-    ("colours", r"CMYK|YCCK|PNG image of mode",
+    ("colours", r"CMYK|YCCK|is transparent|a 16-bit image",
      "images have colours that decoders read differently", _AGAIN + ", or convert them to RGB"),
     ("too_large", r"pixels; more than|decompression bomb|file is larger|more than [\d,]+ frames"
      r"|size of its pictures",
      "files are too large for what they should be", "remove them; " + _AGAIN),
     ("truncated", r"truncated|cut short|damaged|not a readable|no frame in it",
      "files are truncated or damaged", _AGAIN),
-    ("wrong_type", r"not a (PNG|JPEG|video)|only sound|a code that no decoder",
+    ("wrong_type", r"not a (PNG|JPEG|video)|an animated|only sound|a code that no decoder",
      "files are not what their suffix says", _AGAIN),
     ("unreadable", r"cannot be (read|used)", "files or folders cannot be read",
      "allow yourself to read them (chmod -R u+rX), or " + _AGAIN),
 )  # fmt: skip
 
 
-def sort_faults(problems: Iterable[str]) -> list[Finding]:
-    """Returns the builders' problems by kind, each once; none is left out."""
+def sort_faults(problems: Iterable[str], *, own: str = "") -> list[Finding]:
+    """Returns the builders' problems by kind, each once; none is left out.
+
+    Args:
+        problems: in the builders' words.
+        own: what to do instead of extracting again what was never in an archive.
+    """
     by_kind: dict[str, Finding] = {}
     for problem in dict.fromkeys(problems):
         kind, title, advice = _kind_of(problem)
+        if own:
+            advice = advice.replace(_LISTS, own).replace(_AGAIN, own)
         finding = by_kind.setdefault(kind, Finding("fault", kind, title, advice, []))
         finding.items.append(problem)
     return list(by_kind.values())
@@ -118,6 +130,10 @@ def sort_rest(
     grey = [
         f"{c.id} ({scan.num_grey:,} of {scan.num_frames:,})" for c, scan in clips if scan.num_grey
     ]
+    black = [
+        f"{c.id} ({scan.num_black:,} of {scan.num_frames:,})" for c, scan in clips if scan.num_black
+    ]
+    changes = sum((scan.changes for scan in scans), collections.Counter())
     told = [line for line in state.warnings if not (strays.unlisted and "in no list" in line)]
     found = [
         ("warning", "leak", "pairs of clips in different splits show the same frames",
@@ -141,11 +157,15 @@ def sort_rest(
          "move them to their clips or remove them", strays.loose),
         ("warning", "mixed_sizes", "clips have frames of different sizes",
          "they are resized one by one; look whether two clips were mixed", mixed),
+        ("warning", "black", "clips have black frames, as where a program found no face",
+         "leave the frames out if they are many", black),
         ("warning", "fewer_frames", "videos have fewer frames than they announce",
          "they may be cut short; " + _AGAIN, fewer),
         ("warning", "builder", "remarks of the builder", "", told),
         ("note", "short_clip", f"clips have fewer than {SHORT} frames (some are repeated)", "",
          short),
+        ("note", "stored_as_png", "kinds of images will be stored as PNG", "",
+         [f"{number:,} frames: {what}" for what, number in changes.most_common()]),
         ("note", "grey", "clips have frames without colour (taken as RGB)", "", grey),
         ("note", "unlisted", "clips are in no list and will be left out", "", strays.unlisted),
     ]  # fmt: skip

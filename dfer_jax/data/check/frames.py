@@ -15,6 +15,7 @@ import simplejpeg
 from jaxtyping import UInt8, UInt64
 
 from dfer_jax.data.check.near_duplicates import frame_hash
+from dfer_jax.video.orientation import UPRIGHT, exif_orientation
 from dfer_jax.video.picture_size import PNG_SIGNATURE, jpeg_header, png_size
 from dfer_jax.video.png import decode_png
 from tfds_builders import images
@@ -27,12 +28,17 @@ _HASH_SIDE = 64  # pixels; JPEG images are decoded at about this size to be hash
 
 
 class FrameFacts(NamedTuple):
-    """A whole frame: the size of its file, its size in pixels, whether it is without colour."""
+    """A whole frame: the size of its file, its size in pixels, whether it is without colour.
+
+    Only if it was decoded: whether nothing can be seen in it, and what the builders change in it.
+    """
 
     num_bytes: int
     height: int
     width: int
     grey: bool
+    black: bool = False
+    change: str = ""
 
 
 def check_quickly(path: Path) -> FrameFacts:
@@ -52,9 +58,9 @@ def check_quickly(path: Path) -> FrameFacts:
             os.close(file)
     except OSError as error:
         raise images.DamagedImageError(f"cannot be read ({error.strerror})") from error
-    read = _read_png_header if path.suffix.lower() == ".png" else _read_jpeg_header
+    read = _read_png_header if head.startswith(PNG_SIGNATURE) else _read_jpeg_header
     header = read(head, tail) if num_bytes <= images.MAX_BYTES else None
-    if header:
+    if header and exif_orientation(head) == UPRIGHT:
         return FrameFacts(num_bytes, *header)
     return check_thoroughly(path)
 
@@ -65,12 +71,9 @@ def check_thoroughly(path: Path) -> FrameFacts:
     Raises:
         DamagedImageError: if the builders refuse the file.
     """
-    data, (height, width) = images.read_image(path)
-    if path.suffix.lower() == ".png":
-        grey = _PNG_COLOURS.get(data[25], False)
-    else:
-        grey = jpeg_header(data)[2] == "Gray"
-    return FrameFacts(len(data), height, width, grey)
+    image = images.read_image(path)
+    num_bytes = len(image.data) if not image.change else path.stat().st_size
+    return FrameFacts(num_bytes, image.height, image.width, image.grey, image.black, image.change)
 
 
 def hash_file(path: Path) -> UInt64[np.ndarray, "4"]:
@@ -79,7 +82,7 @@ def hash_file(path: Path) -> UInt64[np.ndarray, "4"]:
     Raises:
         DamagedImageError: if the builders refuse the file.
     """
-    return hash_image(images.read_image(path)[0])
+    return hash_image(images.read_image(path).data)
 
 
 def hash_image(data: bytes) -> UInt64[np.ndarray, "4"]:
@@ -116,6 +119,8 @@ def _read_jpeg_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
 def _read_png_header(head: bytes, tail: bytes) -> tuple[int, int, bool] | None:
     """Returns height, width and whether grey, if start and end are those of a usable PNG."""
     if not (head.startswith(PNG_SIGNATURE) and len(head) > 33 and tail.endswith(_PNG_END)):
+        return None
+    if b"IDAT" not in head or b"tRNS" in head or b"acTL" in head:
         return None
     depth, colours = head[24:26]
     if depth != 8 or colours not in _PNG_COLOURS:

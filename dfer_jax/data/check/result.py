@@ -1,7 +1,10 @@
 """All that a check found, and the verdict that follows from it."""
 
+import csv
 import dataclasses
+import io
 import shlex
+from collections.abc import Sequence
 
 from dfer_jax.data.check.findings import Finding
 from dfer_jax.data.check.leaks import Leaks
@@ -23,6 +26,7 @@ class Result:
         scans: what reading each clip of `state.listing.clips` gave.
         leaks: near-duplicate clips of different splits.
         seconds: the check took.
+        classes: those that the user stated; empty leaves them to the table.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Result:
     scans: list[ClipScan] = dataclasses.field(default_factory=list)
     leaks: Leaks = dataclasses.field(default_factory=lambda: Leaks([], 0, False))
     seconds: float = 0.0
+    classes: tuple[str, ...] = ()
 
     def of(self, severity: str) -> list[Finding]:
         """Returns the findings of one severity."""
@@ -63,9 +68,18 @@ class Result:
         """What to run next: the build, or this check again once the faults are gone."""
         verb = "build" if self.can_be_built else "check"
         command = f"dfer {verb} {self.name} --manual_dir {shlex.quote(self.manual_dir)}"
+        if self.classes:
+            command += f" --classes {shlex.quote(as_one_flag(self.classes))}"
         if self.can_be_built:
             return command + " --allow_missing" * self.allow_missing
         return f"mend the faults, then {command}" + " --thorough" * self.thorough
+
+
+def as_one_flag(names: Sequence[str]) -> str:
+    """Returns names as a flag of a list takes them, in quotes where they hold a comma."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(names)
+    return line.getvalue()
 
 
 def _count(number: int, what: str) -> str:

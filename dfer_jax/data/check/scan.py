@@ -1,5 +1,6 @@
 """Reads every clip of a download in parallel: damage, sizes, lengths, and hashes of frames."""
 
+import collections
 import concurrent.futures
 import dataclasses
 import functools
@@ -39,6 +40,8 @@ class ClipScan:
         num_bytes: sizes of its files.
         sizes: (height, width) of its frames, in pixels.
         num_grey: frames without colour.
+        num_black: frames in which nothing can be seen, of those that were decoded.
+        changes: frames that the builders store as PNG, by what they do to them.
         samples: hashes of five frames; None if there are none.
         hashes: hashes of all frames, of a video only, so that it is not decoded twice.
     """
@@ -49,6 +52,8 @@ class ClipScan:
     num_bytes: list[int] = dataclasses.field(default_factory=list)
     sizes: set[tuple[int, int]] = dataclasses.field(default_factory=set)
     num_grey: int = 0
+    num_black: int = 0
+    changes: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     samples: UInt64[np.ndarray, "5 4"] | None = None
     hashes: UInt64[np.ndarray, "t 4"] | None = None
 
@@ -91,6 +96,8 @@ def scan_clip(clip: Clip, *, thorough: bool) -> ClipScan:
         found.num_bytes.append(facts.num_bytes)
         found.sizes.add((facts.height, facts.width))
         found.num_grey += facts.grey
+        found.num_black += facts.black
+        found.changes.update([facts.change] * bool(facts.change))
     found.num_frames = len(whole)
     if whole:
         found.samples = _hash_samples(clip, whole, found.damaged)

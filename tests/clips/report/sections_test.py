@@ -166,3 +166,14 @@ def test_test_clips_that_the_weights_may_have_seen_are_said(tmp_path):
     run = write_run(tmp_path, evaluations={"test": evaluation(), "mafw-seven@fd1": elsewhere})
     html = sections.headline(read_evaluations(run), trained=True).html
     assert "<p class='note'>mafw/seven: MAFW holds clips of DFEW.</p>" in html
+
+
+def test_latex_takes_no_name_for_a_command():
+    rows = [("[a](b){c}", 1), ("--help", 2), ("*star", 3), ("$x_1^2&~ 100%#", 4)]
+    lines = Table("t", ("clip", "n"), rows).latex().splitlines()
+    assert [line.split(" & ")[0] for line in lines[4:8]] == [
+        r"{[}a](b)\{c\}",
+        "-{}-help",
+        "{*}star",
+        r"\$x\_1\textasciicircum{}2\&\textasciitilde{} 100\%\#",
+    ]

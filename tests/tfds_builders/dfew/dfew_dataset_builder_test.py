@@ -181,7 +181,7 @@ def test_one_error_lists_every_kind_of_problem(root, tmp_path):
         "clip 12000: no image in its folder",
         "00017/00017_00005.jpg: truncated",
         "00018/00018_00006.jpg: the file is empty",
-        "00018/00018_00007.jpg: not a JPEG image",
+        "00018/00018_00007.jpg: not a JPEG, PNG, BMP or WebP image but something else",
         "--allow_missing",
     ):
         assert part in message

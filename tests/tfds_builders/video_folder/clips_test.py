@@ -107,8 +107,8 @@ def test_a_group_on_both_sides_is_a_problem(root):
         ("empty", "empty is a folder without images$"),
         (
             "scans",
-            r"scans is a folder without images that are JPEG or PNG; convert its .webp files, as "
-            r"with magick mogrify -format png \*.webp$",
+            r"scans is a folder without images that can be read; convert its .tif files, as with "
+            r"magick mogrify -format png \*.tif$",
         ),
         (".", "is a folder without images"),
     ],
@@ -116,7 +116,7 @@ def test_a_group_on_both_sides_is_a_problem(root):
 def test_missing_clips_are_told_with_a_likely_name(root, name, why):
     (root / "empty").mkdir()
     (root / "scans").mkdir()
-    (root / "scans" / "0001.webp").touch()
+    (root / "scans" / "0001.tif").touch()
     (root / "a").mkdir()
     os.link(root / "v0.mp4", root / "a" / "take_02.mp4")
     label(root, f"{HALF}{name},fear\n")

@@ -103,3 +103,14 @@ def test_clips_without_group_are_told():
     assert "the table has no group" in splits.leaks(rows_of([("fear", ""), ("fear", "")]))[0]
     (some,) = splits.leaks(rows_of([("fear", "a"), ("fear", "")]))
     assert "1 clips have no group" in some and "line 3: 1.mp4" in some
+
+
+def test_groups_that_are_the_same_number_are_one():
+    rows = rows_of([("fear", group) for group in ("1", "01", "1.0", "2", "1,5", "anna", "")])
+    rows, (told,) = splits.equal_numbers_alike(rows)
+    assert [row.group for row in rows] == ["1", "1", "1", "2", "1,5", "anna", ""]
+    assert told == (
+        "1 groups are one number written in several ways (1 = 01 = 1.0) and count as one group "
+        "each; if they are different persons, name them by words"
+    )
+    assert splits.equal_numbers_alike(rows) == (rows, [])

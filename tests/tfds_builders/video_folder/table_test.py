@@ -26,15 +26,15 @@ def error_of(tmp_path, text, **kwargs):
 
 
 ROWS = [
-    Row(2, "a.mp4", "happiness", "train", "anna"),
-    Row(3, "sub/b c.mp4", "sadness", "test", ""),
+    Row(2, "a.mp4", "Happy", "train", "anna"),
+    Row(3, "sub/b c.mp4", "SAD", "test", ""),
 ]
 
 
-PLAIN = "path,label,split,group\na.mp4,happiness,train,anna\nsub/b c.mp4,sadness,test,\n"
+PLAIN = "path,label,split,group\na.mp4,Happy,train,anna\nsub/b c.mp4,SAD,test,\n"
 EXCEL = "Path;Label;Split;Group\na.mp4;Happy;train;anna\nsub\\b c.mp4;SAD;Test;\n"
-TABS = "group\tsplit\tlabel\tpath\nanna\ttraining\tjoy\ta.mp4\n\ttesting\tsad\t./sub/b c.mp4\n"
-QUOTED = ' label , path ,group,split\nhappy, a.mp4 ,"anna",train\nsad,"sub/x/../b c.mp4",,test'
+TABS = "group\tsplit\tlabel\tpath\nanna\ttraining\tHappy\ta.mp4\n\ttesting\tSAD\t./sub/b c.mp4\n"
+QUOTED = ' label , path ,group,split\nHappy, a.mp4 ,"anna",train\nSAD,"sub/x/../b c.mp4",,test'
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,10 @@ def test_spreadsheets_and_editors_mean_the_same(tmp_path, text, encoding, newlin
 
 
 def test_line_numbers_count_blank_lines_and_rows_over_several_lines(tmp_path):
-    text = '\npath,label,note\n\na.mp4,happy,"two\nlines"\n,,\nb.mp4,unhappy,\n'
+    text = '\npath,label,note\n\na.mp4,happy,"two\nlines"\n,,\nb.mp4,,\n'
     table = read(tmp_path, text)
     assert [row.line for row in table.rows] == [4]
-    assert table.problems[0].startswith("labels.csv, line 7: label 'unhappy'")
+    assert table.problems[0].startswith("labels.csv, line 7: no label")
 
 
 def test_split_and_group_may_be_absent_or_empty(tmp_path):
@@ -67,10 +67,6 @@ def test_split_and_group_may_be_absent_or_empty(tmp_path):
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ("a.mp4,hapy", r"label 'hapy' is not one of .*; did you mean 'happy'\?"),
-        ("a.mp4,contempt", "label 'contempt' is not one of"),
-        ("a.mp4,3", r"the label is the number 3; write its name \(happiness,"),
-        ("a.mp4,-1.0", "the number -1.0"),
         ("a.mp4,", "no label"),
         ("a.mp4", "no label"),
         (",happy", "no path"),
@@ -79,7 +75,7 @@ def test_split_and_group_may_be_absent_or_empty(tmp_path):
         ("/etc/a.mp4,happy", "is absolute"),
         (r"C:\clips\a.mp4,happy", "is absolute"),
         ("smile, big.mp4,happy", "3 cells for 2 columns; write a name that has a comma in double"),
-        ("../a.mp4,hapy", "leads out.*; label 'hapy'"),
+        ("../a.mp4,", "leads out.*; no label"),
     ],
 )
 def test_a_wrong_row_says_why(tmp_path, row, why):
@@ -91,10 +87,10 @@ def test_a_wrong_row_says_why(tmp_path, row, why):
     [
         (
             "a.mp4,happy,tst",
-            "split 'tst' is not one of train, test, validation; did you mean 'test'",
+            "split 'tst' is not one of train, test, validation, unused; did you mean 'test'",
         ),
         ("a.mp4,happy,eval", "split 'eval' is not one of"),
-        ("a.mp4,3,tset", "number 3.*; split 'tset'"),
+        ("a.mp4,,tset", "no label; split 'tset'"),
     ],
 )
 def test_a_wrong_split_says_why(tmp_path, row, why):
@@ -112,7 +108,7 @@ def test_a_clip_named_twice(tmp_path):
     assert [row.line for row in table.rows] == [2, 3]
     assert table.problems == [
         "labels.csv, line 4: a.mp4 is already in line 2",
-        "labels.csv, line 5: a.mp4 is already in line 2 as fear, here as happiness",
+        "labels.csv, line 5: a.mp4 is already in line 2 as fear, here as joy",
     ]
 
 

@@ -5,7 +5,6 @@ import tensorflow_datasets as tfds
 from video_files import number_of, picture, write_video
 
 from dfer_jax.errors import UserError
-from dfer_jax.labels import CLASSES
 from tfds_builders import build as command
 from tfds_builders.video_folder.clips import SHORTER_SIDE
 
@@ -64,7 +63,7 @@ def test_every_clip_with_its_frames(root, tmp_path):
     assert [example["clip_id"].decode() for example in train] == ["v0", "v1", "v2"]
     assert [example["clip_id"].decode() for example in test] == ["v3", "v4", "v5"]
     for at, example in enumerate([*train, *test]):
-        assert example["label"] == CLASSES.index(("happiness", "sadness")[at % 2])
+        assert example["label"] == at % 2
         assert example["num_frames"] == at + 1
         assert [number_of(frame) for frame in example["frames"]] == list(range(at, 2 * at + 1))
         assert example["group"] == b""
@@ -78,7 +77,7 @@ def test_frame_folders_keep_their_bytes(root, tmp_path):
     decoders = {"frames": EncodedBytes()}
     (example,) = builder.as_data_source(split="validation", decoders=decoders)
     assert example["clip_id"] == b"anna/frames" and example["group"] == b"Anna"
-    assert example["label"] == CLASSES.index("fear") and example["fps"] == 0
+    assert example["label"] == 2 and example["fps"] == 0
     assert list(example["frames"]) == [jpeg(1), jpeg(2), jpeg(10)]
 
 
@@ -87,9 +86,16 @@ def test_what_was_noticed_is_kept_and_printed(root, tmp_path, capsys):
     builder = build(root, tmp_path / "data")
     facts = builder.info.metadata
     assert facts["table"] == "labels.csv" and facts["clips_in_no_row"] == ["unused.mp4"]
-    assert facts["clips_per_split_and_class"]["train"] == [2, 1, 0, 0, 0, 0, 0]
+    assert facts["clips_per_split_and_class"]["train"] == [2, 1, 0]
     printed = capsys.readouterr().out
-    for text in ("faces are not cropped", "unused.mp4", "no training clip of fear"):
+    assert list(builder.info.features["label"].names) == ["happiness", "sadness", "fear"]
+    for text in (
+        "faces are not cropped",
+        "Sad as sadness",
+        "afraid as fear",
+        "unused.mp4",
+        "no training clip of fear",
+    ):
         assert text in printed
 
 
@@ -142,3 +148,29 @@ def test_clips_without_motion_are_clips(root, tmp_path):
 def test_without_a_folder_it_says_which_flag(tmp_path):
     with pytest.raises(UserError, match=r"video_folder is built from files .* by --manual_dir"):
         command.build("video_folder", data_dir=str(tmp_path))
+
+
+def test_any_classes_in_their_order(root, tmp_path, capsys):
+    words, split = ("no pain", "pain", "contempt"), ("train", "test")
+    rows = "".join(f"v{at}.mp4,{words[at % 3]},{split[at // 3]}\n" for at in range(6))
+    (root / "labels.csv").write_text(f"path,label,split\n{rows}")
+    builder = build(root, tmp_path / "data")
+    assert list(builder.info.features["label"].names) == ["contempt", "no pain", "pain"]
+    again = tfds.builder_from_directory(str(builder.data_path))
+    assert list(again.info.features["label"].names) == ["contempt", "no pain", "pain"]
+    assert "counted by their meaning" not in capsys.readouterr().out
+
+
+def test_classes_that_are_stated(root, tmp_path):
+    builder = build(root, tmp_path / "data", classes=["fear", "sadness", "joy", "pain, sudden"])
+    assert list(builder.info.features["label"].names) == ["fear", "sadness", "joy", "pain, sudden"]
+    (example,) = builder.as_data_source(split="validation", decoders={"frames": EncodedBytes()})
+    assert example["label"] == 0
+    assert any(
+        "no clip is labelled pain, sudden" in text for text in builder.info.metadata["warnings"]
+    )
+
+
+def test_classes_are_stated_for_own_videos_only(root, tmp_path):
+    with pytest.raises(UserError, match="--classes is for video_folder; leave it out for dfew"):
+        build(root, tmp_path / "data", "dfew/full", classes=["a", "b"])
