@@ -13,7 +13,7 @@ from dfer_jax import errors
 from dfer_jax.video.faces import model_file
 
 _DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch them from their official address.")
-_MODEL = flags.DEFINE_string("model", None, "Where they must be, instead of the usual places.")
+_MODEL = flags.DEFINE_string("face_model", None, "Where they must be, instead of the usual places.")
 
 
 def main(argv: list[str]) -> None:
@@ -21,7 +21,7 @@ def main(argv: list[str]) -> None:
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; it takes none")
     if _DOWNLOAD.value and _MODEL.value:
-        raise app.UsageError("--download puts the file into the cache; leave out --model")
+        raise app.UsageError("--download puts the file into the cache; leave out --face_model")
     try:
         place = model_file.find_model(_MODEL.value)
     except errors.UserError:

@@ -35,7 +35,7 @@ _LIKE = flags.DEFINE_enum("like", None, sorted(LIKE), "Cut as the crops of this 
 _SIZE = flags.DEFINE_integer("size", None, "Pixels a side, instead of 224 or those of --like.")
 _MARGIN = flags.DEFINE_float("margin", None, "Added on each side, as a share of the face.")
 _ALIGNMENT = flags.DEFINE_enum("alignment", None, ALIGNMENTS, "How faces are turned and scaled.")
-_MODEL = flags.DEFINE_string("model", None, "File of the face networks; see dfer faces.")
+_MODEL = flags.DEFINE_string("face_model", None, "File of the face networks; see dfer faces.")
 _PROCESSES = flags.DEFINE_integer(
     "num_processes", None, "Videos cropped at once; by default one for each core.", lower_bound=1
 )
