@@ -8,6 +8,7 @@ from dfer_jax.models.cnn_transformer import CNNTransformer
 from dfer_jax.models.conv3d.c3d import C3D
 from dfer_jax.models.conv3d.hara_resnet18 import HaraResNet18A, HaraResNet18B
 from dfer_jax.models.conv3d.i3d import I3D
+from dfer_jax.models.conv3d.m3dfel import M3DFEL
 from dfer_jax.models.conv3d.p3d63 import P3D63
 from dfer_jax.models.conv3d.video_resnet import MC318, R3D18, R2Plus1D18
 from dfer_jax.models.gca_ial import GCAIAL
@@ -24,6 +25,8 @@ from dfer_jax.models.recurrent.frame_rnn import (
     ResNet18LSTM,
 )
 from dfer_jax.models.resnet50 import ResNet50
+from dfer_jax.models.transformers.former_dfer import FormerDFER
+from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
 
 MODELS = {
     "gca_ial": GCAIAL,
@@ -39,6 +42,9 @@ MODELS = {
     "p3d63": P3D63,
     "r2plus1d_18": R2Plus1D18,
     "r3d_18": R3D18,
+    "former_dfer": FormerDFER,
+    "m3dfel": M3DFEL,
+    "nr_dfernet": NRDFERNet,
     "dfew_reslstm": DFEWResLSTM,
     "resnet18": ResNet18,
     "resnet18_gru": ResNet18GRU,

@@ -6,7 +6,7 @@ are float32; `dtype` is the type of the computation. BatchNorm and LayerNorm sta
 softmax are float32 whatever `dtype` is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -111,6 +111,18 @@ class BasicBlock(nn.Module):
         return nn.relu(y + x), out
 
 
+OWN_NAMES = ("norm1", "qkv", "attention_out", "norm2", "mlp_in", "mlp_out")
+VIT_NAMES = (
+    "0.fn.norm",
+    "0.fn.fn.to_qkv",
+    "0.fn.fn.to_out.0",
+    "1.fn.norm",
+    "1.fn.fn.net.0",
+    "1.fn.fn.net.3",
+)
+"""Names that the parts of a transformer layer have in Former-DFER's code and its successors'."""
+
+
 class TransformerLayer(nn.Module):
     """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)); no mask.
 
@@ -124,6 +136,7 @@ class TransformerLayer(nn.Module):
         epsilon: added to the variance in both LayerNorms.
         dropout: rate after the attention and after each linear layer of the MLP, none on the
             attention weights; above 0, training needs a key, `rngs={"dropout": key}`.
+        names: of LayerNorm, attention, its output, LayerNorm and the MLP's layers in the tree.
         dtype: type of the computation.
     """
 
@@ -134,6 +147,7 @@ class TransformerLayer(nn.Module):
     exact_gelu: bool = False
     epsilon: float = 1e-5
     dropout: float = 0.0
+    names: Sequence[str] = OWN_NAMES
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -141,11 +155,11 @@ class TransformerLayer(nn.Module):
         """Returns the tokens after attention and MLP; `train` switches dropout on."""
         width = x.shape[-1]
         drop = nn.Dropout(self.dropout, deterministic=not train)
-        x = x + drop(self._attend(self._norm(x, name="norm1")))
-        y = self._norm(x, name="norm2")
-        y = dense(self.mlp_dim, fan_in=width, dtype=self.dtype, name="mlp_in")(y)
+        x = x + drop(self._attend(self._norm(x, name=self.names[0])))
+        y = self._norm(x, name=self.names[3])
+        y = dense(self.mlp_dim, fan_in=width, dtype=self.dtype, name=self.names[4])(y)
         y = drop(nn.gelu(y, approximate=not self.exact_gelu))
-        return x + drop(dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name="mlp_out")(y))
+        return x + drop(dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name=self.names[5])(y))
 
     def _norm(self, x: Float[Array, "b n d"], *, name: str) -> Float[Array, "b n d"]:
         return layer_norm(x, epsilon=self.epsilon, dtype=self.dtype, name=name)
@@ -155,11 +169,11 @@ class TransformerLayer(nn.Module):
         b, n, width = x.shape
         inner = self.num_heads * self.head_dim
         project = dense(
-            3 * inner, fan_in=width, use_bias=self.qkv_bias, dtype=self.dtype, name="qkv"
+            3 * inner, fan_in=width, use_bias=self.qkv_bias, dtype=self.dtype, name=self.names[1]
         )
         qkv = project(x).reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
         q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # [b, n, g, e]
         scores = jnp.einsum("bqge,bkge->bgqk", q, k, preferred_element_type=jnp.float32)
         weights = nn.softmax(scores * self.head_dim**-0.5, axis=-1).astype(v.dtype)
         y = jnp.einsum("bgqk,bkge->bqge", weights, v).reshape(b, n, inner)
-        return dense(width, fan_in=inner, dtype=self.dtype, name="attention_out")(y)
+        return dense(width, fan_in=inner, dtype=self.dtype, name=self.names[2])(y)

@@ -33,6 +33,8 @@ class VideoResNet(ClipNetwork):
     """
 
     form: ClassVar[str]
+    places: ClassVar[tuple[str, ...]] = ("stem", "layer1", "layer2", "layer3", "layer4")
+    """Names of the parts before the classifier."""
     pretrained: ClassVar[Mapping[int, str]] = MappingProxyType({400: "kinetics"})
 
     @nn.compact
@@ -42,27 +44,32 @@ class VideoResNet(ClipNetwork):
         Raises:
             UserError: if the width or the shape of `clips` does not fit.
         """
-        x = self._stem(self._prepare(clips), train=train)
+        x = self._maps(self._prepare(clips), train=train)
+        return self._classify(global_mean(x), kernel_init=kaiming_fan_in)
+
+    def _maps(self, x: Float[Array, "b t h w 3"], *, train: bool) -> Float[Array, "b r p q d"]:
+        """Returns the maps before the global mean."""
+        x = self._stem(x, train=train)
         for stage in range(4):
             for block in range(2):
                 stride = 2 if stage and not block else 1
                 x = self._block(x, stage, block, stride=stride, train=train)
-        return self._classify(global_mean(x), kernel_init=kaiming_fan_in)
+        return x
 
     def _stem(self, x: Float[Array, "b t h w 3"], *, train: bool) -> Float[Array, "b t i j c"]:
-        options = {"stride": (1, 2, 2), "relu": True, "train": train}
+        name, options = self.places[0], {"stride": (1, 2, 2), "relu": True, "train": train}
         if self.form != "r2plus1d":
-            return self._conv(x, self.width, "stem.0", "stem.1", kernel=(3, 7, 7), **options)
+            return self._conv(x, self.width, f"{name}.0", f"{name}.1", kernel=(3, 7, 7), **options)
         mid = self.width * _STEM_MID // 64
-        x = self._conv(x, mid, "stem.0", "stem.1", kernel=(1, 7, 7), **options)
+        x = self._conv(x, mid, f"{name}.0", f"{name}.1", kernel=(1, 7, 7), **options)
         options["stride"] = (1, 1, 1)
-        return self._conv(x, self.width, "stem.3", "stem.4", kernel=(3, 1, 1), **options)
+        return self._conv(x, self.width, f"{name}.3", f"{name}.4", kernel=(3, 1, 1), **options)
 
     def _block(
         self, x: Float[Array, "b t h w c"], stage: int, block: int, *, stride: int, train: bool
     ) -> Float[Array, "b r p q d"]:
         """Two convolutions added to the shortcut."""
-        features, name = self.width << stage, f"layer{stage + 1}.{block}"
+        features, name = self.width << stage, f"{self.places[stage + 1]}.{block}"
         options = {"stage": stage, "train": train, "mid": _mid(x.shape[-1], features)}
         y = self._convolution(x, features, f"{name}.conv1", stride=stride, relu=True, **options)
         y = self._convolution(y, features, f"{name}.conv2", stride=1, relu=False, **options)

@@ -10,10 +10,14 @@ import sys
 
 import numpy as np
 import torch
-from golden.rivals import recipe, torch_conv3d, torch_frames
+from golden.rivals import recipe, torch_conv3d, torch_frames, torch_transformers
 
 HERE = pathlib.Path(__file__).parent
-NETWORKS = torch_conv3d.NETWORKS | torch_frames.NETWORKS
+NETWORKS = {
+    **torch_conv3d.NETWORKS,
+    **torch_frames.NETWORKS,
+    **torch_transformers.NETWORKS,
+}
 WIDTH = 8
 
 
@@ -26,11 +30,12 @@ def golden(name: str) -> dict[str, np.ndarray]:
     model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
     x = clips.permute(0, 4, 1, 2, 3).contiguous()  # [b, c, t, h, w]
     with torch.no_grad():
-        logits, features = model(x)[:2]
+        logits, features, *more = model(x)
     loss = torch.nn.functional.cross_entropy(model.train()(x)[0], torch.from_numpy(recipe.LABELS))
     loss.backward()
     grads = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
-    return {
+    named = {"snippet_logits": more[0].numpy()} if more else {}  # of NR-DFERNet
+    return named | {
         "names": np.array(list(shapes)),
         "shapes": np.array([" ".join(map(str, shape)) for shape in shapes.values()]),
         "logits": logits.numpy(),
@@ -43,7 +48,13 @@ def golden(name: str) -> dict[str, np.ndarray]:
 
 def _size(name: str) -> dict[str, int]:
     """Arguments that follow from the size of the frames."""
-    return {"c3d": {"side": 2}, "dfew_reslstm": {"frames": 3}}.get(name, {})
+    return {
+        "c3d": {"side": 2},
+        "dfew_reslstm": {"frames": 3},
+        "former_dfer": {"frames": 4, "places": 16},
+        "nr_dfernet": {"frames": 6, "side": 2},
+        "m3dfel": {"frames": 8},
+    }.get(name, {})
 
 
 def main() -> None:

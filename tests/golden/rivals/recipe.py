@@ -17,6 +17,9 @@ TINY = {  # network -> frames and their side, at width 8
     **dict.fromkeys(("resnet18", "resnet18_gru", "resnet18_lstm"), _FEW),
     **dict.fromkeys(("vgg13", "vgg16", "vgg11_lstm", "vgg13_lstm", "vgg16_lstm"), _FEW),
     "dfew_reslstm": _FEW,
+    "former_dfer": {"num_frames": 4, "image_size": 64},
+    "nr_dfernet": {"num_frames": 6, "image_size": 64},
+    "m3dfel": {"num_frames": 8, "image_size": 16},
     "p3d63": {"num_frames": 16, "image_size": 32},
 }
 make_state_dict = gca_ial_recipe.make_state_dict

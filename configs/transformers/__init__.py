@@ -1,0 +1,1 @@
+"""Experiments with networks that join frames by attention."""

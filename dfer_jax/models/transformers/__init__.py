@@ -1,0 +1,1 @@
+"""Networks that join frames, or short clips, by attention."""
