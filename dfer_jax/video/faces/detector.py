@@ -86,6 +86,22 @@ class FaceDetector:
                 found += [_moved(face, left, top) for face in part]
         return _distinct(found)
 
+    def find_near(
+        self, picture: UInt8[np.ndarray, "h w 3"], centre: tuple[float, float], side: float
+    ) -> list[Detection]:
+        """Returns the faces in a square around a place, as far as it is inside of the picture.
+
+        Args:
+            picture: RGB.
+            centre: x, y of the place, in pixels.
+            side: of the square, in pixels.
+        """
+        (left, right), (top, bottom) = (
+            (max(0, int(place - side / 2)), max(0, int(place + side / 2))) for place in centre
+        )
+        part = picture[top:bottom, left:right]
+        return [_moved(face, left, top) for face in self.find(part)] if part.size else []
+
     def _run(
         self, seen: UInt8[np.ndarray, "128 128 3"]
     ) -> tuple[Float[np.ndarray, "n 8 2"], Float[np.ndarray, " n"]]:

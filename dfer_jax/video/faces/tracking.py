@@ -34,6 +34,8 @@ _LOOK_EVERY = 5  # frames between two runs of the detector
 _PARTS = ((2, 15, 0), (3, 30, 480), (5, 60, 1280))
 """Looks for small faces: squares so many times smaller than the longer side, every how many frames,
 from how many pixels of that side on; in smaller pictures such faces cannot be judged."""
+_MOMENT = 15  # frames in which a lost face is also looked for where it was
+_AROUND = 3.5  # times its size
 _MOST_FACES = 12  # at once; the least certain of the newest are left out
 _REMEMBERED = 150  # frames that a lost face is remembered
 
@@ -133,6 +135,10 @@ class FaceTracker:
     def _find_new(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """Looks for faces that are not followed, and knows again those that were lost."""
         candidates = self._candidates(picture, self._detector.find(picture))
+        for x, y, width, height in self._just_lost():
+            centre, side = (x + width / 2, y + height / 2), _AROUND * max(width, height)
+            near = self._detector.find_near(picture, centre, side)
+            candidates += self._candidates(picture, near, [c[0] for c in candidates])
         for share in self._shares(picture):
             parts = self._detector.find_in_parts(picture, share)
             candidates += self._candidates(picture, parts, [c[0] for c in candidates])
@@ -146,6 +152,10 @@ class FaceTracker:
             memory = Memory(face, landmarks)
             self._tracks.append(_Track(self._next, landmarks, score, face, memory))
             self._next += 1
+
+    def _just_lost(self) -> list[tuple[float, float, float, float]]:
+        """Returns the boxes where faces were last, of those lost a moment ago."""
+        return [box_of(track.landmarks) for track in self._tracks if 0 < track.lost <= _MOMENT]
 
     def _shares(self, picture: UInt8[np.ndarray, "h w 3"]) -> Iterator[int]:
         """Yields in which parts to look for small faces in this frame."""

@@ -66,6 +66,18 @@ def test_small_faces_are_found_at_once(shape, size):
     assert [pasted_faces.score([face], truth)["recall"] for face in faces] == [1.0]
 
 
+def test_a_small_face_that_was_hidden_is_found_at_once():
+    tracker = FaceTracker(face_model())
+    scene = pasted_faces.make_scene(np.random.default_rng(5))
+    head = pasted_faces.draw_head(1, roll=0)
+    numbers = []
+    for index in range(8):
+        drawn, _ = pasted_faces.put(scene, head, size=50, centre=(450.0 + 2 * index, 120.0))
+        shown = scene if index in (3, 4) else drawn
+        numbers.append([face.track for face in tracker(pasted_faces.as_picture(shown))])
+    assert numbers == [[0]] * 3 + [[]] * 2 + [[0]] * 3
+
+
 def test_nothing_in_a_picture_of_one_pixel_or_one_colour():
     tracker = FaceTracker(face_model())
     for shape in ((1, 1, 3), (1, 500, 3), (700, 3, 3), (128, 128, 3)):
