@@ -104,8 +104,9 @@ def _by_seconds(matches: Mapping[str, re.Match[str]]) -> Order | None:
     """Orders decimal numbers; None if they can as well be taken as numbers behind a dot."""
     fractions = [match[3] for match in matches.values()]
     one_width = len({len(fraction) for fraction in fractions}) == 1
-    one_whole = len({match[2] for match in matches.values()}) == 1
-    if one_width and one_whole:  # take1.0001
+    wholes = {match[2] for match in matches.values()}
+    one_whole = len(wholes) == 1
+    if one_width and one_whole and wholes != {"0"}:  # take1.0001
         return None
     counts_up = any(len(text) > 1 and text.endswith("0") for text in fractions)
     if not one_width and (counts_up or (one_whole and not any(f[0] == "0" for f in fractions))):

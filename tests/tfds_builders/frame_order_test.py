@@ -35,6 +35,7 @@ def test_numbers_at_the_end_order_the_frames(names):
     "names",
     [
         ["0.04.jpg", "0.08.jpg", "0.1.jpg", "0.12.jpg", "0.2.jpg", "1.0.jpg", "10.5.jpg"],
+        ["0.00.png", "0.04.png", "0.08.png", "0.20.png"],
         ["t_0.5s.png", "t_1.25s.png", "t_12.0s.png"],
         ["0,04.jpg", "0,08.jpg", "1,00.jpg"],
         ["9.500.jpg", "10.000.jpg", "10.500.jpg"],
