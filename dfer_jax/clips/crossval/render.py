@@ -43,7 +43,7 @@ class Table:
 
 def as_text(table: Table) -> str:
     """Returns the table for a terminal, percentages, two digits."""
-    names = "".join(f"{name:>{_CELL}}" for name in (*table.classes, "UAR", "WAR"))
+    names = "".join(f"{name:>{_CELL}}" for name in (*_cut(table.classes), "UAR", "WAR"))
     lines = [f"{table.title}; percent", f"{'':{_LABEL}}{names}{'clips':>8}"]
     many_seeds = len({row.seed for row in table.rows} - {None}) > 1
     selections = list(dict.fromkeys(row.selection for row in table.rows))
@@ -60,6 +60,21 @@ def as_text(table: Table) -> str:
         lines.append(_line("  as printed", _published_values(row, len(table.classes))))
     lines += ["", *_side_by_side(table, selections)]
     return "\n".join([*lines, "", *(f"* {note}" for note in table.notes)])
+
+
+def _cut(classes: Sequence[str]) -> list[str]:
+    """Returns names that fit their columns; of those that do not, the start and the place."""
+    return [
+        name if len(name) < _CELL else f"{name[: _CELL - 5]}.{number:02d}"
+        for number, name in enumerate(classes, start=1)
+    ]
+
+
+def _initials(classes: Sequence[str]) -> list[str]:
+    """Returns two letters for each class, as papers print; none if they do not tell them apart."""
+    letters = [name[:2].upper() for name in classes]
+    plain = all(pair.isascii() and pair.isalpha() for pair in letters)
+    return letters if plain and len(set(letters)) == len(letters) else []
 
 
 def as_csv(table: Table) -> str:
@@ -86,7 +101,7 @@ def as_csv(table: Table) -> str:
 def as_latex(table: Table) -> str:
     """Returns a booktabs table: one line per selection, over seeds or pooled, and the published."""
     k = len(table.classes)
-    heads = " & ".join(f"{name[:2].upper()}" for name in table.classes)
+    heads = " & ".join(_initials(table.classes) or map(escape_latex, table.classes))
     lines = [
         f"% {table.title}; percent. Needs \\usepackage{{booktabs}}.",
         f"\\begin{{tabular}}{{l{'r' * (k + 2)}}}",

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import io
 import json
 
@@ -157,6 +158,16 @@ def test_latex_has_one_line_per_protocol_and_escapes_names(tmp_path):
     assert len(body) == 1 + 2 + 1
     assert all(line.count("&") == 9 for line in body)
     assert body[1].count("\\pm") == 9 and "55.71 & 69.24" in body[-1]
+
+
+def test_names_of_any_classes_head_their_columns(tmp_path):
+    table = _table(tmp_path, seeds=(0,), row=None)
+    names = ("[no pain] #1", "no pain 100%", *CLASSES[2:])
+    odd = dataclasses.replace(table, classes=names)
+    assert "\nEpoch & HA & SA & NE & AN & SU & DI & FE & UAR" in render.as_latex(table)
+    assert "\nEpoch & {[}no pain] \\#1 & no pain 100\\% & neutral &" in render.as_latex(odd)
+    head = render.as_text(odd).splitlines()[1].split(maxsplit=3)
+    assert head[:3] == ["[no", "p.01", "no"] and "no pa.02" in render.as_text(odd)
 
 
 def test_the_rarest_class_is_explained_in_clips():
