@@ -17,6 +17,7 @@ from dfer_jax.recognition.rows import Row, by_face
 from dfer_jax.recognition.timeline import Pictures
 from dfer_jax.recognition.windows import Face
 
+_FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.75
 _CLOCK = 90_000  # ticks a second
 
 
@@ -134,18 +135,13 @@ def _sized(
 def _draw(picture: UInt8[np.ndarray, "h w 3"], face: int, box: tuple[int, ...], text: str) -> None:
     colour = [255 * part for part in colorsys.hsv_to_rgb(face * 0.381966 % 1, 0.6, 1.0)]
     x, y, width, height = box
-    scale = max(picture.shape[0], 240) / 720
+    scale = max(picture.shape[0] / 720, 0.5)
     thick = max(round(2 * scale), 1)
     cv2.rectangle(picture, (x, y), (x + width, y + height), colour, thick)
-    place = (max(x, 2), max(y - round(8 * scale), round(24 * scale)))
-    for shade, extra in (((0, 0, 0), 2), (colour, 0)):
-        cv2.putText(
-            picture,
-            f"{face}: {text}",
-            place,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.8 * scale,
-            shade,
-            thick + extra,
-            cv2.LINE_AA,
-        )
+    told = f"{face}: {text}"
+    (long, high), below = cv2.getTextSize(told, _FONT, _SIZE * scale, thick)
+    left = min(max(x, 0), max(picture.shape[1] - long, 0))
+    base = max(y - below - thick, high + thick)
+    corner = (left + long, base + below)
+    cv2.rectangle(picture, (left, base - high - thick), corner, colour, cv2.FILLED)
+    cv2.putText(picture, told, (left, base), _FONT, _SIZE * scale, (0, 0, 0), thick, cv2.LINE_AA)
