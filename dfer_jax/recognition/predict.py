@@ -122,7 +122,8 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
 def _warn_of_other_crops(source: Source, recognizer: Recognizer) -> None:
     """Warns where `dfer crop` left word of crops that the weights do not know."""
     folder = source.path if source.path.is_dir() else source.path.parent
-    crop = next(filter(None, map(read_settings, (folder, *folder.resolve().parents[:2]))), None)
+    places = (folder, *folder.resolve().parents[:2])
+    crop = next((found.to_json() for found in map(read_settings, places) if found), None)
     for member in recognizer.weights.members:
         warn_of_other_crops(member.metadata, crop, dataset=str(source.path))
 
