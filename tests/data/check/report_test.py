@@ -88,3 +88,16 @@ def test_the_kinds_know_the_words_of_every_builder():
         said = text.replace("{colours}", "CMYK").replace("{kind}", "folders")
         (fault,) = sort_faults([f"x: {said}"])
         assert fault.kind == kind
+
+
+def test_a_table_of_ones_own_is_mended_not_extracted():
+    problems = [
+        "labels.csv, line 2: label 'hapy' is close to 'happy'; mend it, or state all classes",
+        "labels.csv: 3 of 3 paths lack the suffix of their file (line 2: a for a.mp4)",
+        "labels.csv, line 9: a.mp4 is already in line 2",
+    ]
+    table, row = sort_faults(problems, own="mend labels.csv and the clips")
+    assert (table.kind, table.items) == ("table", problems[:2])
+    assert table.advice == "mend them in the table"
+    assert (row.kind, row.advice) == ("duplicate_row", "mend labels.csv and the clips")
+    assert "release" in sort_faults(problems[2:])[0].advice
