@@ -82,6 +82,8 @@ def warn(recognizer: Recognizer, options: Options) -> None:
 def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options) -> Written:
     """Writes the files of one video and prints a line about it.
 
+    Of one of which no picture can be read the summary alone tells: there is nothing to look at.
+
     Args:
         source: of its pictures.
         stem: of the files.
@@ -112,7 +114,8 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
             str(source.path), recognizer, options, left_out=watched.left_out, notes=_notes(source)
         ),
     )
-    if not isinstance(written.fault, KeyboardInterrupt):
+    nothing_read = written.fault is not None and not watched.frames
+    if not (nothing_read or isinstance(written.fault, KeyboardInterrupt)):
         seconds = time.perf_counter() - start
         _look(source, stem, written, watched.boxes, options)
         print(_line(written.summary, watched.frames, seconds), f"-> {stem}.html", flush=True)

@@ -131,6 +131,7 @@ def test_what_is_no_video_leaves_valid_files_that_say_so(tmp_path, recognizer, c
     assert isinstance(written.fault, VideoError) and message in str(written.fault)
     about = json.loads((tmp_path / "v.json").read_text())
     assert not about["complete"] and message in about["fault"] and about["frames"] == 0
+    assert not (tmp_path / "v.html").exists()
     assert table(tmp_path / "v.csv") == []
 
 
