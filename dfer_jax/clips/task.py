@@ -171,6 +171,7 @@ def _objective(
     out = {
         "aux_logits": dict.fromkeys(objective.aux_weights, logits),
         "instance_logits": dict.fromkeys(objective.instance_weights, instances),
+        "features": logits,  # as far as the loss is concerned, of any width
     }
     label, step = (jax.ShapeDtypeStruct(shape, jax.numpy.int32) for shape in ((1,), ()))
     weight = jax.ShapeDtypeStruct((1,), jax.numpy.float32)

@@ -13,6 +13,7 @@ from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import augment, losses
 from dfer_jax.training.agreement import Agreement, keep_state_without_weight
+from dfer_jax.training.feature_losses import ec_stfl
 from dfer_jax.training.small_loss import SmallLoss
 
 Batch = Mapping[str, Array]
@@ -28,6 +29,8 @@ class Objective:
 
     Attributes:
         instance_weights: stage -> weight of the mean cross-entropy over the instances of a clip.
+        ecstfl_weight: of `feature_losses.ec_stfl`, over the clips that a device has at a time.
+        ecstfl_form: see there.
         reweight: decides from losses and instances how much each clip counts; None leaves that be.
     """
 
@@ -41,6 +44,8 @@ class Objective:
     gap_decay_rate: float
     steps_per_epoch: int
     instance_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    ecstfl_weight: float = 0.0
+    ecstfl_form: str = "paper"
     reweight: Agreement | SmallLoss | None = None
 
     def __call__(
@@ -77,7 +82,11 @@ class Objective:
             )
             weights = weights * own
             metrics |= {"weight": own.mean(), **tally}
-        return (weights * total).mean(), metrics
+        loss = (weights * total).mean()
+        if self.ecstfl_weight:
+            part = ec_stfl(out["features"], labels, form=self.ecstfl_form)
+            loss, metrics["ecstfl"] = loss + self.ecstfl_weight * part, part
+        return loss, metrics
 
 
 def _instances(out: Mapping[str, PyTree]) -> Float[Array, "b v k"] | None:
