@@ -61,6 +61,7 @@ def get_config() -> ml_collections.ConfigDict:
     loss.gap_decay_amplitude = 1.0  # A in A * exp(-lambda * epoch)
     loss.gap_decay_rate = 0.0  # lambda; 0: constant
 
+    loss.label_smoothing = 0.0  # share of the target that all classes divide (M3DFEL: 0.1)
     loss.ecstfl_weight = 0.0  # of EC-STFL, on the features of the batch (DFEW: 10); 0: off
     loss.ecstfl_form = "paper"  # paper, code: the DFEW paper's, or that of its later code
     loss.instance_weights = ()  # rdfer: of its (synopsis, detail) instances; (): of no instances

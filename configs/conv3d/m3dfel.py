@@ -5,9 +5,8 @@ Users of the code report WAR 66.5 to 67.9.
 
     dfer train configs/conv3d/m3dfel.py fold=1
 
-Deviates: from random weights, where the paper starts from Kinetics-400, and without its label
-smoothing of 0.1; of its colour jitter only the brightness; frames are evenly spaced at test, where
-the code moves them at random.
+Deviates: from random weights, where the paper starts from Kinetics-400; of its colour jitter only
+the brightness; frames are evenly spaced at test, where the code moves them at random.
 """
 
 from configs.conv3d import base
@@ -20,6 +19,7 @@ def get_config():
     config.augment.ratio = (3 / 4, 4 / 3)
     config.augment.flip_probability = 0.5
     config.augment.brightness = 0.4
+    config.loss.label_smoothing = 0.1
     config.optim.weight_decay = 0.05
     config.optim.schedule = "warmup_cosine"
     config.optim.learning_rate = 5e-4

@@ -20,14 +20,22 @@ from jaxtyping import Array, Float, Int
 from dfer_jax.errors import UserError
 
 
-def cross_entropy(logits: Float[Array, "b k"], labels: Int[Array, " b"]) -> Float[Array, " b"]:
+def cross_entropy(
+    logits: Float[Array, "b k"], labels: Int[Array, " b"], *, smoothing: float = 0.0
+) -> Float[Array, " b"]:
     """Returns -log softmax(logits)[label] per clip [b], float32, in nats.
 
     Args:
         logits: [b, k], any floating type.
         labels: [b], 0..k-1.
+        smoothing: share of the target that all k classes divide equally (C. Szegedy et al., CVPR
+            2016); 0 leaves it to the label.
     """
-    return optax.softmax_cross_entropy_with_integer_labels(logits.astype(jnp.float32), labels)
+    logits = logits.astype(jnp.float32)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    if not smoothing:
+        return loss
+    return (1 - smoothing) * loss - smoothing * nn.log_softmax(logits).mean(axis=-1)
 
 
 def intensity_aware(logits: Float[Array, "b k"], labels: Int[Array, " b"]) -> Float[Array, " b"]:
@@ -119,6 +127,7 @@ def clip_loss(
     gap_form: str = "positive",
     gap_eps: float = 0.02,
     gap_log_base: str = "e",
+    label_smoothing: float = 0.0,
     instance_logits: Mapping[str, Float[Array, "b _ k"]] = MappingProxyType({}),
     instance_weights: Mapping[str, float] = MappingProxyType({}),
 ) -> tuple[Float[Array, " b"], dict[str, Float[Array, " b"]]]:
@@ -139,6 +148,7 @@ def clip_loss(
         gap_form: see `probability_gap`.
         gap_eps: see `probability_gap`.
         gap_log_base: see `probability_gap`.
+        label_smoothing: of the cross-entropy of `logits`, see `cross_entropy`.
         instance_logits: kind -> [b, n, k], from the model's `out["instance_logits"]`.
         instance_weights: kind -> weight, for exactly the kinds of `instance_logits`.
 
@@ -152,7 +162,7 @@ def clip_loss(
     _check_pairs("auxiliary", aux_weights, aux_logits)
     _check_pairs("instance", instance_weights, instance_logits)
     parts = {
-        "ce": cross_entropy(logits, labels),
+        "ce": cross_entropy(logits, labels, smoothing=label_smoothing),
         "ial": intensity_aware(logits, labels),
         "gap": probability_gap(logits, labels, form=gap_form, eps=gap_eps, log_base=gap_log_base),
     }

@@ -44,6 +44,7 @@ class Objective:
     gap_decay_rate: float
     steps_per_epoch: int
     instance_weights: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    label_smoothing: float = 0.0
     ecstfl_weight: float = 0.0
     ecstfl_form: str = "paper"
     reweight: Agreement | SmallLoss | None = None
@@ -71,6 +72,7 @@ class Objective:
             gap_form=self.gap_form,
             gap_eps=self.gap_eps,
             gap_log_base=self.gap_log_base,
+            label_smoothing=self.label_smoothing,
             instance_logits=out.get("instance_logits", {}),
             instance_weights=self.instance_weights,
         )

@@ -253,3 +253,15 @@ def test_weight_zero_is_exactly_no_gradient():
 def test_heads_and_weights_must_pair_up(weights):
     with pytest.raises(UserError, match="make the two the same"):
         losses.clip_loss(LOGITS, {"layer2": LOGITS}, LABELS, ial_weight=0.1, aux_weights=weights)
+
+
+def test_smoothed_targets_are_shared_by_all_classes():
+    logits, label, smoothing = jnp.asarray([[2.0, -1.0, 0.5, 0.0]]), jnp.asarray([1]), 0.2
+    target = (1 - smoothing) * np.eye(4)[1] + smoothing / 4
+    by_hand = -(target * np.log(np.exp(logits[0]) / np.exp(logits[0]).sum())).sum()
+    found = losses.cross_entropy(logits, label, smoothing=smoothing)
+    np.testing.assert_allclose(found, [by_hand], rtol=1e-5)
+    total, _ = losses.clip_loss(
+        logits, {}, label, ial_weight=0.0, aux_weights={}, label_smoothing=smoothing
+    )
+    np.testing.assert_allclose(total, found, rtol=1e-6)
