@@ -161,6 +161,8 @@ class Checkpoints:
                 ) from error
         else:
             return None
+        if processes.is_first():
+            checkpoint_files.seal_late(folder)
         processes.say(f"resuming from step {step}")
         return like.replace(
             step=jax.numpy.asarray(step, jax.numpy.int32),

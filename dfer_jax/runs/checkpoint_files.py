@@ -2,9 +2,11 @@
 
 `checkpoints/<step>` is one checkpoint. When it is on the disk, `checksums.sha256` is written in it,
 in the form that `sha256sum --check` reads; a checkpoint without that file is an older version's, or
-its run was killed just then, and is judged by what can be read of it.
+its run was killed just then, and is judged by what can be read of it: a run that goes on from it
+writes them.
 """
 
+import contextlib
 import hashlib
 import math
 import os
@@ -115,6 +117,16 @@ def seal(folder: str) -> None:
     with replacing(os.path.join(folder, SUMS_FILE)) as file:
         file.writelines(lines)
     sync_folder(os.path.dirname(folder))
+
+
+def seal_late(folder: str) -> None:
+    """Seals a checkpoint that has just been loaded, if its run was killed before it could.
+
+    Where that cannot be written, the next checkpoint says so.
+    """
+    if _read_sums(folder) is None:
+        with contextlib.suppress(OSError):
+            seal(folder)
 
 
 def set_aside(workdir: str, step: int) -> str:

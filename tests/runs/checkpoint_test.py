@@ -3,7 +3,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -152,6 +154,30 @@ def test_damage_without_checksums_is_found_by_loading(run, caplog):
     assert int(_resume(run).step) == 30
     (said,) = caplog.messages
     assert said.startswith("checkpoint 40 is damaged (it cannot be read) and was set aside")
+
+
+KILLED = """
+import os, signal, sys
+from runs.checkpoint_test import _METADATA, _state
+from dfer_jax.runs import checkpoint, checkpoint_files
+
+checkpoint_files.seal = lambda folder: os.kill(os.getpid(), signal.SIGKILL)
+with checkpoint.Checkpoints(sys.argv[1], best_metric="war") as saved:
+    saved.save(_state(50), metrics={"war": 0.5}, metadata=_METADATA)
+"""
+
+
+def test_a_run_killed_between_a_checkpoint_and_its_checksums_goes_on_from_it(run, caplog):
+    path = os.pathsep.join([os.getcwd(), os.path.join(os.getcwd(), "tests")])
+    command = [sys.executable, "-c", KILLED, str(run)]
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (_folder(run, 50) / "checksums.sha256").exists()
+    assert int(_resume(run).step) == 50 and not caplog.messages
+    assert checkpoint_files.check_content(str(_folder(run, 50))), "it is sealed late"
+    _flip(_folder(run, 50))
+    assert int(_resume(run).step) == 40
+    assert "checkpoint 50 is damaged (weights/" in caplog.text
 
 
 def test_an_empty_folder_of_a_later_step_is_set_aside(run, caplog):
