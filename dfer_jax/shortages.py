@@ -5,7 +5,9 @@ import errno
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 _ROOM = {
     errno.ENOSPC: "make room",
@@ -16,6 +18,7 @@ _DEVICE = frozenset({errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.E
 _PLACES = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
 _PATH = re.compile(r"[\"' ](/[^\"'\[\]]+?)[\"';:,]")
 _DEVICE_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
+_HOST_MEMORY = ("YNNPACK operation failed",)  # all that the CPU's matrix products say of it
 
 
 def of_storage(error: BaseException, *, needed: int = 0) -> str | None:
@@ -60,11 +63,17 @@ def of_memory(error: BaseException) -> str | None:
     for link in _chain(error):
         if isinstance(link, MemoryError):
             return "this machine's"
-        if type(link).__name__ in ("XlaRuntimeError", "JaxRuntimeError") and any(
-            words in str(link) for words in _DEVICE_MEMORY
-        ):
-            return "the device's"
+        if type(link).__name__ in ("XlaRuntimeError", "JaxRuntimeError"):
+            if any(words in str(link) for words in _HOST_MEMORY):
+                return "this machine's"
+            if any(words in str(link) for words in _DEVICE_MEMORY):
+                return "this machine's" if _computes_on_cpu() else "the device's"
     return None
+
+
+def _computes_on_cpu() -> bool:
+    jax: Any = sys.modules.get("jax")  # which has raised the error; this floor does not load it
+    return jax is not None and jax.default_backend() == "cpu"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

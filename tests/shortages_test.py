@@ -1,6 +1,8 @@
 import errno
 import os
 import re
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -73,12 +75,53 @@ def test_other_errors_are_no_shortage(error):
         ),
     ],
 )
-def test_memory_names_the_field_to_lower(error, message):
+def test_memory_names_the_field_to_lower(error, message, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     with (
         pytest.raises(errors.UserError, match=message),
         errors.memory_suffices("lower x"),
     ):
         raise error
+
+
+SHORT_OF_MEMORY = """
+import resource
+import jax
+import jax.numpy as jnp
+import numpy as np
+from dfer_jax import errors
+
+def main(argv):
+    once = jax.jit(lambda x: (x @ x.T @ x).sum())  # 1.6 GB in between
+    once.lower(jnp.ones((20000, 2))).compile()
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
+    with errors.memory_suffices("lower train.batch_size"):
+        WORK
+
+errors.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "np.ones(2**28)",
+        "jax.block_until_ready(jax.device_put(np.broadcast_to(np.float32(1), (2**28,))))",
+        "print(once(jnp.ones((20000, 2))))",
+    ],
+    ids=["host", "batch", "step"],
+)
+def test_memory_that_really_runs_out_on_a_cpu_is_one_sentence(work):
+    env = {**os.environ, "PYTHONPATH": os.getcwd(), "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", SHORT_OF_MEMORY.replace("WORK", work)]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 1 and "Traceback" not in run.stderr, run.stderr
+    assert run.stderr.endswith(
+        "error: this machine's memory does not suffice; lower train.batch_size or data.num_workers "
+        "and run the command again: nothing written before is lost\n"
+    )
 
 
 def test_memory_that_runs_out_anywhere_is_one_sentence(capsys):

@@ -132,8 +132,7 @@ class Trainer:
             elif window.metrics:
                 window.metrics[-1]["loss"].block_until_ready()  # at most one step in flight
             self._watch.check(state)
-            with memory_suffices("lower train.batch_size or raise train.accumulation_steps"):
-                state, metrics = self.task.step_at(step - 1)(state, batch)
+            state, metrics = self.task.step_at(step - 1)(state, batch)
             self._watch.note(step, metrics)
             window.metrics.append(metrics)
             bar.update()

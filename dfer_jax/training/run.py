@@ -7,7 +7,7 @@ from typing import Any
 
 import ml_collections
 
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, list_some, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.workdir import claim, differing_fields
 from dfer_jax.runtime import processes
@@ -53,9 +53,10 @@ def train(
         _claim(workdir, config, overrides)
         if first:
             _claim(init_from, first.config, overrides)
-    if first:
-        first.run(with_evaluation=False)
-    trainer.run(with_evaluation=with_evaluation)
+    with memory_suffices("lower train.batch_size or raise train.accumulation_steps"):
+        if first:
+            first.run(with_evaluation=False)
+        trainer.run(with_evaluation=with_evaluation)
 
 
 def _claim(workdir: str, config: ml_collections.ConfigDict, overrides: Mapping[str, Any]) -> None:
