@@ -47,3 +47,17 @@ class Clips:
         time.sleep(self.seconds * slow)
         block = np.full(2**20, index % 256, np.uint8)
         return index, os.getpid(), block, SlowToSend(self.seconds_to_send * slow)
+
+
+@dataclasses.dataclass(frozen=True)
+class SlowToOpen(Clips):
+    """Takes three seconds to arrive in another process, at work or asleep for a minute."""
+
+    busy: bool = False
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        until = time.monotonic() + 3
+        while self.busy and time.monotonic() < until:
+            pass
+        time.sleep(0 if self.busy else 60)

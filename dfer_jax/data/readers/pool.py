@@ -24,7 +24,7 @@ from dfer_jax.errors import UserError
 
 PATIENCE = 40
 """Seconds that one clip may take before its process counts as stuck."""
-_STARTING = 300  # as many for a process to start, from storage that may be slow
+_STARTING = 300  # as many for a process to start where its processor time is not known
 _AHEAD = 2 * THREADS  # items asked of a process at a time: being read, and waiting to be taken
 _ON = "run the same command again to go on from the last checkpoint"
 _LOST = object()
@@ -124,11 +124,13 @@ class _Reader:
             try:
                 answer = self._received.get(timeout=1)
             except queue.Empty:
-                now = notes.taken(self._memory)
+                taken = notes.taken(self._memory)
+                at_clips = any(note.count for note in taken)
+                now = taken, None if at_clips else _processor_time(self._process.pid)
                 looks = looks + 1 if now == before else 0
                 before = now
-                if looks >= (PATIENCE if any(note.count for note in now) else _STARTING):
-                    raise UserError(self._stuck(now, looks)) from None
+                if looks >= (PATIENCE if at_clips or now[1] else _STARTING):
+                    raise UserError(self._stuck(taken, looks)) from None
                 continue
             if answer is _LOST:
                 raise UserError(self._lost())
@@ -152,6 +154,15 @@ class _Reader:
             f"a process that reads clips {how} {_where(notes.taken(self._memory))}; if memory was "
             f"short lower data.num_workers, then {_ON}"
         )
+
+
+def _processor_time(process: int) -> list[str] | None:
+    """What a process has used, which grows while it starts; None where the system does not tell."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return None
 
 
 def _where(taken: list[notes.Note]) -> str:

@@ -51,6 +51,15 @@ def test_a_lost_process_is_said_with_its_clip(moment, number):
     assert re.fullmatch(wanted, message), message
 
 
+def test_a_process_that_is_stopped_while_it_starts_is_stuck_and_a_slow_one_is_not():
+    items = pool.read_ahead(slow_clips.SlowToOpen(), 1)
+    with pytest.raises(UserError, match="stood still for 1 s before its first clip; see whether"):
+        next(items)
+    items = pool.read_ahead(slow_clips.SlowToOpen(busy=True), 1)
+    assert next(items)[0] == 0
+    items.close()
+
+
 def test_others_go_on_meanwhile_and_the_order_stays():
     items = pool.read_ahead(slow_clips.Clips(seconds=0.01), 2)
     found = [next(items)[:2] for _ in range(40)]
