@@ -3,7 +3,7 @@
 Z. Qiu, T. Yao, T. Mei, "Learning Spatio-Temporal Representation with Pseudo-3D Residual Networks",
 ICCV 2017; github.com/qijiezhao/pseudo-3d-pytorch at commit 09bba23 (MIT), whose names it has.
 
-Input: float32 [b, t, h, w, 3], RGB in [0, 1]; 16 frames of 160x160, at which it has 8.44 GMAC. Time
+Input: float32 [b, t, h, w, 3], RGB in [0, 1]; 16 frames of 160x160, at which it has 8.45 GMAC. Time
 is halved four times, and gone in layer4, which is two-dimensional.
 
 Deviates: the last pool is the mean over the whole map, the same as its window of 5x5 at 160x160,
