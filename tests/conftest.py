@@ -1,14 +1,17 @@
-"""Test-wide settings: two CPU devices, strict types, parsed flags for Grain's workers."""
+"""Test-wide settings: two CPU devices, quick compiling, strict types, parsed flags for Grain."""
 
 import os
 import signal
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+import xla_flags
+
+os.environ.setdefault("XLA_FLAGS", xla_flags.of_devices(2))
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests, and the processes they start, build the same small programs again and again: compile each
 # once, and leave the user's own cache alone.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.abspath(".pytest_cache/xla"))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
 import jax
 import pytest
@@ -37,7 +40,34 @@ def no_request_to_stop_is_left():
 
 @pytest.fixture(scope="module")
 def quick_compiler():
-    """XLA optimises little: compiling takes most of the time of tests of small networks."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    """Every test has it now."""
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    """Training in this process uses one of the two devices."""
+    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+
+
+@pytest.fixture(scope="session")
+def clip_data(tmp_path_factory):
+    """Folder of the built `clip_dataset/truth`; its readers leave it as it is."""
+    import made_once
+
+    return made_once.clip_data(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """Work directory of `tiny.config` on `clip_data`, trained; copy it before changing it."""
+    import made_once
+
+    return made_once.tiny_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def gentle_run(tmp_path_factory):
+    """Work directory of `tiny.gentle`, evaluated, with its report; copy it before changing it."""
+    import made_once
+
+    return made_once.gentle_run(tmp_path_factory)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import xla_flags
 
 from benchmarks.input import many_clips
 from benchmarks.scaling import scaling_points
@@ -28,6 +29,7 @@ def test_a_real_run_is_watched_until_it_is_asked_to_stop(tmp_path):
     name = many_clips.build(tmp_path, clips=35, frames=2, side=36)
     fields = scaling_points.fields(TINY, width=8) | {"train.log_every_steps": 1}
     fields |= {"data.data_dir": tmp_path, "data.dataset": name}
+    fields |= {"model.attention": "none", "model.aux_stages": (), "loss.aux_weights": ()}  # quick
     run = real_run.train(fields, workdir=tmp_path / "run", rows=2)
     assert [row["step"] for row in run.rows[:2]] == [1, 2]
     assert 0 < run.first_row_s <= run.seconds[1]
@@ -47,7 +49,11 @@ def test_the_whole_job_is_compared_with_the_bare_step(tmp_path):
     tiny |= {"epochs": 3, "rounds": 1, "out": tmp_path / "out.json"}
     command = [sys.executable, "-m", "benchmarks.speed.whole_job"]
     command += [f"--{name}={value}" for name, value in tiny.items()]
-    environment = {**os.environ, "XLA_FLAGS": "", "PYTHONPATH": str(real_run.ROOT)}
+    environment = {
+        **os.environ,
+        "XLA_FLAGS": xla_flags.of_devices(1),
+        "PYTHONPATH": str(real_run.ROOT),
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     median = json.loads((tmp_path / "out.json").read_text())["median"]

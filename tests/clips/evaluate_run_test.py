@@ -1,7 +1,5 @@
 """Evaluating a run that held training clips out: their predictions fit an ensemble's weights."""
 
-import clip_dataset
-import jax
 import tiny
 
 from dfer_jax.clips import ensemble, evaluate_run, predictions
@@ -11,10 +9,8 @@ from dfer_jax.runs import evaluation_files
 from dfer_jax.training.loop import Trainer
 
 
-def test_held_out_clips_are_evaluated_beside_the_test_clips(tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-    clip_dataset.build(str(tmp_path / "data"), "truth")
-    config = tiny.config(tmp_path / "data")
+def test_held_out_clips_are_evaluated_beside_the_test_clips(clip_data, tmp_path, one_device):
+    config = tiny.config(clip_data)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     config.train.epochs = 1

@@ -1,8 +1,7 @@
 import importlib.util
 import json
-import os
 import pathlib
-import signal
+import shutil
 
 import clip_dataset
 import jax
@@ -24,9 +23,7 @@ from dfer_jax.frames import experiment as frames_experiment
 from dfer_jax.runs import checkpoint, workdir
 from dfer_jax.runtime import parallel
 from dfer_jax.training import network
-from dfer_jax.training.loop import Trainer, tqdm
-
-pytestmark = pytest.mark.usefixtures("quick_compiler")
+from dfer_jax.training.loop import Trainer
 
 FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
 ONE = parallel.over(jax.devices()[:1])
@@ -84,9 +81,8 @@ def test_fields_that_cannot_work_are_named(field, value, message):
         experiment.check(config, ONE)
 
 
-def test_clips_below_min_frames_are_dropped_and_listed(tmp_path, caplog):
-    clip_dataset.build(str(tmp_path), "truth")
-    config = tiny.config(tmp_path)
+def test_clips_below_min_frames_are_dropped_and_listed(clip_data, caplog):
+    config = tiny.config(clip_data)
     config.data.min_frames = 16
     sources = open_sources(config)
     long = [n for n in clip_dataset.LENGTHS if n >= 16]
@@ -99,23 +95,21 @@ def test_clips_below_min_frames_are_dropped_and_listed(tmp_path, caplog):
 
 
 @pytest.fixture(scope="module")
-def cached_dir(tmp_path_factory):
-    """A data set, and its frame cache in another folder."""
-    folder = tmp_path_factory.mktemp("cached")
-    clip_dataset.build(str(folder), "truth")
-    place = Place("clip_dataset/truth", str(folder), 32, str(folder / "fast_disk"))
-    frame_build.build(place, num_processes=1)
+def cache_dir(clip_data, tmp_path_factory):
+    """The frame cache of `clip_data`, in another folder."""
+    folder = str(tmp_path_factory.mktemp("cached") / "fast_disk")
+    frame_build.build(Place("clip_dataset/truth", str(clip_data), 32, folder), num_processes=1)
     return folder
 
 
 def with_cache(config, folder):
     config.data.cache = True
-    config.data.cache_dir = str(folder / "fast_disk")
+    config.data.cache_dir = folder
     return config
 
 
-def test_cached_and_decoded_runs_have_the_same_clips_and_batches(cached_dir, monkeypatch):
-    decoded, cached = tiny.config(cached_dir), with_cache(tiny.config(cached_dir), cached_dir)
+def test_cached_and_decoded_runs_have_the_same_clips_and_batches(clip_data, cache_dir, monkeypatch):
+    decoded, cached = tiny.config(clip_data), with_cache(tiny.config(clip_data), cache_dir)
     for config in (decoded, cached):
         config.data.min_frames = 3
         config.data.validation_fraction = 0.3
@@ -142,36 +136,31 @@ def test_cached_and_decoded_runs_have_the_same_clips_and_batches(cached_dir, mon
             np.testing.assert_array_equal(one["clips"], other["clips"])
 
 
-def test_a_run_started_with_the_cache_is_resumed_without_it(cached_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-    decoded, cached = tiny.config(cached_dir), with_cache(tiny.config(cached_dir), cached_dir)
+def test_a_run_started_with_the_cache_is_resumed_without_it(
+    clip_data, cache_dir, tiny_run, tmp_path, monkeypatch, one_device
+):
+    decoded, cached = tiny.config(clip_data), with_cache(tiny.config(clip_data), cache_dir)
 
-    def run(config, name):
-        directory = str(tmp_path / name)
-        trainer = Trainer(ClipTask, config, directory)
-        workdir.claim(directory, json.loads(config.to_json_best_effort()), {})
+    def run(config):
+        trainer = Trainer(ClipTask, config, str(tmp_path))
+        workdir.claim(str(tmp_path), json.loads(config.to_json_best_effort()), {})
         trainer.run(with_evaluation=True)
 
-    def stop(bar):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    run(decoded, "whole")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 1 of 6"):
-        patch.setattr(tqdm, "update", stop)
-        run(cached, "mixed")
-    run(decoded, "mixed")
-    whole, mixed = (checkpoint.load_weights(str(tmp_path / d), 6)[0] for d in ("whole", "mixed"))
+        tiny.stop_after(patch, 1)
+        run(cached)
+    run(decoded)
+    whole, mixed = (checkpoint.load_weights(str(d), 6)[0] for d in (tiny_run, tmp_path))
     jax.tree.map(np.testing.assert_array_equal, mixed, whole)
-    evaluate_run.evaluate_checkpoints(cached, str(tmp_path / "mixed"))  # with its filmstrips
-    assert (tmp_path / "mixed" / "report.html").read_text().count("data:image/jpeg") >= 8
+    evaluate_run.evaluate_checkpoints(cached, str(tmp_path))  # with its filmstrips
+    assert (tmp_path / "report.html").read_text().count("data:image/jpeg") >= 8
 
 
-def test_the_cache_has_the_size_the_weights_were_trained_with(cached_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-    config = tiny.config(cached_dir)
-    config.train.epochs = 1
-    Trainer(ClipTask, config, str(tmp_path)).run(with_evaluation=False)
-    evaluating = with_cache(tiny.config(cached_dir), cached_dir)
+def test_the_cache_has_the_size_the_weights_were_trained_with(
+    clip_data, cache_dir, tiny_run, tmp_path, one_device
+):
+    shutil.copytree(tiny_run, tmp_path, dirs_exist_ok=True)
+    evaluating = with_cache(tiny.config(clip_data), cache_dir)
     evaluating.data.decode_size = 48  # the checkpoint says 32
     evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path))
     with pytest.raises(UserError, match=r"no frame cache .*frame_cache_48 \(there is frame_cache_"):

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 
-import clip_dataset
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -184,11 +183,10 @@ def test_damaged_files_are_one_sentence(host, tmp_path, change, message):
 
 
 @pytest.fixture(scope="module")
-def plain_run(tmp_path_factory):
+def plain_run(clip_data, tmp_path_factory):
     """A checkpoint of plain cross-entropy that nobody evaluated, and its config."""
     base = tmp_path_factory.mktemp("judge")
-    clip_dataset.build(str(base / "data"), "truth")
-    config, run = tiny.config(base / "data"), str(base / "run")
+    config, run = tiny.config(clip_data), str(base / "run")
     devices = parallel.over(jax.devices()[:1])
     task = ClipTask(config, devices)
     kwargs = experiment.model_kwargs(config, num_classes=7)

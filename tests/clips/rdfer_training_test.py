@@ -16,11 +16,9 @@ from dfer_jax.training.loop import Trainer
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-    clip_dataset.build(str(tmp_path / "data"), "truth")
+def config(clip_data, one_device):
     found = rdfer_synthetic.get_config()
-    small = tiny.config(tmp_path / "data")
+    small = tiny.config(clip_data)
     for section in ("data", "train", "eval"):
         found[section].update(small[section])
     found.data.sampling, found.data.segments = "grid", 16

@@ -1,4 +1,3 @@
-import clip_dataset
 import jax
 import numpy as np
 import pytest
@@ -10,14 +9,10 @@ from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 from dfer_jax.training.loop import Trainer
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data")
-    clip_dataset.build(str(path), "truth")
-    config = tiny.config(path)
+def config(clip_data):
+    config = tiny.config(clip_data)
     config.train.batch_size = 3
     config.train.epochs = 1  # 4 steps
     config.pretrain.epochs = 2  # of 7 // 3 = 2 steps

@@ -25,8 +25,6 @@ from dfer_jax.runtime import parallel
 from dfer_jax.training.loop import Trainer
 from dfer_jax.training.step import Augmentation
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def one_device():

@@ -19,8 +19,6 @@ from dfer_jax.models.cnn_gru import CNNGRU
 from dfer_jax.models.cnn_transformer import CNNTransformer
 from dfer_jax.models.resnet50 import ResNet50
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 NOT_STORED = np.float32(1e30)  # in the place of a gradient the golden has only the norm of
 

@@ -16,8 +16,6 @@ from dfer_jax.models.cnn_transformer import CNNTransformer, sinusoid
 from dfer_jax.models.normalisation import NORMALISATIONS, normalise
 from dfer_jax.models.resnet50 import ResNet50, with_backbone
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SHALLOW = {"width": 4, "stage_sizes": (1, 1, 1, 1)}
 SMALL = {
     "resnet50": ResNet50(**SHALLOW),

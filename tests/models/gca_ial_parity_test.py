@@ -17,8 +17,6 @@ from dfer_jax.interop import gca_ial
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.training import losses, optim
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 TINY = {"width": 8, "image_size": 48, "num_frames": 5, "reduction": 4}
 LOSS = {"ial_weight": 0.1, "aux_weights": {"layer2": 0.05, "layer3": 0.0}}

@@ -20,8 +20,6 @@ from dfer_jax.models.rdfer import RDFER
 from dfer_jax.models.temporal_shift import ShiftedResNet, temporal_shift
 from dfer_jax.training import losses
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden"
 QUICK = {"xla_backend_optimization_level": 0}  # compiles several times faster
 MODEL = RDFER(

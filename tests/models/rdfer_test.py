@@ -15,8 +15,6 @@ from dfer_jax.models.rdfer import RDFER
 from dfer_jax.training import losses
 from dfer_jax.training.agreement import Agreement
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SMALL = {
     "num_frames": 20,
     "image_size": 16,

@@ -11,8 +11,6 @@ from flax import linen as nn
 from dfer_jax.ops.batch_norm import BatchNorm, normalise
 from dfer_jax.ops.cpu import batch_norm as native
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 CONSTANTS = {"momentum": 0.9, "epsilon": 1e-5}
 with_a_compiler = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 

@@ -12,8 +12,6 @@ from flax import linen as nn
 from dfer_jax.ops.conv_norm import conv_norm
 from dfer_jax.ops.cpu import library
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 with_a_compiler = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
 # Height, width, channels, features, kernel, stride; the first two in C++ where there is a compiler.
 CASES = [(9, 10, 32, 64, 3, 1), (14, 9, 3, 32, 3, 2), (8, 8, 5, 6, 7, 2), (6, 6, 8, 4, 1, 2)]

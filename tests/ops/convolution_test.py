@@ -12,8 +12,6 @@ from dfer_jax.ops.convolution import convolve
 from dfer_jax.ops.cpu import convolution as native
 from dfer_jax.ops.cpu import library
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 with_a_compiler = pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")

@@ -11,6 +11,7 @@ import sys
 
 import clip_dataset
 import pytest
+import xla_flags
 
 from dfer_jax.errors import UserError
 from dfer_jax.runs import workdir_lock
@@ -157,7 +158,7 @@ def test_of_two_trainings_one_proceeds(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"},
+            env={**os.environ, "XLA_FLAGS": xla_flags.of_devices(1)},
         )
         for _ in range(2)
     ]

@@ -4,9 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import clip_dataset
 import jax
 import pytest
+import xla_flags
 
 from dfer_jax.runtime import compilation_cache
 
@@ -52,7 +52,7 @@ def _train(data_dir, workdir, cache_home):
         check=False,
         env={
             **chosen,
-            "XLA_FLAGS": "",
+            "XLA_FLAGS": xla_flags.of_devices(1),
             "XDG_CACHE_HOME": str(cache_home),
             "PYTHONPATH": os.pathsep.join([str(here), str(here / "tests")]),
         },
@@ -61,10 +61,9 @@ def _train(data_dir, workdir, cache_home):
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-def test_a_second_process_finds_the_programs_and_computes_the_same(tmp_path):
-    clip_dataset.build(str(tmp_path / "data"), "truth")
-    first, _ = _train(tmp_path / "data", tmp_path / "first", tmp_path / "cache")
-    second, told = _train(tmp_path / "data", tmp_path / "second", tmp_path / "cache")
+def test_a_second_process_finds_the_programs_and_computes_the_same(clip_data, tmp_path):
+    first, _ = _train(clip_data, tmp_path / "first", tmp_path / "cache")
+    second, told = _train(clip_data, tmp_path / "second", tmp_path / "cache")
     assert first["folder"].startswith(str(tmp_path / "cache" / "dfer_jax" / "xla"))
     assert first["hits"] == 0
     assert second["hits"] >= 2  # initial state and training step

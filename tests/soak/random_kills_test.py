@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import pytest
 import tiny
+import xla_flags
 
 from dfer_jax.runs import checkpoint
 
@@ -49,7 +50,7 @@ def start(command, workdir):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": xla_flags.of_devices(1)},
     )
 
 

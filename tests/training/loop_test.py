@@ -11,25 +11,17 @@ import tiny
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.task import ClipTask
 from dfer_jax.errors import UserError
-from dfer_jax.runs import checkpoint, metric_writer, workdir
+from dfer_jax.runs import checkpoint, metric_writer
 from dfer_jax.runtime import parallel
 from dfer_jax.training.loop import Trainer, Window
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    path = tmp_path_factory.mktemp("data")
-    clip_dataset.build(str(path), "truth")
-    return path
-
-
-@pytest.fixture
-def one_device(monkeypatch):
-    monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-
-
 def _train(config, directory, **kwargs):
     Trainer(ClipTask, config, str(directory)).run(**{"with_evaluation": True, **kwargs})
+    return _weights(directory)
+
+
+def _weights(directory):
     return checkpoint.load_weights(str(directory), _last(directory))[0]
 
 
@@ -42,10 +34,10 @@ def _assert_same(a, b):
 
 
 def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
-    data_dir, tmp_path, monkeypatch, one_device
+    clip_data, tiny_run, tmp_path, monkeypatch, one_device
 ):
-    config = tiny.config(data_dir)
-    expected = _train(config, tmp_path / "whole")
+    config = tiny.config(clip_data)
+    expected = _weights(tiny_run)
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 2 of 6"):
         tiny.stop_after(patch, 2)
         _train(config, tmp_path / "stopped")
@@ -53,43 +45,41 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     config.data.num_workers = 2  # what the run learns must not depend on it
     resumed = _train(config, tmp_path / "stopped")
     _assert_same(resumed, expected)
-    whole, again = (metric_writer.read_metrics(str(tmp_path / d)) for d in ("whole", "stopped"))
+    whole, again = (metric_writer.read_metrics(str(d)) for d in (tiny_run, tmp_path / "stopped"))
     assert [row["step"] for row in again if "test/war" in row] == [3, 6]
     assert [r for r in again if "test/war" in r] == [r for r in whole if "test/war" in r]
 
 
-def test_a_work_directory_deleted_meanwhile_is_said(data_dir, tmp_path, monkeypatch, one_device):
+def test_a_work_directory_deleted_meanwhile_is_said(clip_data, tmp_path, monkeypatch, one_device):
     directory = tmp_path / "deleted"
     monkeypatch.setattr(tiny.tqdm, "update", lambda _: shutil.rmtree(directory, ignore_errors=True))
     with pytest.raises(UserError, match="deleted was deleted or moved while the run was at work"):
-        _train(tiny.config(data_dir), directory)
+        _train(tiny.config(clip_data), directory)
 
 
-def test_two_devices_follow_the_trajectory_of_one(data_dir, tmp_path, monkeypatch):
+def test_two_devices_follow_the_trajectory_of_one(clip_data, gentle_run, tmp_path):
     assert len(jax.local_devices()) == 2
-    config = tiny.config(data_dir)
-    config.optim.learning_rate = 1e-5  # higher, float32 itself drifts apart in six steps
-    two = _train(config, tmp_path / "two")
-    with monkeypatch.context() as patch:
-        patch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
-        one = _train(config, tmp_path / "one")
-    losses = [
-        [
-            row["train/loss"]
-            for row in metric_writer.read_metrics(str(tmp_path / d))
-            if "train/loss" in row
+    two, one = _train(tiny.gentle(clip_data), tmp_path), _weights(gentle_run)
+    for name in ("train/loss", "test/loss"):
+        losses = [
+            [row[name] for row in metric_writer.read_metrics(str(directory)) if name in row]
+            for directory in (gentle_run, tmp_path)
         ]
-        for d in ("one", "two")
-    ]
-    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+        assert len(losses[0]) == {"train/loss": 6, "test/loss": 2}[name]
+        np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * max(1.0, float(np.abs(a).max())))
 
 
-def test_evaluation_restores_and_counts_every_clip_once(data_dir, tmp_path, one_device):
-    config = tiny.config(data_dir)
-    workdir.claim(str(tmp_path), json.loads(config.to_json_best_effort()), {})
-    _train(config, tmp_path)
+@pytest.fixture
+def own_run(tiny_run, tmp_path):
+    """A copy of the trained run, to be changed."""
+    shutil.copytree(tiny_run, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_evaluation_restores_and_counts_every_clip_once(clip_data, own_run, tmp_path, one_device):
+    config = tiny.config(clip_data)
     seen = []
     for batch_size in (4, 3):
         config.eval.batch_size = batch_size
@@ -114,8 +104,8 @@ def test_evaluation_restores_and_counts_every_clip_once(data_dir, tmp_path, one_
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-def test_the_validation_split_chooses_the_best_epoch(data_dir, tmp_path, one_device):
-    config = tiny.config(data_dir)
+def test_the_validation_split_chooses_the_best_epoch(clip_data, tmp_path, one_device):
+    config = tiny.config(clip_data)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     trainer = Trainer(ClipTask, config, str(tmp_path))
@@ -125,32 +115,26 @@ def test_the_validation_split_chooses_the_best_epoch(data_dir, tmp_path, one_dev
     assert sizes["train"] + sizes["validation"] == len(clip_dataset.LENGTHS)
 
 
-def test_checkpoint_of_another_model_is_refused(data_dir, tmp_path, one_device):
-    config = tiny.config(data_dir)
-    config.train.epochs = 1
-    _train(config, tmp_path, with_evaluation=False)
-    other = tiny.config(data_dir)
+def test_checkpoint_of_another_model_is_refused(clip_data, tiny_run, one_device):
+    other = tiny.config(clip_data)
     other.model.width = 16
     with pytest.raises(UserError, match=r"kwargs\.width: 8 -> 16"):
-        evaluate_run.evaluate_checkpoints(other, str(tmp_path))
+        evaluate_run.evaluate_checkpoints(other, str(tiny_run))
 
 
-def test_damaged_checkpoint_is_one_sentence(data_dir, tmp_path, one_device):
-    config = tiny.config(data_dir)
-    config.train.epochs = 1
-    _train(config, tmp_path, with_evaluation=False)
-    for folder, _, files in os.walk(tmp_path / "checkpoints" / "3" / "weights"):
-        for name in files:
-            path = os.path.join(folder, name)
-            os.truncate(path, os.path.getsize(path) // 2)
+def test_damaged_checkpoint_is_one_sentence(clip_data, own_run, one_device):
+    config = tiny.config(clip_data)
+    for path in own_run.glob("checkpoints/*/weights/**/*"):
+        if path.is_file():
+            os.truncate(path, path.stat().st_size // 2)
     with pytest.raises(UserError, match="damaged"):
-        evaluate_run.evaluate_checkpoints(config, str(tmp_path))
+        evaluate_run.evaluate_checkpoints(config, str(own_run))
     with pytest.raises(UserError, match="damaged"):
-        _train(config, tmp_path)
+        _train(config, own_run)
 
 
-def test_diverged_training_stops_with_advice(data_dir, tmp_path, one_device):
-    config = tiny.config(data_dir)
+def test_diverged_training_stops_with_advice(clip_data, tmp_path, one_device):
+    config = tiny.config(clip_data)
     config.optim.learning_rate = 1e12
     with pytest.raises(UserError, match=r"lower optim\.learning_rate"):
         _train(config, tmp_path)

@@ -1,5 +1,6 @@
 """Real processes on this machine train one model together."""
 
+import functools
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import jax
 import numpy as np
 import pytest
 import tiny
+import xla_flags
 
 from dfer_jax.runs import checkpoint, metric_writer
 
@@ -21,44 +23,32 @@ PATIENCE = 900  # seconds; a busy machine compiles slowly
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    path = tmp_path_factory.mktemp("several")
-    clip_dataset.build(str(path / "data"), "truth")
-    return path
+def start(clip_data):
+    """Returns a function that starts the command line once for each of two processes."""
+    return functools.partial(_start, tiny.gentle(clip_data))
 
 
-def start(base, directory, *, processes=1, devices=1, mode="train_and_eval"):
-    """Starts the command line once for each process."""
-    config = tiny.config(base / "data")
-    config.optim.learning_rate = 1e-5  # higher, float32 itself drifts apart in six steps
-    config.train.log_every_steps = 1
+def _start(config, directory, *, mode):
     command = [sys.executable, "-m", "dfer_jax.main", "--config=configs/base.py", f"--mode={mode}"]
-    command += [f"--workdir={base / directory}"]
+    command += [f"--workdir={directory}"]
     for section in ("data", "model", "optim", "train", "eval"):
         for name in config[section]:
             value = config[section][name]
             if isinstance(value, str | int | float) and value != "":
                 command.append(f"--config.{section}.{name}={value}")
-    environment = {
-        **os.environ,
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} "
-        "--xla_backend_optimization_level=0",  # compiles much faster
-        "JAX_COMPILATION_CACHE_DIR": str(base / "xla"),
-        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
-    }
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        address = f"--coordinator_address=localhost:{free.getsockname()[1]}"
+        command += [f"--coordinator_address=localhost:{free.getsockname()[1]}"]
     return [
         subprocess.Popen(
-            command
-            + [address, f"--num_processes={processes}", f"--process_id={index}"] * (processes > 1),
+            [*command, "--num_processes=2", f"--process_id={index}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**os.environ, "XLA_FLAGS": xla_flags.of_devices(1), "PYTHONPATH": path},
         )
-        for index in range(processes)
+        for index in range(2)
     ]
 
 
@@ -75,14 +65,9 @@ def finish(running, *, code=0):
 
 
 @pytest.fixture(scope="module")
-def one_device(base):
-    finish(start(base, "one"))
-    return base / "one"
-
-
-@pytest.fixture(scope="module")
-def two_processes(base):
-    return base / "two", finish(start(base, "two", processes=2))
+def two_processes(start, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("several") / "two"
+    return directory, finish(start(directory, mode="train_and_eval"))
 
 
 def weights(directory):
@@ -114,21 +99,16 @@ def evaluation(directory):
         return json.load(file)
 
 
-def test_two_processes_follow_the_trajectory_of_one_device(two_processes, one_device):
-    same_trajectory(two_processes[0], one_device)
+def test_two_processes_follow_the_trajectory_of_one_device(two_processes, gentle_run):
+    same_trajectory(two_processes[0], gentle_run)
 
 
-def test_two_devices_of_one_process_do_too(base, one_device):
-    finish(start(base, "devices", devices=2))
-    same_trajectory(base / "devices", one_device)
-
-
-def test_the_first_process_alone_prints_and_writes_what_one_would(two_processes, one_device):
+def test_the_first_process_alone_prints_and_writes_what_one_would(two_processes, gentle_run):
     directory, [first, second] = two_processes
     assert "2 cpu device(s) of 2 processes" in first[0] and "WAR" in first[0]
     ours = [line for line in second[0].splitlines() if not line.startswith("[Gloo]")]
     assert not ours and "step/s" not in second[1]
-    expected, found = evaluation(one_device), evaluation(directory)
+    expected, found = evaluation(gentle_run), evaluation(directory)
     assert len(expected["predictions"]) == len(clip_dataset.TEST_LENGTHS)
     probabilities = [
         [row.pop("probabilities") for row in result["predictions"]] for result in (expected, found)
@@ -136,16 +116,18 @@ def test_the_first_process_alone_prints_and_writes_what_one_would(two_processes,
     np.testing.assert_allclose(probabilities[1], probabilities[0], atol=1e-5)
     assert expected["predictions"] == found["predictions"]
     assert expected["confusion"] == found["confusion"]
-    arrays = [np.load(d / "eval" / "test.features.npz") for d in (one_device, directory)]
+    arrays = [np.load(d / "eval" / "test.features.npz") for d in (gentle_run, directory)]
     assert sorted(arrays[0].files) == sorted(arrays[1].files)
     np.testing.assert_array_equal(arrays[0]["clip_id"], arrays[1]["clip_id"])
     np.testing.assert_allclose(arrays[1]["features"], arrays[0]["features"], rtol=2e-3, atol=1e-4)
     assert (directory / "report.html").exists()
 
 
-def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(base, two_processes):
-    running = start(base, "stopped", processes=2)
-    metrics = base / "stopped" / metric_writer.METRICS_FILE
+def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(
+    start, two_processes, tmp_path
+):
+    running = start(tmp_path / "run", mode="train")
+    metrics = tmp_path / "run" / metric_writer.METRICS_FILE
     deadline = time.monotonic() + PATIENCE
     while not metrics.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -153,9 +135,9 @@ def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(base, two_
     printed = finish(running, code=143)
     stops = [re.search(r"stopped at step (\d) of 6 and saved", text) for _, text in printed]
     assert all(stops) and len({stop[1] for stop in stops}) == 1, printed
-    printed = finish(start(base, "stopped", processes=2))
+    printed = finish(start(tmp_path / "run", mode="train"))
     assert f"resuming from step {stops[0][1]}" in printed[0][0]
     jax.tree.map(
-        np.testing.assert_array_equal, weights(base / "stopped"), weights(two_processes[0])
+        np.testing.assert_array_equal, weights(tmp_path / "run"), weights(two_processes[0])
     )
-    assert column(base / "stopped", "train/loss") == column(two_processes[0], "train/loss")
+    assert column(tmp_path / "run", "train/loss") == column(two_processes[0], "train/loss")

@@ -1,4 +1,4 @@
-"""The command as a user meets it, on a five-fold data set: stopped, killed, continued."""
+"""The command as a user meets it, on a data set in folds: stopped, killed, continued."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import time
 import fold_dataset
 import numpy as np
 import pytest
+import xla_flags
 from sklearn import metrics as sk
 
 from dfer_jax.labels import CLASSES
@@ -26,9 +27,7 @@ def _start(fields, workdir, *more, log=subprocess.PIPE):
     typed = [f"--config.{name}={value}" for name, value in fields.items()]
     command = [sys.executable, "-m", "dfer_jax.clips.crossval", "--config=configs/synthetic.py"]
     own = {
-        "JAX_COMPILATION_CACHE_DIR": os.path.join(os.getcwd(), ".pytest_cache", "xla"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
-        "XLA_FLAGS": "",  # one device
+        "XLA_FLAGS": xla_flags.of_devices(1),
     }
     return subprocess.Popen(
         [*command, *typed, f"--workdir={workdir}", *more],
@@ -49,8 +48,10 @@ def _wait_for(path, process):
 
 
 def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields, tmp_path):
+    fields = fields | {"data.num_folds": 3}
     with open(tmp_path / "log.txt", "w") as log:
         whole = _start(fields, tmp_path / "whole", log=log)
+        _wait_for(tmp_path / "whole" / "fold1_seed0" / "metrics.jsonl", whole)  # programs are there
         disturbed = tmp_path / "disturbed"
         first = _start(fields, disturbed)
         _wait_for(disturbed / "fold1_seed0" / "metrics.jsonl", first)
@@ -60,7 +61,7 @@ def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields,
         assert "Traceback" not in out
 
         second = _start(fields, disturbed)
-        _wait_for(disturbed / "fold3_seed0" / "metrics.jsonl", second)
+        _wait_for(disturbed / "fold2_seed0" / "metrics.jsonl", second)
         os.kill(int((disturbed / "run.lock").read_text()), signal.SIGKILL)  # as a power cut
         second.kill()
         second.communicate()
@@ -69,7 +70,7 @@ def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields,
         third = _start(fields, disturbed)
         out, _ = third.communicate()
         assert third.returncode == 0, out
-        assert "fold 1 seed 0: done" in out and "fold 5 seed 0: new" in out
+        assert "fold 1 seed 0: done" in out and "fold 3 seed 0: new" in out
         assert whole.wait() == 0, (tmp_path / "log.txt").read_text()
     for name in TABLES:
         assert (disturbed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -79,12 +80,12 @@ def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields,
 def _assert_pooled_as_scikit_learn(directory):
     """Checks the pooled row of the last epoch against the folds' files put end to end."""
     truth, answers = [], []
-    for fold in range(1, 6):
+    for fold in range(1, 4):
         with open(directory / f"fold{fold}_seed0" / "eval" / f"fd{fold}.json") as file:
             for row in json.load(file)["predictions"]:
                 truth.append(row["label"])
                 answers.append(row["prediction"])
-    assert len(truth) == 5 * fold_dataset.CLIPS_PER_FOLD
+    assert len(truth) == 3 * fold_dataset.CLIPS_PER_FOLD
     with open(directory / TABLES[0]) as file:
         rows = json.load(file)["rows"]
     [pooled] = [r for r in rows if (r["selection"], r["what"]) == ("last", "pooled")]

@@ -42,35 +42,45 @@ def _run(cache, **environment):
     return available == "True", [float(number) for number in sums.split()]
 
 
-def test_it_is_compiled_once_into_a_private_folder(tmp_path):
-    available, _ = _run(tmp_path)
-    (library,) = tmp_path.rglob("*.so")
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """A cache folder with the library, and the sums it gave."""
+    cache = tmp_path_factory.mktemp("compiled")
+    available, sums = _run(cache)
     assert available
+    return cache, sums
+
+
+def test_it_is_compiled_once_into_a_private_folder(compiled):
+    cache, sums = compiled
+    (library,) = cache.rglob("*.so")
     assert library.parent.stat().st_mode & 0o777 == 0o700
     assert list(library.parent.iterdir()) == [library]  # nothing else is left
     made = library.stat().st_mtime_ns
-    assert _run(tmp_path)[0]
+    assert _run(cache) == (True, sums)
     assert library.stat().st_mtime_ns == made
 
 
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler", "echo"])
-def test_without_a_compiler_the_sums_are_the_same(tmp_path, compiler):
+def test_without_a_compiler_the_sums_are_the_same(tmp_path, compiled, compiler):
     available, sums = _run(tmp_path, CXX=compiler)
     assert not available
     assert not list(tmp_path.rglob("*.so"))
-    with_it, expected = _run(tmp_path)
-    assert with_it
-    assert sums == pytest.approx(expected, rel=1e-5)
+    assert sums == pytest.approx(compiled[1], rel=1e-5)
 
 
-def test_a_damaged_library_is_not_used(tmp_path):
-    _run(tmp_path)
-    (library,) = tmp_path.rglob("*.so")
+@pytest.fixture
+def own_cache(compiled, tmp_path):
+    """A copy of the cache folder, to be changed."""
+    return shutil.copytree(compiled[0], tmp_path / "cache")
+
+
+def test_a_damaged_library_is_not_used(own_cache):
+    (library,) = own_cache.rglob("*.so")
     library.write_bytes(library.read_bytes()[:200])
-    assert not _run(tmp_path)[0]
+    assert not _run(own_cache)[0]
 
 
-def test_a_folder_of_others_is_not_used(tmp_path):
-    _run(tmp_path)
-    (tmp_path / "dfer_jax" / "native").chmod(0o777)
-    assert not _run(tmp_path)[0]
+def test_a_folder_of_others_is_not_used(own_cache):
+    (own_cache / "dfer_jax" / "native").chmod(0o777)
+    assert not _run(own_cache)[0]
