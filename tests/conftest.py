@@ -1,6 +1,7 @@
 """Test-wide settings: two CPU devices, quick compiling, strict types, parsed flags for Grain."""
 
 import os
+import pathlib
 import signal
 
 import xla_flags
@@ -29,6 +30,21 @@ for number, default in (
 ):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, default)
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the tests of slow files and brings these to the front, the slowest first.
+
+    slow_files.txt has the files that take more than three seconds; `--durations=0` tells.
+    """
+    root = pathlib.Path(__file__).parent
+    slow = (root / "slow_files.txt").read_text().split()
+    places = {name: place for place, name in enumerate(slow)}
+    place = {item: places.get(item.path.relative_to(root).as_posix()) for item in items}
+    for item in items:
+        if place[item] is not None:
+            item.add_marker("slow")
+    items.sort(key=lambda item: len(slow) if place[item] is None else place[item])
 
 
 @pytest.fixture(autouse=True)
