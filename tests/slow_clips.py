@@ -35,6 +35,7 @@ class Clips:
     seconds_to_send: float = 0.0
     slow_from: int = 0
     error_at: int = -1
+    ballast: bytes = b""
 
     def __len__(self):
         return 1000

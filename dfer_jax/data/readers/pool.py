@@ -52,7 +52,7 @@ def read_ahead(items: Items, num_processes: int) -> Iterator[Any]:
 
 
 class _Reader:
-    """One process, and the thread that receives what it sends."""
+    """One process, a thread that tells it what to do, and one that receives what it sends."""
 
     def __init__(self, work: bytes, share: range) -> None:
         context = multiprocessing.get_context("spawn")
@@ -60,7 +60,7 @@ class _Reader:
         asked, self._requests = context.Pipe(duplex=False)
         self._answers, answers = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=serve, args=(work, asked, answers, self._memory), daemon=True
+            target=serve, args=(asked, answers, self._memory), daemon=True
         )
         try:
             self._process.start()
@@ -74,16 +74,19 @@ class _Reader:
         self._received: queue.SimpleQueue = queue.SimpleQueue()
         self._early: dict[int, tuple[Any, BaseException | None]] = {}
         self._share = iter(share)
+        self._told: queue.SimpleQueue = queue.SimpleQueue()
+        self._told.put(work)
         for _ in range(_AHEAD):
             self._request()
+        threading.Thread(target=self._tell, daemon=True).start()
         threading.Thread(target=self._receive, daemon=True).start()
 
     def __enter__(self) -> "_Reader":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._requests.close()
         self._end()  # one that is stopped would not notice
+        self._told.put(None)
         self._process.join(timeout=5)
 
     def take(self, index: int) -> Any:
@@ -100,8 +103,13 @@ class _Reader:
     def _request(self) -> None:
         index = next(self._share, None)
         if index is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._requests.send(index)
+            self._told.put(index)
+
+    def _tell(self) -> None:
+        """In a thread, which a process blocks that is stopped before it has read its work."""
+        with self._requests, contextlib.suppress(BrokenPipeError):
+            for message in iter(self._told.get, None):
+                self._requests.send(message)
 
     def _receive(self) -> None:
         """In a thread, which half a message of a stopped process may block."""

@@ -25,24 +25,23 @@ class Items(Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-def serve(work: bytes, requests: Connection, answers: Connection, memory: Array) -> None:
+def serve(requests: Connection, answers: Connection, memory: Array) -> None:
     """Answers requests until the parent closes them or has ended; never returns.
 
     Requests to stop are the parent's: they often reach all processes of a job.
 
     Args:
-        work: the `Items`, pickled.
-        requests: where indices come from.
+        requests: where the `Items`, pickled, come from, and then indices.
         answers: where pickled `(index, item, None)`, or `(index, None, error)`, go to.
         memory: for the notes of `THREADS` threads.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
-    desk = _Desk(work, answers)
-    for thread in range(THREADS):
-        threading.Thread(target=_work, args=(desk, asked, memory, thread), daemon=True).start()
     try:
+        desk = _Desk(requests.recv(), answers)
+        for thread in range(THREADS):
+            threading.Thread(target=_work, args=(desk, asked, memory, thread), daemon=True).start()
         while True:
             asked.put(requests.recv())
     finally:

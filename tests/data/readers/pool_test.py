@@ -1,6 +1,7 @@
 """Real processes that read: killed, stopped, failing, at every moment of their work."""
 
 import multiprocessing
+import multiprocessing.util
 import os
 import re
 import signal
@@ -49,6 +50,23 @@ def test_a_lost_process_is_said_with_its_clip(moment, number):
     message = str(caught.value)
     wanted = (KILLED if number == signal.SIGKILL else STUCK).format(where)
     assert re.fullmatch(wanted, message), message
+
+
+def test_a_process_that_is_stopped_before_it_reads_its_work_blocks_nobody(monkeypatch):
+    clips = slow_clips.Clips(ballast=bytes(2**22))  # more than a pipe holds
+    spawn = multiprocessing.util.spawnv_passfds
+
+    def spawn_and_stop(path, args, passfds):
+        process = spawn(path, args, passfds)
+        if any(b"spawn_main" in os.fsencode(arg) for arg in args):  # not multiprocessing's own
+            os.kill(process, signal.SIGSTOP)
+        return process
+
+    monkeypatch.setattr(multiprocessing.util, "spawnv_passfds", spawn_and_stop)
+    began = time.monotonic()
+    with pytest.raises(UserError, match="stood still for 1 s before its first clip; see whether"):
+        next(pool.read_ahead(clips, 1))
+    assert time.monotonic() - began < 10
 
 
 def test_a_process_that_is_stopped_while_it_starts_is_stuck_and_a_slow_one_is_not():
