@@ -6,9 +6,13 @@ __version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Returns `Recognizer`, which brings JAX along, only when somebody asks for it."""
+    """Returns `Recognizer` or `load`, which bring JAX along, only when somebody asks for them."""
     if name == "Recognizer":
         from dfer_jax.recognition.recognizer import Recognizer
 
         return Recognizer
+    if name == "load":
+        from dfer_jax.recognition.pretrained import load
+
+        return load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

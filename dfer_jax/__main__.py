@@ -47,6 +47,10 @@ VERBS = {
         "report": Verb("dfer_jax.commands.report", "write the page of a run, or compare several"),
         "judge": Verb("dfer_jax.clips.noisy_labels", "list training clips with doubtful labels"),
     },
+    "Give away": {
+        "export": Verb("dfer_jax.commands.export", "write a pretrained folder for others"),
+        "card": Verb("dfer_jax.commands.card", "print what there is to know of a network"),
+    },
     "Find one's way": {
         "config": Verb(
             "dfer_jax.commands.config", "show a config's values and where they come from"

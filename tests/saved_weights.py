@@ -9,14 +9,14 @@ from random_variables import random_variables
 from dfer_jax.clips import experiment as clips
 from dfer_jax.frames import experiment as frames
 from dfer_jax.labels import CLASSES
-from dfer_jax.runs import checkpoint
+from dfer_jax.runs import checkpoint, pretrained_folder
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.network import create_model
 
 SIZE = clip_dataset.SIZE
 
 
-def _save(folder, config, kwargs, preprocess, classes, length, scale):
+def _made(config, kwargs, preprocess, classes, length, scale):
     model = create_model(
         config.model.name, kwargs, dtype="float32", parallel=Parallel((jnp.zeros(1).device,))
     )
@@ -31,16 +31,25 @@ def _save(folder, config, kwargs, preprocess, classes, length, scale):
         dataset=config.data.dataset,
         source="test",
     )
-    checkpoint.save_weights(str(folder), variables, metadata)
+    return variables, metadata
+
+
+def of_clips(folder, **changes):
+    """Saves GCA+IAL of 4 frames of 32 x 32; returns the folder."""
+    checkpoint.save_weights(str(folder), *_of_clips(**changes))
     return str(folder)
 
 
-def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4, **inputs):
-    """Saves GCA+IAL of 4 frames of 32 x 32; returns the folder."""
+def pretrained(folder):
+    """Writes the network of `of_clips` as a pretrained folder."""
+    folder.mkdir()
+    pretrained_folder.write(str(folder), *_of_clips(), step=0, card="# random\n")
+
+
+def _of_clips(*, data_dir="", classes=CLASSES, scale=1.0, segments=4, **inputs):
     config = tiny.config(data_dir)
     config.data.segments = segments
-    return _save(
-        folder,
+    return _made(
         config,
         clips.model_kwargs(config, num_classes=len(classes)),
         clips.preprocess(config) | inputs,
@@ -53,8 +62,7 @@ def of_clips(folder, *, data_dir="", classes=CLASSES, scale=1.0, segments=4, **i
 def of_frames(folder, system="gru", *, data_dir=""):
     """Saves a network that labels every frame; returns the folder."""
     config = tiny_frames.config(data_dir, system)
-    return _save(
-        folder,
+    made = _made(
         config,
         frames.model_kwargs(config),
         frames.preprocess(config),
@@ -62,3 +70,5 @@ def of_frames(folder, system="gru", *, data_dir=""):
         config.data.window,
         1.0,
     )
+    checkpoint.save_weights(str(folder), *made)
+    return str(folder)

@@ -184,6 +184,7 @@ def _restore(
         name=config.model.name,
         kwargs=experiment.model_kwargs(config, num_classes=len(metadata["classes"])),
     )
+    network.check_weights(variables, metadata, folder=workdir)
     config = checkpoint_metadata.as_trained(
         config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
     )

@@ -13,6 +13,7 @@ from dfer_jax.frames.scorer import Scorer
 from dfer_jax.frames.task import FrameTask
 from dfer_jax.runs import checkpoint, checkpoint_metadata
 from dfer_jax.runtime import parallel, processes
+from dfer_jax.training.network import check_weights
 
 _AS_TRAINED = ("window", "max_gap", "decode_size")
 
@@ -48,6 +49,7 @@ def evaluate_checkpoints(
             name=config.model.name,
             kwargs=experiment.model_kwargs(config),
         )
+        check_weights(variables, metadata, folder=workdir)
         checkpoint_metadata.check_same_classes(metadata, experiment.class_names(config))
         checkpoint_metadata.warn_of_other_crops(metadata, crop, dataset=dataset)
         config = checkpoint_metadata.as_trained(

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from dfer_jax.ops.batch_norm import Norm, normalise
 from dfer_jax.ops.conv_norm import convolve_and_normalise
 from dfer_jax.ops.convolution import convolve
+from dfer_jax.ops.cpu import library
 
 Sizes = tuple[int, int, int]
 """Of time, height, width."""
@@ -80,6 +81,8 @@ def _choose(on_cpu: Callable, elsewhere: Callable) -> Callable:
 
     @jax.custom_vjp
     def run(*inputs: Array | Norm) -> Array:
+        if library.is_left_out():
+            return elsewhere(*inputs)
         return lax.platform_dependent(*inputs, cpu=on_cpu, default=elsewhere)
 
     def forward(*inputs: Array | Norm) -> tuple[Array, tuple]:

@@ -19,7 +19,7 @@ from dfer_jax.labels import ACTION_UNITS
 from dfer_jax.runs import checkpoint
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.augment import resize_clips
-from dfer_jax.training.network import create_model
+from dfer_jax.training.network import check_weights, create_model
 from dfer_jax.video.faces import LIKE, CropSettings
 
 
@@ -95,37 +95,51 @@ class Member:
 
 
 class ClipNetwork:
-    """Weights that give a clip one label, compiled."""
+    """Weights that give a clip one label, compiled.
+
+    Attributes:
+        member: what their checkpoint says of itself.
+        model: the network.
+        variables: `{"params", "batch_stats"}`.
+    """
 
     def __init__(self, member: Member, variables: PyTree) -> None:
         self.member = member
-        model, devices = _model(member)
+        self.model, devices = _model(member)
         size = member.inputs["image_size"]
 
         def probabilities(variables: PyTree, clips: UInt8[Array, "b t s s 3"]) -> Array:
-            logits, _ = model.apply(variables, resize_clips(clips, image_size=size), train=False)
+            logits, _ = self.model.apply(
+                variables, resize_clips(clips, image_size=size), train=False
+            )
             return jax.nn.softmax(logits)
 
-        self._variables = devices.replicate(variables)
+        self.variables = devices.replicate(variables)
         self._compiled = jax.jit(probabilities)
 
     def __call__(self, clips: UInt8[np.ndarray, "b t s s 3"]) -> Array:
         """Returns probabilities float32 [b, k], on their way from the device."""
-        return self._compiled(self._variables, clips)
+        return self._compiled(self.variables, clips)
 
 
 class FrameNetwork:
-    """Weights that label every frame, in two compiled halves."""
+    """Weights that label every frame, in two compiled halves.
+
+    Attributes:
+        member: what their checkpoint says of itself.
+        model: the network.
+        variables: `{"params", "batch_stats"}`.
+    """
 
     def __init__(self, member: Member, variables: PyTree) -> None:
         self.member = member
-        model, devices = _model(member)
+        self.model, devices = _model(member)
         inputs = member.inputs
         network = Network(
-            model, image_size=inputs["image_size"], length=inputs["window"], devices=devices
+            self.model, image_size=inputs["image_size"], length=inputs["window"], devices=devices
         )
-        variables = devices.replicate(variables)
-        self.backbone, self._head = network.backbone(variables), network.head(variables)
+        self.variables = devices.replicate(variables)
+        self.backbone, self._head = network.backbone(self.variables), network.head(self.variables)
 
     def head(self, features: Float32[np.ndarray, "b t d"]) -> Float32[np.ndarray, "b k"]:
         """Returns the probabilities of the frames in the middle of windows of features."""
@@ -188,7 +202,7 @@ def load(folders: Sequence[str | Path]) -> Weights:
     """Returns the last weights of some work directories.
 
     Args:
-        folders: of runs, or of imported weights; several are an ensemble.
+        folders: of runs, of imported weights, or pretrained ones; several are an ensemble.
 
     Raises:
         UserError: if one has no intact checkpoint or judges no expressions, or their classes or
@@ -202,6 +216,7 @@ def load(folders: Sequence[str | Path]) -> Weights:
                 "or one that dfer import wrote"
             )
         variables, metadata = checkpoint.load_last_weights(folder)
+        check_weights(variables, metadata, folder=folder)
         member = Member(folder, metadata)
         if not {"segments", "window"} & set(member.inputs):
             raise UserError(

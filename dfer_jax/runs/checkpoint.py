@@ -22,7 +22,7 @@ from orbax.checkpoint import v1 as ocp
 
 from dfer_jax import shortages
 from dfer_jax.errors import UserError, list_in_line
-from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees
+from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees, pretrained_folder
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runs.workdir_lock import is_unused
@@ -228,6 +228,8 @@ def list_checkpoints(workdir: str, *, best_metric: str) -> dict[str, int]:
     Raises:
         UserError: if the directory has no checkpoint, or the newest is damaged.
     """
+    if pretrained_folder.is_one(workdir):
+        return {"last": pretrained_folder.step_of(workdir)}
     found = checkpoint_files.steps(workdir)
     if not found:
         raise UserError(f"there is no checkpoint in {workdir}; train first or correct --workdir")
@@ -260,11 +262,13 @@ def load_last_weights(workdir: str) -> tuple[dict[str, PyTree], dict[str, Any]]:
 
 
 def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, Any]]:
-    """Returns ({"params", "batch_stats"}, metadata) of one checkpoint.
+    """Returns ({"params", "batch_stats"}, metadata) of one checkpoint, or of a pretrained folder.
 
     Raises:
         UserError: if it is damaged, or was written by another format.
     """
+    if pretrained_folder.is_one(workdir):
+        return pretrained_folder.read(workdir)
     folder = checkpoint_files.step_dir(workdir, step)
     try:
         metadata, _ = checkpoint_files.describe(folder)

@@ -87,12 +87,12 @@ def check_content(folder: str, *, without: str = "") -> bool:
     Raises:
         DamagedError: naming the first file that is missing or not as it was written.
     """
-    sums = _read_sums(folder)
-    for name, digest in (sums or {}).items():
+    sums = read_sums(folder)
+    for name, written in (sums or {}).items():
         if without and name.startswith(without + os.sep):
             continue
         try:
-            same = _digest(os.path.join(folder, name)) == digest
+            same = digest(os.path.join(folder, name)) == written
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise DamagedError(f"{name} is missing") from error
         if not same:
@@ -112,7 +112,7 @@ def seal(folder: str) -> None:
     for where, _, names in os.walk(folder):
         for path in sorted(os.path.join(where, name) for name in names):
             sync_file(path)
-            lines.append(f"{_digest(path)}  {os.path.relpath(path, folder)}\n")
+            lines.append(f"{digest(path)}  {os.path.relpath(path, folder)}\n")
         sync_folder(where)
     with replacing(os.path.join(folder, SUMS_FILE)) as file:
         file.writelines(lines)
@@ -124,7 +124,7 @@ def seal_late(folder: str) -> None:
 
     Where that cannot be written, the next checkpoint says so.
     """
-    if _read_sums(folder) is None:
+    if read_sums(folder) is None:
         with contextlib.suppress(OSError):
             seal(folder)
 
@@ -167,7 +167,12 @@ def _read(folder: str, name: str) -> dict[str, Any]:
         raise DamagedError(f"{name} is not JSON") from error
 
 
-def _read_sums(folder: str) -> dict[str, str] | None:
+def read_sums(folder: str) -> dict[str, str] | None:
+    """Returns the sha256 of each file as written in a folder; None if none were written.
+
+    Raises:
+        DamagedError: if the list is none, or names a file outside the folder.
+    """
     try:
         with open(os.path.join(folder, SUMS_FILE), encoding="utf-8") as file:
             lines = file.read().splitlines()
@@ -175,12 +180,14 @@ def _read_sums(folder: str) -> dict[str, str] | None:
         return None
     except (ValueError, IsADirectoryError) as error:
         raise DamagedError(f"{SUMS_FILE} is no list of checksums") from error
-    sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    if not sums or not all(len(d) == 64 and name for name, d in sums.items()):
+    sums = {name: found for found, _, name in (line.partition("  ") for line in lines)}
+    inside = all(n and not os.path.isabs(n) and ".." not in n.split(os.sep) for n in sums)
+    if not sums or not inside or not all(len(found) == 64 for found in sums.values()):
         raise DamagedError(f"{SUMS_FILE} is no list of checksums")
     return sums
 
 
-def _digest(path: str) -> str:
+def digest(path: str) -> str:
+    """Returns the sha256 of a file, in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

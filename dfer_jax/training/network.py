@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import PyTree
 
 from dfer_jax import models
 from dfer_jax.errors import UserError
@@ -48,15 +49,53 @@ def head_leaves(
         kwargs: its arguments, as plain values, `num_classes` among them.
         clip_shape: `(t, h, w, 3)`.
     """
-    clips = jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32)
-
-    def shapes(num_classes: int) -> dict[str, tuple[int, ...]]:
-        frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
-        model = models.create_model(name, **frozen | {"num_classes": num_classes})
-        init = functools.partial(model.init, train=False)
-        variables = jax.eval_shape(init, jax.random.key(0), clips)
-        leaves = jax.tree.leaves_with_path(variables)
-        return {jax.tree_util.keystr(path): leaf.shape for path, leaf in leaves}
-
-    ours, other = shapes(kwargs["num_classes"]), shapes(kwargs["num_classes"] + 1)
+    ours = _shapes(name, kwargs, clip_shape)
+    other = _shapes(name, {**kwargs, "num_classes": kwargs["num_classes"] + 1}, clip_shape)
     return frozenset(path for path, shape in ours.items() if other[path] != shape)
+
+
+def check_weights(variables: PyTree, metadata: Mapping[str, Any], *, folder: str) -> None:
+    """Refuses weights that are not those of the network that is said to belong to them.
+
+    Args:
+        variables: `{"params", "batch_stats"}`.
+        metadata: stored with them.
+        folder: where they lie.
+
+    Raises:
+        UserError: if there is no such network, or an array is missing, too many or of another
+            shape; the first of them is named.
+    """
+    described, inputs = metadata["model"], metadata["preprocess"]
+    frames = inputs.get("window") or inputs["segments"] * inputs["frames_per_segment"]
+    clip_shape = (frames, inputs["image_size"], inputs["image_size"], 3)
+    try:
+        wanted = _shapes(described["name"], described["kwargs"], clip_shape)
+    except Exception as error:  # arguments that make no network raise anything
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"the network that {folder} describes cannot be built ({said}); fetch it again, or "
+            "export it again with the same version of dfer_jax"
+        ) from error
+    found = _shapes_of(variables)
+    for path in sorted(wanted.keys() | found.keys()):
+        if wanted.get(path) != found.get(path):
+            there, asked = found.get(path, "absent"), wanted.get(path, "absent")
+            raise UserError(
+                f"the weights in {folder} are not those of {described['name']} as described there: "
+                f"{path[:120]} is {there}, the network's is {asked}; fetch or export it again"
+            )
+
+
+def _shapes(
+    name: str, kwargs: Mapping[str, Any], clip_shape: Sequence[int]
+) -> dict[str, tuple[int, ...]]:
+    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
+    init = functools.partial(models.create_model(name, **frozen).init, train=False)
+    clips = jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32)
+    return _shapes_of(jax.eval_shape(init, jax.random.key(0), clips))
+
+
+def _shapes_of(variables: PyTree) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree.leaves_with_path(variables)
+    return {jax.tree_util.keystr(path): leaf.shape for path, leaf in leaves}

@@ -5,6 +5,7 @@ kept in a private folder named "native" (`private_folder.py`), under a name made
 compiler and JAX's version. Where there is no compiler, or it fails, nothing is lost but speed.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -13,6 +14,8 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -43,8 +46,32 @@ _FUNCTIONS = (
 _TIMEOUT_SECONDS = 300
 
 
+@contextlib.contextmanager
+def left_out() -> Iterator[None]:
+    """Whatever is traced in the block, in this thread, is the same on every platform."""
+    before, _wanted.not_here = _wanted.not_here, True
+    try:
+        yield
+    finally:
+        _wanted.not_here = before
+
+
+class _Wanted(threading.local):
+    not_here = False
+
+
+_wanted = _Wanted()
+
+
+def is_left_out() -> bool:
+    """Whether nothing may be done otherwise on CPU than elsewhere."""
+    return _wanted.not_here
+
+
 def takes(*arrays: Array) -> bool:
     """Whether the functions can be called with these: float32, not empty, on CPU by default."""
+    if is_left_out():
+        return False
     suit = all(x.dtype == jnp.float32 and x.size > 0 for x in arrays)
     return suit and jax.default_backend() == "cpu" and available()
 

@@ -1,0 +1,44 @@
+"""A run's last weights as a pretrained folder."""
+
+import os
+
+from dfer_jax.errors import UserError
+from dfer_jax.export.card import card_of
+from dfer_jax.runs import checkpoint, pretrained_folder
+from dfer_jax.runs.workdir_lock import is_unused
+
+
+def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str]:
+    """Writes a pretrained folder and returns the sha256 of each of its files.
+
+    It is read back before this returns.
+
+    Args:
+        run: work directory of a run, imported weights, or a pretrained folder.
+        out: a new folder.
+        license_name: for the card; "" if it is open.
+
+    Raises:
+        UserError: if there are no intact weights, or `out` is not empty or cannot be written.
+    """
+    prepare(out)
+    step = checkpoint.list_checkpoints(run, best_metric="")["last"]
+    variables, metadata = checkpoint.load_weights(run, step)
+    card = card_of(run, license_name=license_name)
+    try:
+        os.makedirs(out, exist_ok=True)
+        sums = pretrained_folder.write(out, variables, metadata, step=step, card=card)
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    pretrained_folder.read(out)
+    return sums
+
+
+def prepare(out: str) -> None:
+    """Refuses a folder that something lies in.
+
+    Raises:
+        UserError: if it does.
+    """
+    if os.path.lexists(out) and not (os.path.isdir(out) and is_unused(out)):
+        raise UserError(f"{out} exists and is not empty; choose a new --out")
