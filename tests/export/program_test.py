@@ -14,6 +14,7 @@ from jax import export
 
 from dfer_jax.errors import UserError
 from dfer_jax.export import program
+from dfer_jax.ops.convolution import convolve
 from dfer_jax.ops.cpu import library
 from dfer_jax.recognition import weights
 
@@ -75,6 +76,15 @@ def test_the_compiled_functions_are_left_out_in_the_block_alone():
     with library.left_out():
         assert not library.takes(x), "they are taken"
     assert library.takes(x) == before, "they are left out for good"
+
+
+def test_wide_kernels_on_small_maps_take_any_batch():
+    batch = export.symbolic_shape("b")
+    maps = jax.ShapeDtypeStruct((*batch, 8, 8, 512), np.float32)
+    kernel = jax.ShapeDtypeStruct((3, 3, 512, 512), np.float32)
+    with library.left_out():
+        exported = export.export(jax.jit(lambda x, k: convolve(x, k, 1)))(maps, kernel)
+    assert exported.out_avals[0].shape == maps.shape, exported.out_avals
 
 
 def test_the_verb_prints_the_error(run, tmp_path):

@@ -22,10 +22,11 @@ _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more th
 
 def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
     """Whether stride 1 is possible here, and faster than XLA's own."""
+    if not possible(x, kernel):  # first: a batch of any size can be compared with nothing
+        return False
     n, height, width, channels = x.shape
     tiles = n * -(-height // 4) * -(-width // 4)
-    small = channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
-    return small and possible(x, kernel)
+    return channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
 
 
 def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
