@@ -26,7 +26,6 @@ from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.weights import ClipNetwork, FrameNetwork
 from dfer_jax.runs.checkpoint_files import digest
 from dfer_jax.runtime.durable_files import replacing, write_json
-from dfer_jax.training.augment import resize_clips
 
 STABLEHLO, ONNX, SIDECAR = "model.stablehlo", "model.onnx", "model.json"
 PLATFORMS = ("cpu", "cuda")
@@ -106,9 +105,15 @@ def probabilities_of(network: ClipNetwork | FrameNetwork) -> Callable[[Array], A
     member, variables = network.member, network.variables
     exclusive = weights_of.Weights((network,), member.classes).exclusive
     model = network.model.clone(dtype=jnp.float32)
+    before, after = member.size, member.inputs["image_size"]
+    rows = np.asarray(jax.image.resize(jnp.eye(before), (after, before), "bilinear"))
 
     def probabilities(frames: UInt8[Array, "b t s s 3"]) -> Float32[Array, "b k"]:
-        clips = resize_clips(frames, image_size=member.inputs["image_size"])
+        clips = frames.astype(jnp.float32) / 255
+        if before != after:  # as `resize_clips`, by products, which every converter knows
+            clips = jnp.einsum("bthwc,ih->btiwc", clips, rows, precision="highest")
+            clips = jnp.einsum("btiwc,jw->btijc", clips, rows, precision="highest")
+            clips = jnp.clip(clips, 0.0, 1.0)
         logits, _ = model.apply(variables, clips, train=False)
         if member.of_frames:
             logits = logits[:, member.inputs["window"] // 2]
@@ -131,7 +136,13 @@ def _onnx(
 
     logging.getLogger("onnx_ir").setLevel(logging.ERROR)  # it warns of every helper without a type
     names = {"input_names": ["frames"], "output_names": ["probabilities"]}
-    converted = to_onnx(function, [_frames(shape)], model_name="dfer_jax", **names)
+    try:
+        converted = to_onnx(function, [_frames(shape)], model_name="dfer_jax", **names)
+    except Exception as error:  # whatever it does not know yet
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"jax2onnx does not convert this network ({said}); --format=stablehlo writes it"
+        ) from error
     entry = converted.metadata_props.add()
     entry.key, entry.value = "classes", json.dumps(list(classes), ensure_ascii=False)
     return converted.SerializeToString()

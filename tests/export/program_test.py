@@ -23,7 +23,9 @@ pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return saved_weights.of_clips(tmp_path_factory.mktemp("weights") / "clips", scale=3.0)
+    return saved_weights.of_clips(
+        tmp_path_factory.mktemp("weights") / "clips", scale=3.0, decode_size=36
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,7 @@ def test_it_says_what_the_network_says(run, written):
     out, found = written
     assert found.largest_error <= program.MOST_WRONG, found
     (network,) = weights.load([run]).networks
+    assert network.member.size != network.member.inputs["image_size"], "nothing is resized"
     loaded = export.deserialize(bytearray((out / program.STABLEHLO).read_bytes()))
     shape = (40, *program.input_shape(network))
     frames = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
@@ -54,7 +57,7 @@ def test_it_has_nothing_of_this_machine_inside(written):
 
 def test_the_sidecar_names_the_classes_and_shapes(run, written):
     about = json.loads((written[0] / program.SIDECAR).read_text())
-    assert about["input"] == {"name": "frames", "shape": ["b", 4, 32, 32, 3], "dtype": "uint8"}
+    assert about["input"] == {"name": "frames", "shape": ["b", 4, 36, 36, 3], "dtype": "uint8"}
     assert about["output"]["shape"] == ["b", 7], about["output"]
     assert tuple(about["classes"]) == weights.load([run]).classes, "other names"
     assert about["preprocess"]["sampling"] and about["one_class_at_a_time"] is True
