@@ -66,16 +66,16 @@ def one_device(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def clip_data(tmp_path_factory):
+def built_clips(tmp_path_factory):
     """Folder of the built `clip_dataset/truth`; its readers leave it as it is."""
     import made_once
 
-    return made_once.clip_data(tmp_path_factory)
+    return made_once.built_clips(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """Work directory of `tiny.config` on `clip_data`, trained; copy it before changing it."""
+    """Work directory of `tiny.config` on `built_clips`, trained; copy it before changing it."""
     import made_once
 
     return made_once.tiny_run(tmp_path_factory)

@@ -17,20 +17,20 @@ from dfer_jax.runtime import file_lock
 from dfer_jax.training.loop import Trainer
 
 
-def clip_data(factory: pytest.TempPathFactory) -> Path:
+def built_clips(factory: pytest.TempPathFactory) -> Path:
     """Returns the folder of the built `clip_dataset/truth`."""
-    return _once(factory, "clip_data", lambda folder: clip_dataset.build(str(folder), "truth"))
+    return _once(factory, "built_clips", lambda folder: clip_dataset.build(str(folder), "truth"))
 
 
 def tiny_run(factory: pytest.TempPathFactory) -> Path:
     """Returns the work directory of a run of `tiny.config` on one device, evaluated each epoch."""
-    config = tiny.config(clip_data(factory))
+    config = tiny.config(built_clips(factory))
     return _once(factory, "tiny_run", lambda folder: _train(config, str(folder)))
 
 
 def gentle_run(factory: pytest.TempPathFactory) -> Path:
     """Returns the same of `tiny.gentle`, with its evaluation and report."""
-    config = tiny.gentle(clip_data(factory))
+    config = tiny.gentle(built_clips(factory))
 
     def make(folder: Path) -> None:
         _train(config, str(folder))

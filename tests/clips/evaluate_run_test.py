@@ -9,8 +9,8 @@ from dfer_jax.runs import evaluation_files
 from dfer_jax.training.loop import Trainer
 
 
-def test_held_out_clips_are_evaluated_beside_the_test_clips(clip_data, tmp_path, one_device):
-    config = tiny.config(clip_data)
+def test_held_out_clips_are_evaluated_beside_the_test_clips(built_clips, tmp_path, one_device):
+    config = tiny.config(built_clips)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     config.train.epochs = 1

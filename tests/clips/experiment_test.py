@@ -81,8 +81,8 @@ def test_fields_that_cannot_work_are_named(field, value, message):
         experiment.check(config, ONE)
 
 
-def test_clips_below_min_frames_are_dropped_and_listed(clip_data, caplog):
-    config = tiny.config(clip_data)
+def test_clips_below_min_frames_are_dropped_and_listed(built_clips, caplog):
+    config = tiny.config(built_clips)
     config.data.min_frames = 16
     sources = open_sources(config)
     long = [n for n in clip_dataset.LENGTHS if n >= 16]
@@ -95,10 +95,10 @@ def test_clips_below_min_frames_are_dropped_and_listed(clip_data, caplog):
 
 
 @pytest.fixture(scope="module")
-def cache_dir(clip_data, tmp_path_factory):
-    """The frame cache of `clip_data`, in another folder."""
+def cache_dir(built_clips, tmp_path_factory):
+    """The frame cache of `built_clips`, in another folder."""
     folder = str(tmp_path_factory.mktemp("cached") / "fast_disk")
-    frame_build.build(Place("clip_dataset/truth", str(clip_data), 32, folder), num_processes=1)
+    frame_build.build(Place("clip_dataset/truth", str(built_clips), 32, folder), num_processes=1)
     return folder
 
 
@@ -108,8 +108,10 @@ def with_cache(config, folder):
     return config
 
 
-def test_cached_and_decoded_runs_have_the_same_clips_and_batches(clip_data, cache_dir, monkeypatch):
-    decoded, cached = tiny.config(clip_data), with_cache(tiny.config(clip_data), cache_dir)
+def test_cached_and_decoded_runs_have_the_same_clips_and_batches(
+    built_clips, cache_dir, monkeypatch
+):
+    decoded, cached = tiny.config(built_clips), with_cache(tiny.config(built_clips), cache_dir)
     for config in (decoded, cached):
         config.data.min_frames = 3
         config.data.validation_fraction = 0.3
@@ -137,9 +139,9 @@ def test_cached_and_decoded_runs_have_the_same_clips_and_batches(clip_data, cach
 
 
 def test_a_run_started_with_the_cache_is_resumed_without_it(
-    clip_data, cache_dir, tiny_run, tmp_path, monkeypatch, one_device
+    built_clips, cache_dir, tiny_run, tmp_path, monkeypatch, one_device
 ):
-    decoded, cached = tiny.config(clip_data), with_cache(tiny.config(clip_data), cache_dir)
+    decoded, cached = tiny.config(built_clips), with_cache(tiny.config(built_clips), cache_dir)
 
     def run(config):
         trainer = Trainer(ClipTask, config, str(tmp_path))
@@ -157,10 +159,10 @@ def test_a_run_started_with_the_cache_is_resumed_without_it(
 
 
 def test_the_cache_has_the_size_the_weights_were_trained_with(
-    clip_data, cache_dir, tiny_run, tmp_path, one_device
+    built_clips, cache_dir, tiny_run, tmp_path, one_device
 ):
     shutil.copytree(tiny_run, tmp_path, dirs_exist_ok=True)
-    evaluating = with_cache(tiny.config(clip_data), cache_dir)
+    evaluating = with_cache(tiny.config(built_clips), cache_dir)
     evaluating.data.decode_size = 48  # the checkpoint says 32
     evaluate_run.evaluate_checkpoints(evaluating, str(tmp_path))
     with pytest.raises(UserError, match=r"no frame cache .*frame_cache_48 \(there is frame_cache_"):

@@ -183,10 +183,10 @@ def test_damaged_files_are_one_sentence(host, tmp_path, change, message):
 
 
 @pytest.fixture(scope="module")
-def plain_run(clip_data, tmp_path_factory):
+def plain_run(built_clips, tmp_path_factory):
     """A checkpoint of plain cross-entropy that nobody evaluated, and its config."""
     base = tmp_path_factory.mktemp("judge")
-    config, run = tiny.config(clip_data), str(base / "run")
+    config, run = tiny.config(built_clips), str(base / "run")
     devices = parallel.over(jax.devices()[:1])
     task = ClipTask(config, devices)
     kwargs = experiment.model_kwargs(config, num_classes=7)

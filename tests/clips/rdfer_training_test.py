@@ -16,9 +16,9 @@ from dfer_jax.training.loop import Trainer
 
 
 @pytest.fixture
-def config(clip_data, one_device):
+def config(built_clips, one_device):
     found = rdfer_synthetic.get_config()
-    small = tiny.config(clip_data)
+    small = tiny.config(built_clips)
     for section in ("data", "train", "eval"):
         found[section].update(small[section])
     found.data.sampling, found.data.segments = "grid", 16

@@ -149,8 +149,8 @@ def test_small_losses_alone_are_learned_from():
     assert_same(host(after)[0], host(few)[0], rtol=1e-5, atol=1e-6)
 
 
-def test_a_run_logs_verdicts_and_waits_for_its_warm_up(clip_data, tiny_run, tmp_path, one_device):
-    config = tiny.config(clip_data)
+def test_a_run_logs_verdicts_and_waits_for_its_warm_up(built_clips, tiny_run, tmp_path, one_device):
+    config = tiny.config(built_clips)
     config.robust.method = "agreement"
     config.robust.warmup_epochs = 50.0
     Trainer(ClipTask, config, str(tmp_path)).run(with_evaluation=False)
@@ -165,8 +165,8 @@ def test_a_run_logs_verdicts_and_waits_for_its_warm_up(clip_data, tiny_run, tmp_
         assert sum(levels) == pytest.approx(1, abs=1e-5)
 
 
-def test_views_leave_the_clips_as_they_are(clip_data):
-    config = tiny.config(clip_data)
+def test_views_leave_the_clips_as_they_are(built_clips):
+    config = tiny.config(built_clips)
     source = open_sources(config).train
     plain, viewed = [], []
     for found, method in ((plain, "none"), (viewed, "agreement")):
@@ -193,8 +193,8 @@ def test_views_leave_the_clips_as_they_are(clip_data):
         ({"method": "small_loss", "noise_rate": 1.5}, r"must lie in \[0, 1\)"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(change, message, clip_data):
-    config = tiny.config(clip_data)
+def test_settings_that_make_no_sense_are_refused(change, message, built_clips):
+    config = tiny.config(built_clips)
     config.robust.update(change)
     with pytest.raises(UserError, match=message):
         experiment.check(config, ONE)

@@ -11,8 +11,8 @@ from dfer_jax.training.loop import Trainer
 
 
 @pytest.fixture(scope="module")
-def config(clip_data):
-    config = tiny.config(clip_data)
+def config(built_clips):
+    config = tiny.config(built_clips)
     config.train.batch_size = 3
     config.train.epochs = 1  # 4 steps
     config.pretrain.epochs = 2  # of 7 // 3 = 2 steps

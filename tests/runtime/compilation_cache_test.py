@@ -61,9 +61,9 @@ def _train(data_dir, workdir, cache_home):
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
-def test_a_second_process_finds_the_programs_and_computes_the_same(clip_data, tmp_path):
-    first, _ = _train(clip_data, tmp_path / "first", tmp_path / "cache")
-    second, told = _train(clip_data, tmp_path / "second", tmp_path / "cache")
+def test_a_second_process_finds_the_programs_and_computes_the_same(built_clips, tmp_path):
+    first, _ = _train(built_clips, tmp_path / "first", tmp_path / "cache")
+    second, told = _train(built_clips, tmp_path / "second", tmp_path / "cache")
     assert first["folder"].startswith(str(tmp_path / "cache" / "dfer_jax" / "xla"))
     assert first["hits"] == 0
     assert second["hits"] >= 2  # initial state and training step

@@ -34,9 +34,9 @@ def _assert_same(a, b):
 
 
 def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
-    clip_data, tiny_run, tmp_path, monkeypatch, one_device
+    built_clips, tiny_run, tmp_path, monkeypatch, one_device
 ):
-    config = tiny.config(clip_data)
+    config = tiny.config(built_clips)
     expected = _weights(tiny_run)
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 2 of 6"):
         tiny.stop_after(patch, 2)
@@ -50,16 +50,16 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     assert [r for r in again if "test/war" in r] == [r for r in whole if "test/war" in r]
 
 
-def test_a_work_directory_deleted_meanwhile_is_said(clip_data, tmp_path, monkeypatch, one_device):
+def test_a_work_directory_deleted_meanwhile_is_said(built_clips, tmp_path, monkeypatch, one_device):
     directory = tmp_path / "deleted"
     monkeypatch.setattr(tiny.tqdm, "update", lambda _: shutil.rmtree(directory, ignore_errors=True))
     with pytest.raises(UserError, match="deleted was deleted or moved while the run was at work"):
-        _train(tiny.config(clip_data), directory)
+        _train(tiny.config(built_clips), directory)
 
 
-def test_two_devices_follow_the_trajectory_of_one(clip_data, gentle_run, tmp_path):
+def test_two_devices_follow_the_trajectory_of_one(built_clips, gentle_run, tmp_path):
     assert len(jax.local_devices()) == 2
-    two, one = _train(tiny.gentle(clip_data), tmp_path), _weights(gentle_run)
+    two, one = _train(tiny.gentle(built_clips), tmp_path), _weights(gentle_run)
     for name in ("train/loss", "test/loss"):
         losses = [
             [row[name] for row in metric_writer.read_metrics(str(directory)) if name in row]
@@ -78,8 +78,8 @@ def own_run(tiny_run, tmp_path):
     return tmp_path
 
 
-def test_evaluation_restores_and_counts_every_clip_once(clip_data, own_run, tmp_path, one_device):
-    config = tiny.config(clip_data)
+def test_evaluation_restores_and_counts_every_clip_once(built_clips, own_run, tmp_path, one_device):
+    config = tiny.config(built_clips)
     seen = []
     for batch_size in (4, 3):
         config.eval.batch_size = batch_size
@@ -104,8 +104,8 @@ def test_evaluation_restores_and_counts_every_clip_once(clip_data, own_run, tmp_
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
-def test_the_validation_split_chooses_the_best_epoch(clip_data, tmp_path, one_device):
-    config = tiny.config(clip_data)
+def test_the_validation_split_chooses_the_best_epoch(built_clips, tmp_path, one_device):
+    config = tiny.config(built_clips)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     trainer = Trainer(ClipTask, config, str(tmp_path))
@@ -115,15 +115,15 @@ def test_the_validation_split_chooses_the_best_epoch(clip_data, tmp_path, one_de
     assert sizes["train"] + sizes["validation"] == len(clip_dataset.LENGTHS)
 
 
-def test_checkpoint_of_another_model_is_refused(clip_data, tiny_run, one_device):
-    other = tiny.config(clip_data)
+def test_checkpoint_of_another_model_is_refused(built_clips, tiny_run, one_device):
+    other = tiny.config(built_clips)
     other.model.width = 16
     with pytest.raises(UserError, match=r"kwargs\.width: 8 -> 16"):
         evaluate_run.evaluate_checkpoints(other, str(tiny_run))
 
 
-def test_damaged_checkpoint_is_one_sentence(clip_data, own_run, one_device):
-    config = tiny.config(clip_data)
+def test_damaged_checkpoint_is_one_sentence(built_clips, own_run, one_device):
+    config = tiny.config(built_clips)
     for path in own_run.glob("checkpoints/*/weights/**/*"):
         if path.is_file():
             os.truncate(path, path.stat().st_size // 2)
@@ -133,8 +133,8 @@ def test_damaged_checkpoint_is_one_sentence(clip_data, own_run, one_device):
         _train(config, own_run)
 
 
-def test_diverged_training_stops_with_advice(clip_data, tmp_path, one_device):
-    config = tiny.config(clip_data)
+def test_diverged_training_stops_with_advice(built_clips, tmp_path, one_device):
+    config = tiny.config(built_clips)
     config.optim.learning_rate = 1e12
     with pytest.raises(UserError, match=r"lower optim\.learning_rate"):
         _train(config, tmp_path)

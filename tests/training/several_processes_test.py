@@ -23,9 +23,9 @@ PATIENCE = 900  # seconds; a busy machine compiles slowly
 
 
 @pytest.fixture(scope="module")
-def start(clip_data):
+def start(built_clips):
     """Returns a function that starts the command line once for each of two processes."""
-    return functools.partial(_start, tiny.gentle(clip_data))
+    return functools.partial(_start, tiny.gentle(built_clips))
 
 
 def _start(config, directory, *, mode):
