@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 
-def _random(name: str) -> np.random.RandomState:
+def random_of(name: str) -> np.random.RandomState:
     return np.random.RandomState(zlib.crc32(name.encode()))
 
 
@@ -21,19 +21,19 @@ def make_array(name: str, shape: tuple[int, ...]) -> np.ndarray:
     Convolutions and linear layers keep the size of the signal; the gates are given larger weights
     than at initialisation, so that they are far from 1 and an error in them shows.
     """
-    random = _random(name)
+    random = random_of(name)
     kind = name.rsplit(".", 1)[-1]
     if kind == "num_batches_tracked":
         return np.array(17, np.int64)
     if kind == "running_var":
         value = random.uniform(0.5, 1.5, shape)
-    elif kind == "running_mean" or (kind.startswith("bias") and len(shape) == 1):
+    elif kind == "running_mean" or (kind == "bias" and len(shape) == 1):
         value = random.uniform(-0.1, 0.1, shape)
     elif len(shape) == 1:  # scale of a normalisation
         value = random.uniform(0.7, 1.3, shape)
     elif ".gc." in name:
         value = random.standard_normal(shape) * 2 / np.sqrt(shape[2] * shape[3])
-    elif len(shape) in (4, 5) and shape[0] > 1:
+    elif len(shape) == 4 and shape[0] > 1:
         value = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
     elif len(shape) == 2:
         value = random.uniform(-1, 1, shape) * np.sqrt(3 / shape[1])
@@ -49,7 +49,7 @@ def make_state_dict(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarr
 
 def make_clips(*, num_clips: int, num_frames: int, image_size: int) -> np.ndarray:
     """Returns float32 [b, t, h, w, 3] in [0, 1]: moving gratings with noise."""
-    random = _random("clips")
+    random = random_of("clips")
     y, x = np.mgrid[:image_size, :image_size] / image_size
     clips = np.empty((num_clips, num_frames, image_size, image_size, 3))
     for i in range(num_clips):

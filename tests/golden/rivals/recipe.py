@@ -1,5 +1,7 @@
 """What the goldens of the compared networks are made from; weights as in GCA+IAL's recipe."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from golden import gca_ial_recipe
 
@@ -22,7 +24,26 @@ TINY = {  # network -> frames and their side, at width 8
     "m3dfel": {"num_frames": 8, "image_size": 16},
     "p3d63": {"num_frames": 16, "image_size": 32},
 }
-make_state_dict = gca_ial_recipe.make_state_dict
+
+
+def make_array(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns the tensor of this reference name: biases of an LSTM are biases, 3D kernels kernels.
+
+    All others are those of GCA+IAL's recipe.
+    """
+    random = gca_ial_recipe.random_of(name)
+    if name.rsplit(".", 1)[-1].startswith("bias") and len(shape) == 1:
+        value = random.uniform(-0.1, 0.1, shape)
+    elif len(shape) == 5 and shape[0] > 1:
+        value = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[1:]))
+    else:
+        return gca_ial_recipe.make_array(name, shape)
+    return value.astype(np.float32)
+
+
+def make_state_dict(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Returns every tensor of a network with these names and shapes."""
+    return {name: make_array(name, shape) for name, shape in shapes.items()}
 
 
 def make_clips(*, num_frames, image_size):
