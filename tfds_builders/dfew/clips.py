@@ -10,9 +10,9 @@ from tqdm import tqdm
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from tfds_builders.dfew import lists, original, release
-from tfds_builders.dfew.lists import Entry
 from tfds_builders.dfew.release import FRAMES_16F, Release, named_like_16f
 from tfds_builders.dfew.votes import NO_VOTES, Votes, read_votes
+from tfds_builders.folds import Entry
 from tfds_builders.frames import Clip, Listing, list_frames
 from tfds_builders.single_pass import SinglePass
 

@@ -6,27 +6,19 @@ are disjoint; the training list of a fold is the union of the other four test li
 """
 
 import csv
-import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from dfer_jax.errors import UserError
 from tfds_builders.dfew.release import FOLDS, Release, why_incomplete
+from tfds_builders.folds import Entry, compare_training_list
 
 NUM_LABELS = 7
 LAST_ID = 16372
 """Clips are numbered 1..16372 (Jiang et al. 2020, release README)."""
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _HEADER = ("video_name", "label")
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One clip of the lists: its test fold (1..5) and its label (1..7)."""
-
-    fold: int
-    label: int
 
 
 def read_folds(tree: Release, *, warnings: list[str]) -> dict[int, Entry]:
@@ -58,7 +50,7 @@ def read_folds(tree: Release, *, warnings: list[str]) -> dict[int, Entry]:
         known = len(tree.problems)
         train = _read_one(tree, "train", fold)
         if tests_sound and len(tree.problems) == known:
-            _compare(fold, train, entries, tree.problems)
+            compare_training_list(fold, train, entries, tree.problems)
     if without_train:
         folds = ", ".join(map(str, without_train))
         warnings.append(f"no training list of fold {folds}: not compared with the other test lists")
@@ -139,22 +131,3 @@ def _merge(tests: Mapping[int, Mapping[int, int]], problems: list[str]) -> dict[
                     f"clip {clip:05d} is in the test lists of folds {first.fold} and {fold}{differ}"
                 )
     return entries
-
-
-def _compare(
-    fold: int, train: Mapping[int, int], entries: Mapping[int, Entry], problems: list[str]
-) -> None:
-    """Checks that a training list is the union of the other folds' test lists."""
-    expected = {clip: entry.label for clip, entry in entries.items() if entry.fold != fold}
-    where = f"the training list of fold {fold}"
-    for clip in sorted(train.keys() | expected.keys()):
-        if clip not in train:
-            problems.append(f"clip {clip:05d} is absent from {where} but not in its test list")
-        elif clip not in expected:
-            place = "also in its test list" if clip in entries else "in no test list"
-            problems.append(f"clip {clip:05d} is in {where} and {place}")
-        elif train[clip] != expected[clip]:
-            problems.append(
-                f"clip {clip:05d} has label {train[clip]} in {where}, {expected[clip]} in the test "
-                f"list of fold {entries[clip].fold}"
-            )

@@ -21,8 +21,9 @@ import openpyxl
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.labels import CLASSES, canonical_name
-from tfds_builders.dfew.lists import LAST_ID, NUM_LABELS, Entry
+from tfds_builders.dfew.lists import LAST_ID, NUM_LABELS
 from tfds_builders.dfew.release import Release
+from tfds_builders.folds import Entry
 
 Votes = tuple[int, ...]
 NUM_VOTES = 10

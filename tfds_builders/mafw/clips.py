@@ -8,9 +8,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tfds_builders import archives
+from tfds_builders.folds import Entry
 from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.mafw import labels, lists, release
-from tfds_builders.mafw.lists import Entry
 from tfds_builders.mafw.release import Release
 from tfds_builders.single_pass import SinglePass
 

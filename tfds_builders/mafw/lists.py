@@ -4,26 +4,18 @@ A row of `no_caption/set_k/test.txt` is `00025.mp4 anger`, with line ends of Win
 lists are disjoint; the training list of a fold is the union of the other four test lists.
 """
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from dfer_jax.errors import UserError
 from tfds_builders import archives
+from tfds_builders.folds import Entry, compare_training_list
 from tfds_builders.mafw import labels
 from tfds_builders.mafw.release import FOLDS, Release
 
 LAST_ID = 20098
 _ROW = re.compile(r"(\d{1,5})(?:\.\w+)?\s+(\S+)", re.ASCII)
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One clip of the lists: its test fold (1..5) and its class."""
-
-    fold: int
-    label: str
 
 
 def read_folds(tree: Release, which: str, *, warnings: list[str]) -> dict[int, Entry]:
@@ -49,7 +41,7 @@ def read_folds(tree: Release, which: str, *, warnings: list[str]) -> dict[int, E
     for fold in FOLDS:
         if fold not in without_train:
             train = _read_one(tree, which, "train", fold)
-            _compare(fold, train, entries, tree.problems)
+            compare_training_list(fold, train, entries, tree.problems)
     if without_train:
         folds = ", ".join(map(str, without_train))
         warnings.append(f"no training list of fold {folds}: not compared with the other test lists")
@@ -133,25 +125,6 @@ def _merge(tests: Mapping[int, Mapping[int, str]], problems: list[str]) -> dict[
                     f"clip {clip:05d} is in the test lists of folds {first.fold} and {fold}"
                 )
     return dict(sorted(entries.items()))
-
-
-def _compare(
-    fold: int, train: Mapping[int, str], entries: Mapping[int, Entry], problems: list[str]
-) -> None:
-    """Checks that a training list is the union of the other folds' test lists."""
-    expected = {clip: entry.label for clip, entry in entries.items() if entry.fold != fold}
-    where = f"the training list of fold {fold}"
-    for clip in sorted(train.keys() | expected.keys()):
-        if clip not in train:
-            problems.append(f"clip {clip:05d} is absent from {where} but not in its test list")
-        elif clip not in expected:
-            place = "also in its test list" if clip in entries else "in no test list"
-            problems.append(f"clip {clip:05d} is in {where} and {place}")
-        elif train[clip] != expected[clip]:
-            problems.append(
-                f"clip {clip:05d} has label {train[clip]} in {where}, {expected[clip]} in the test "
-                f"list of fold {entries[clip].fold}"
-            )
 
 
 def moved(first: Mapping[int, Entry], second: Mapping[int, Entry]) -> tuple[int, int]:

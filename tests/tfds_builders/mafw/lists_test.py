@@ -3,8 +3,9 @@ from release_trees import mafw
 from release_trees.mafw import Clip
 
 from dfer_jax.errors import UserError
+from tfds_builders.folds import Entry
 from tfds_builders.mafw import labels, lists
-from tfds_builders.mafw.lists import Entry, read_folds
+from tfds_builders.mafw.lists import read_folds
 from tfds_builders.mafw.release import walk
 
 CLIPS = [Clip(number, 1, labels.WORDS[number % 11], number % 5 + 1) for number in range(25, 47)]
