@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dfer_jax.errors import UserError
+from dfer_jax.runtime.numpy_files import read_npz
 
 _SCRIPT = """
 import sys
@@ -67,5 +68,5 @@ def probabilities(program: str, batches: Sequence[np.ndarray]) -> list[np.ndarra
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["no word"])[-1]
             raise UserError(f"{program} does not run in a process of its own: {said[:300]}")
-        with np.load(found) as arrays:
-            return [arrays[name] for name in names]
+        arrays = read_npz(found)
+        return [arrays[name] for name in names]
