@@ -54,11 +54,6 @@ def no_request_to_stop_is_left():
     signals.received.clear()
 
 
-@pytest.fixture(scope="module")
-def quick_compiler():
-    """Every test has it now."""
-
-
 @pytest.fixture
 def one_device(monkeypatch):
     """Training in this process uses one of the two devices."""

@@ -18,8 +18,6 @@ from dfer_jax.training.loop import Trainer
 from dfer_jax.video.faces import LIKE
 from tfds_builders import build
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SPLITS = ("train",) * 8 + ("test",) * 4
 
 

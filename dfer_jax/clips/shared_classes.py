@@ -75,7 +75,7 @@ def meet(
 
 
 def _check(shared: SharedClasses, *, model: Sequence[str], dataset: str, on_shared: bool) -> None:
-    differ = f"the checkpoint tells {list_in_line(model)} apart, {dataset} " + _and(
+    differ = f"the checkpoint tells {list_in_line(model)} apart, {dataset} " + " and ".join(
         [f"has no {list_in_line(shared.only_model)}"] * bool(shared.only_model)
         + [f"has {list_in_line(shared.only_data)} too"] * bool(shared.only_data)
     )
@@ -107,7 +107,3 @@ def _in_words(shared: SharedClasses, *, dataset: str, split: str, counts: dict[s
         list_in_line(renamed),
     ]
     return "; ".join(part for part in said if part)
-
-
-def _and(parts: Sequence[str]) -> str:
-    return " and ".join(parts)

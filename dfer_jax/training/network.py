@@ -33,10 +33,14 @@ def create_model(
     name: str, kwargs: Mapping[str, Any], *, dtype: str, parallel: Parallel
 ) -> nn.Module:
     """Returns the model of a checkpoint's or config's plain arguments, for these devices."""
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
     return models.create_model(
-        name, **frozen, dtype=compute_dtype(dtype), axis_name=parallel.axis_name
+        name, **_frozen(kwargs), dtype=compute_dtype(dtype), axis_name=parallel.axis_name
     )
+
+
+def _frozen(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Modules hash their fields: lists, as JSON gives them, become tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
 
 
 def head_leaves(
@@ -90,8 +94,7 @@ def check_weights(variables: PyTree, metadata: Mapping[str, Any], *, folder: str
 def _shapes(
     name: str, kwargs: Mapping[str, Any], clip_shape: Sequence[int]
 ) -> dict[str, tuple[int, ...]]:
-    frozen = {k: tuple(v) if isinstance(v, list) else v for k, v in kwargs.items()}
-    init = functools.partial(models.create_model(name, **frozen).init, train=False)
+    init = functools.partial(models.create_model(name, **_frozen(kwargs)).init, train=False)
     clips = jax.ShapeDtypeStruct((1, *clip_shape), jnp.float32)
     return _shapes_of(jax.eval_shape(init, jax.random.key(0), clips))
 

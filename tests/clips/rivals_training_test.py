@@ -10,8 +10,6 @@ from dfer_jax.clips.train import train
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(autouse=True)
 def one_device(monkeypatch):

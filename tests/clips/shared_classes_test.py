@@ -25,8 +25,6 @@ ELEVEN = labels.CLASS_ORDER[:8] + labels.CLASS_ORDER[9:12]  # those of MAFW
 SIX = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")  # CREMA-D's order
 MANY = tuple(f"gesture {i:02d}" for i in range(20))
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

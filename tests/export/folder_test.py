@@ -21,7 +21,6 @@ from dfer_jax.export.folder import write_folder
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.runs import checkpoint
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 FACES = np.random.default_rng(0).integers(60, 200, (9, 40, 40, 3)).astype(np.uint8)
 
 

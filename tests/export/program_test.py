@@ -18,8 +18,6 @@ from dfer_jax.ops.convolution import convolve
 from dfer_jax.ops.cpu import library
 from dfer_jax.recognition import weights
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

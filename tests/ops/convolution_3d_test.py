@@ -18,8 +18,6 @@ from dfer_jax.ops.convolution_3d import (
 )
 from dfer_jax.ops.pooling_3d import max_pool_3d
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 SHAPES = {  # frames, kernel, stride
     "3x3x3": (5, (3, 3, 3), (1, 1, 1)),
     "3x3x3 of one frame": (1, (3, 3, 3), (1, 1, 1)),

@@ -27,8 +27,6 @@ from dfer_jax.video.container import VideoError
 from dfer_jax.video.faces import CropSettings
 from dfer_jax.video.faces.settings_file import write_settings
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def recognizer(clip_weights):

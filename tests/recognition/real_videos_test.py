@@ -18,8 +18,6 @@ from dfer_jax.recognition.faces import Least
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.video.faces import find_model
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 def installed(package, path):
     spec = importlib.util.find_spec(package)

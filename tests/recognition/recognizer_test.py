@@ -25,7 +25,6 @@ from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.weights import Member
 from dfer_jax.video.faces import LIKE, CropSettings
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
 FACES = np.random.default_rng(0).integers(60, 200, (9, 40, 40, 3)).astype(np.uint8)
 
 

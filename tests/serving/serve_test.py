@@ -19,8 +19,6 @@ import video_files
 
 from dfer_jax.recognition.recognizer import Recognizer
 
-pytestmark = pytest.mark.usefixtures("quick_compiler")
-
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
