@@ -21,7 +21,7 @@ _DEVICE_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
 _HOST_MEMORY = ("YNNPACK operation failed",)  # all that the CPU's matrix products say of it
 
 
-def of_storage(error: BaseException, *, needed: int = 0) -> str | None:
+def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str | None:
     """Returns one sentence on a disk that is full, gone or closed to us; None of anything else.
 
     The error itself is looked at, and those it was raised from: libraries wrap what the system
@@ -30,12 +30,13 @@ def of_storage(error: BaseException, *, needed: int = 0) -> str | None:
     Args:
         error: whatever was raised.
         needed: bytes that were to be written, where known.
+        where: what was being written, for errors that name no file.
     """
     for link in _chain(error):
         code = _code(link)
         if code is None:
             continue
-        path = _path(link)
+        path = _path(link) or where
         what = f"{path or 'a file'}: {os.strerror(code)}"
         if code in _ROOM:
             wants = f"{_in_words(needed)} needed, " if needed else ""

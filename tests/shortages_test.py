@@ -60,6 +60,12 @@ def test_a_full_disk_that_a_library_only_quotes_is_found_with_what_is_needed(tmp
     assert " free); nothing written before is lost" in said
 
 
+def test_a_quoted_refusal_without_a_file_names_what_was_being_written(tmp_path):
+    error = RuntimeError("ABORTED: writing: No space left on device")
+    said = shortages.of_storage(error, needed=1_200_000, where=f"{tmp_path}/checkpoints")
+    assert said.startswith(f"{tmp_path}/checkpoints: No space left on device (1.2 MB needed, ")
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EBADF, "Bad"), ValueError("no"), KeyError("x")])
 def test_other_errors_are_no_shortage(error):
     assert shortages.of_storage(error) is None and shortages.of_memory(error) is None

@@ -205,12 +205,13 @@ class Checkpoints:
         try:
             yield
         except Exception as error:
-            if sentence := shortages.of_storage(error, needed=size):
+            folder = checkpoint_dir(self._workdir)
+            if sentence := shortages.of_storage(error, needed=size, where=folder):
                 raise UserError(f"checkpoint {step} was not saved, {sentence}") from error
-            if not os.path.isdir(checkpoint_dir(self._workdir)):
+            if not os.path.isdir(folder):
                 raise UserError(
-                    f"checkpoint {step} was not saved: {checkpoint_dir(self._workdir)} is gone; "
-                    "put it back, or train again in a new --workdir"
+                    f"checkpoint {step} was not saved: {folder} is gone; put it back, or train "
+                    "again in a new --workdir"
                 ) from error
             raise
 
