@@ -27,6 +27,7 @@ from dfer_jax.models.recurrent.frame_rnn import (
 from dfer_jax.models.resnet50 import ResNet50
 from dfer_jax.models.transformers.former_dfer import FormerDFER
 from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
+from dfer_jax.models.vit.mae_dfer import MAEDFER
 
 MODELS = {
     "gca_ial": GCAIAL,
@@ -45,6 +46,7 @@ MODELS = {
     "former_dfer": FormerDFER,
     "m3dfel": M3DFEL,
     "nr_dfernet": NRDFERNet,
+    "mae_dfer": MAEDFER,
     "dfew_reslstm": DFEWResLSTM,
     "resnet18": ResNet18,
     "resnet18_gru": ResNet18GRU,

@@ -1,0 +1,1 @@
+"""Networks that stand on vision transformers (ViT)."""
