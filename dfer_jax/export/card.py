@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfer_jax.errors import UserError
@@ -40,6 +40,7 @@ def card_of(folder: str, *, license_name: str = "") -> str:
         _what(metadata, variables),
         _training(folder, metadata, step),
         card_scores.scores(folder, step),
+        *_published(metadata),
         _input(metadata),
         _intended(metadata),
         _licences(metadata, license_name),
@@ -99,6 +100,7 @@ def _training(folder: str, metadata: Mapping[str, Any], step: int) -> str:
     path = os.path.join(folder, CONFIG_FILE)
     if metadata["source"] != "trained":
         rows["weights"] = f"read from {metadata['source']}, not trained here"
+        rows["sha256 of that file"] = metadata.get("source_sha256", "not kept")
     elif os.path.exists(path):
         config = read_json(path)
         data = config.get("data", {})
@@ -111,6 +113,22 @@ def _training(folder: str, metadata: Mapping[str, Any], step: int) -> str:
     rows["versions"] = ", ".join(f"{k} {v}" for k, v in metadata["versions"].items())
     lines = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"## Training\n\n| | |\n|---|---|\n{lines}"
+
+
+def _published(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what the authors of imported weights publish of theirs, if that is known."""
+    release = metadata.get("release")
+    if not release or not release["scores"]:
+        return
+    rows = "\n".join(
+        f"| {what} | {'-' if uar is None else f'{uar:.2f}'} | {war:.2f} |"
+        for what, uar, war in release["scores"]
+    )
+    yield (
+        "## Published scores\n\nNot measured here, and of all files of this kind; which of them "
+        f"this is, the file does not say. {release['code']}; {release['protocol']}.\n\n"
+        f"| tested on | UAR % | WAR % |\n|---|---|---|\n{rows}"
+    )
 
 
 def _input(metadata: Mapping[str, Any]) -> str:
@@ -165,6 +183,14 @@ def _licences(metadata: Mapping[str, Any], license_name: str) -> str:
         if metadata["source"] != "trained"
         else ""
     )
+    if release := metadata.get("release"):
+        terms = "; ".join(release["terms"]) + "."
+        others += (
+            f"\n- Code of the network: {release['code']}, {release['code_license']}; no licence of "
+            "the weights is stated apart from it.\n- Weights learned from face data that is for "
+            "research only: commercial use is not cleared, and they are not for identifying or "
+            "judging individuals."
+        )
     return f"## Licences\n\n- Weights: {weights}\n- Training data: {terms}{others}"
 
 

@@ -5,13 +5,14 @@
     dfer import r3d_18 FILE OUT         # a network of those compared, by its name in `dfer models`
 
 FILE is a `.pth`, `.pt` or `.tar` (PyTorch is not needed; nothing in it is run), a `.safetensors`
-or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for.
+or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for. Where several
+data sets have its classes, `--dataset=ferv39k` names the one that the weights were trained on.
 """
 
 import difflib
 import importlib
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from dfer_jax import errors
 from dfer_jax.errors import UserError
@@ -21,6 +22,9 @@ from dfer_jax.runs.workdir_lock import only_one
 _MODULES = ("gca_ial", "resnet50_ft")  # each of that name beside this one
 NAMES = (*_MODULES, *by_name.NAMES)
 """Networks whose weights can be read."""
+_DATASET = flags.DEFINE_string(
+    "dataset", "", "Data set the weights were trained on, where their classes do not tell it."
+)
 
 
 def main(argv: list[str]) -> None:
@@ -32,11 +36,13 @@ def main(argv: list[str]) -> None:
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise UserError(f"there is no network {name!r} to import ({', '.join(NAMES)}){hint}")
+    if _DATASET.value and name in _MODULES:
+        raise UserError(f"--dataset={_DATASET.value} says nothing of {name}; leave it out")
     with only_one(out):
         if name in _MODULES:
             importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
         else:
-            by_name.convert(name, file, out)
+            by_name.convert(name, file, out, dataset=_DATASET.value)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ must be in IN, and every name in IN must be of the network.
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -18,12 +18,15 @@ import numpy as np
 from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError, list_some
+from dfer_jax.interop import masked_autoencoder
+from dfer_jax.interop.releases import RELEASES, TrainedOn
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, without_prefix
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import MODELS, create_model
 from dfer_jax.models.clip_network import ClipNetwork
-from dfer_jax.runs import checkpoint
+from dfer_jax.models.vit.video_vit import VideoViT
+from dfer_jax.runs import checkpoint, checkpoint_files
 from dfer_jax.runs.workdir_lock import is_unused
 
 NAMES = tuple(name for name, kind in MODELS.items() if issubclass(kind, ClipNetwork))
@@ -70,8 +73,17 @@ def unused_names(state_dict: Mapping[str, np.ndarray], *, model: ClipNetwork) ->
     return [name for name in names if name.endswith(_COUNTER) or model.is_unused(name)]
 
 
-def convert(name: str, source: str, workdir: str) -> None:
+def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
     """Writes the weights in the file `source` as a new work directory, and prints what was read.
+
+    Of a masked autoencoder's pre-training the encoder is read; its classifier is still to be
+    trained.
+
+    Args:
+        name: of the network.
+        source: file of the weights.
+        workdir: new or empty.
+        dataset: that they were trained on, such as "ferv39k", where the classes do not tell it.
 
     Raises:
         UserError: if the file cannot be read, does not hold the network `name`, or `workdir` is in
@@ -79,7 +91,9 @@ def convert(name: str, source: str, workdir: str) -> None:
     """
     if not is_unused(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
-    state_dict = without_prefix(read_state_dict(source), "module.")
+    state_dict, left_out = without_prefix(read_state_dict(source), "module."), []
+    if issubclass(MODELS[name], VideoViT):
+        state_dict, left_out = masked_autoencoder.as_classifier(state_dict)
     bias = state_dict.get(f"{MODELS[name].classifier}.bias")
     if bias is None:
         raise UserError(
@@ -88,14 +102,15 @@ def convert(name: str, source: str, workdir: str) -> None:
         )
     model = _create(name, num_classes=bias.shape[-1] if bias.ndim else 0)
     variables = from_state_dict(state_dict, model=model)
-    checkpoint.save_weights(workdir, variables, _metadata(name, model, source))
-    unused = unused_names(state_dict, model=model)
+    trained_on = _trained_on(name, model, dataset)
+    checkpoint.save_weights(workdir, variables, _metadata(name, model, source, trained_on))
+    unused = unused_names(state_dict, model=model) + left_out
     values = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
     print(
         f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "
         f"{values['batch_stats']:,} running statistics; {model.num_classes} classes\n"
         f"skipped {len(unused)} tensors that are never used:\n{list_some(unused)}\n"
-        f"{model.expected + os.linesep if model.expected else ''}wrote {workdir}"
+        f"{''.join(f'{line}{os.linesep}' for line in _known(name, trained_on))}wrote {workdir}"
     )
 
 
@@ -105,13 +120,26 @@ def _create(name: str, *, num_classes: int) -> ClipNetwork:
     return create_model(name, num_classes=num_classes, normalisation=normalisation)
 
 
-def _metadata(name: str, model: ClipNetwork, source: str) -> dict[str, Any]:
+def _trained_on(name: str, model: ClipNetwork, dataset: str) -> TrainedOn | None:
+    if name in RELEASES:
+        return RELEASES[name].trained_on(model.num_classes, dataset)
+    if dataset:
+        known = ", ".join(RELEASES)
+        raise UserError(f"--dataset={dataset} is for networks of which that is known: {known}")
+    return None
+
+
+def _metadata(
+    name: str, model: ClipNetwork, source: str, trained_on: TrainedOn | None
+) -> dict[str, Any]:
     fields = [f.name for f in dataclasses.fields(model) if f.name not in _NOT_ARGUMENTS]
     of_faces = model.num_classes == len(CLASSES)
+    usual = trained_on or (RELEASES[name].weights[0] if name in RELEASES else None)
+    classes = CLASSES if of_faces else [f"class {i}" for i in range(model.num_classes)]
     return checkpoint.make_metadata(
         model_name=name,
         model_kwargs={field: getattr(model, field) for field in fields},
-        classes=CLASSES if of_faces else [f"class {i}" for i in range(model.num_classes)],
+        classes=trained_on.classes if trained_on else classes,
         preprocess={
             "segments": model.num_frames,
             "frames_per_segment": 1,
@@ -120,10 +148,32 @@ def _metadata(name: str, model: ClipNetwork, source: str) -> dict[str, Any]:
             "image_size": model.image_size,
             "value_range": [0, 1],
             "color": "RGB",
+            **(usual.preprocess if usual else {}),
         },
-        dataset="DFEW" if of_faces else "another data set",
+        dataset=trained_on.dataset if trained_on else "DFEW" if of_faces else "another data set",
         source=os.path.basename(source),
+    ) | {
+        "source_sha256": checkpoint_files.digest(source),
+        **({"release": RELEASES[name].about(trained_on)} if trained_on else {}),
+    }
+
+
+def _known(name: str, trained_on: TrainedOn | None) -> Iterator[str]:
+    """Yields lines on what the authors say of such weights."""
+    if trained_on is None:
+        return
+    yield (
+        f"taken to be trained on {trained_on.dataset}; if they are not, say --dataset="
+        if sum(len(w.classes) == len(trained_on.classes) for w in RELEASES[name].weights) > 1
+        else f"trained on {trained_on.dataset}"
     )
+    if trained_on.scores:
+        shown = [
+            f"{what} {'' if uar is None else f'UAR {uar:.2f}, '}WAR {war:.2f}"
+            for what, uar, war in trained_on.scores
+        ]
+        yield f"published: {'; '.join(shown)} ({trained_on.protocol})"
+    yield "terms of the data: " + "; ".join(RELEASES[name].about(trained_on)["terms"])
 
 
 def wanted(model: ClipNetwork) -> PyTree:

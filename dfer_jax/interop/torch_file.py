@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from dfer_jax.errors import UserError
 from dfer_jax.interop import inert_pickle, torch_tensors
@@ -112,6 +113,13 @@ def _arrays(
     tensors = _state_dict(path, content)
     if sum(tensor.num_bytes for tensor in tensors.values()) > most_bytes:
         raise ValueError("its tensors promise more numbers than it holds")
+    if half := sum(torch_tensors.is_half(tensor) for tensor in tensors.values()):
+        logging.warning(
+            "%s: %d of %d tensors have half precision; they become float32",
+            path,
+            half,
+            len(tensors),
+        )
     storages: dict[str, np.ndarray] = {}
     arrays = {}
     for name, tensor in tensors.items():

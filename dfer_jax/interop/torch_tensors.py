@@ -84,6 +84,11 @@ def storage(reference: Any) -> Storage | Name:
     return Storage(key, dtype, count, start)
 
 
+def is_half(tensor: Tensor) -> bool:
+    """Returns whether a tensor's numbers are floating and of 16 bits."""
+    return tensor.dtype in (np.float16, ml_dtypes.bfloat16)
+
+
 def to_array(tensor: Tensor, data: np.ndarray) -> np.ndarray:
     """Returns a tensor's numbers; floating ones as float32, others as they are.
 

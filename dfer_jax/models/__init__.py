@@ -28,6 +28,7 @@ from dfer_jax.models.resnet50 import ResNet50
 from dfer_jax.models.transformers.former_dfer import FormerDFER
 from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
 from dfer_jax.models.vit.mae_dfer import MAEDFER
+from dfer_jax.models.vit.svfap import SVFAPB
 
 MODELS = {
     "gca_ial": GCAIAL,
@@ -47,6 +48,7 @@ MODELS = {
     "m3dfel": M3DFEL,
     "nr_dfernet": NRDFERNet,
     "mae_dfer": MAEDFER,
+    "svfap_b": SVFAPB,
     "dfew_reslstm": DFEWResLSTM,
     "resnet18": ResNet18,
     "resnet18_gru": ResNet18GRU,

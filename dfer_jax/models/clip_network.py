@@ -51,8 +51,6 @@ class ClipNetwork(nn.Module):
     """Name of the layer that gives the logits."""
     pretrained: ClassVar[Mapping[int, str]] = MappingProxyType({})
     """Number of classes of published weights -> the normalisation that these need."""
-    expected: ClassVar[str] = ""
-    """What published weights score, for who reads them in; empty where nothing is known."""
     unused: ClassVar[str] = r"(?!)"
     """Pattern of the names of published parameters that no output depends on."""
 

@@ -45,7 +45,7 @@ def test_safetensors(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["torch_checkpoint.pth", "torch_checkpoint_before_1.6.pth"])
-def test_checkpoint_that_pytorch_wrote(name):
+def test_checkpoint_that_pytorch_wrote(name, caplog):
     base = np.arange(24, dtype=np.float32)
     expected = {
         "f32": base.reshape(4, 6),
@@ -62,6 +62,7 @@ def test_checkpoint_that_pytorch_wrote(name):
         "empty": np.zeros((0, 3), np.float32),
     }
     assert_read(GOLDEN / name, expected)
+    assert "2 of 12 tensors have half precision; they become float32" in caplog.text
 
 
 @pytest.mark.parametrize(

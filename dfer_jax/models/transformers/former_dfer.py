@@ -8,7 +8,6 @@ Input: float32 [b, t, h, w, 3], RGB in [0, 1], no mean or standard deviation rem
 """
 
 import functools
-from typing import ClassVar
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -21,11 +20,6 @@ from dfer_jax.models.transformers.layers import Learned, add, transformer
 
 class FormerDFER(ClipNetwork):
     """18,031,943 parameters."""
-
-    expected: ClassVar[str] = (
-        "the authors' logs say of their DFEW folds 1 to 5: WAR 66.21, 64.08, 66.15, 65.03, 67.04 "
-        "(best epoch on the test fold)"
-    )
 
     @nn.compact
     def __call__(self, clips: Float[Array, "b t h w 3"], *, train: bool) -> Output:

@@ -10,7 +10,10 @@ from golden.pretrained import recipe
 
 from dfer_jax.models import create_model
 
-PARAMETERS = {"mae_dfer": (84_878_343, 84_880_395)}  # with 7 and 11 classes
+PARAMETERS = {  # with 7 and 11 classes
+    "mae_dfer": (84_878_343, 84_880_395),
+    "svfap_b": (77_635_351, 77_637_403),
+}
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
