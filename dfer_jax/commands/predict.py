@@ -68,12 +68,12 @@ def main(argv: list[str]) -> None:
         return
     failed = 0
     for source, stem in results.stems(found, options.out):
-        written = predict.predict(source, stem, recognizer, options)
-        if isinstance(written.fault, KeyboardInterrupt):
+        fault = predict.predict(source, stem, recognizer, options)
+        if isinstance(fault, KeyboardInterrupt):
             raise StoppedError(f"stopped; {stem}.csv and .json hold what was found until then")
-        if written.fault is not None:
+        if fault is not None:
             failed += 1
-            print(f"error: {source.path}: {written.fault}", file=sys.stderr)
+            print(f"error: {source.path}: {fault}", file=sys.stderr)
     if failed:
         raise UserError(f"{failed} of {len(found)} could not be read to the end, see above")
 

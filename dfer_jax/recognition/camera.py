@@ -66,16 +66,16 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
     rows = recognizer.rows(
         pictures, finder, window=options.window, stride=options.stride, batch_size=1
     )
-    written = results.write_results(
+    with results.write_results(
         _told(rows, start),
         options.out / name,
         video=name,
         classes=recognizer.classes,
         about=lambda: about(name, recognizer, options, left_out=finder.left_out),
-    )
-    if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
-        raise written.fault
-    print(f"{len(written.rows)} rows -> {options.out / name}.csv")
+    ) as written:
+        if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
+            raise written.fault
+        print(f"{len(written.rows)} rows -> {options.out / name}.csv")
 
 
 def _latency(recognizer: Recognizer, options: Options) -> str:

@@ -1,9 +1,11 @@
 """A copy of a video with a box and a label on every face, written while it is read again."""
 
+import bisect
 import colorsys
+import math
 import os
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition.rows import Row, by_face
+from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.timeline import Pictures
 from dfer_jax.recognition.windows import Face
 
@@ -51,7 +53,7 @@ class Boxes:
 
 
 def write_overlay(
-    path: Path, pictures: Pictures, boxes: Boxes, rows: Sequence[Row], *, last: int
+    path: Path, pictures: Pictures, boxes: Boxes, rows: Iterable[Row], *, last: int
 ) -> None:
     """Writes the video again as H.264, each face with its label and intensity at that moment.
 
@@ -83,11 +85,14 @@ def _encode(
     container: av.container.OutputContainer,
     pictures: Pictures,
     boxes: Boxes,
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     end: int,
 ) -> None:
     stream, start, last = None, 0, -1
-    labels = {face: _Labels(own) for face, own in by_face(rows).items()}
+    labels: dict[int, _Labels] = {}
+    for row in rows:
+        if row.face is not None:
+            labels.setdefault(row.face, _Labels()).add(row)
     for index, seconds, picture in pictures:
         if stream is None:
             stream = container.add_stream("libx264", rate=30, options={"crf": "20"})
@@ -108,18 +113,25 @@ def _encode(
 
 
 class _Labels:
-    """The label of a face at a moment: of the row whose middle is nearest."""
+    """The label of a face at a moment, of the row whose middle is nearest, in a few bytes a row."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self._rows = sorted(rows, key=lambda row: row.start_s + row.end_s)
-        self._middles = np.array([(row.start_s + row.end_s) / 2 for row in self._rows])
+    def __init__(self) -> None:
+        self._middles, self._shares, self._numbers = array("d"), array("f"), array("l")
+        self._names: dict[str, int] = {}
+
+    def add(self, row: Row) -> None:
+        """Notes the next row of this face; rows come in the order of their middles."""
+        self._middles.append((row.start_s + row.end_s) / 2)
+        self._shares.append(row.probabilities.get(row.label, math.nan))
+        self._numbers.append(self._names.setdefault(row.label, len(self._names)))
 
     def at(self, seconds: float) -> str:
-        row = self._rows[int(np.abs(self._middles - seconds).argmin())]
-        share = (
-            f" {100 * row.probabilities[row.label]:.0f}%" if row.label in row.probabilities else ""
-        )
-        return f"{row.label}{share}"
+        """Returns what to write beside the face."""
+        after = bisect.bisect_left(self._middles, seconds)
+        places = range(max(after - 1, 0), min(after + 1, len(self._middles)))
+        place = min(places, key=lambda k: abs(self._middles[k] - seconds))
+        share, label = self._shares[place], list(self._names)[self._numbers[place]]
+        return label if math.isnan(share) else f"{label} {100 * share:.0f}%"
 
 
 def _sized(

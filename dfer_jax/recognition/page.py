@@ -3,7 +3,8 @@
 import json
 import os
 import string
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ _MOST_POINTS = 4000  # of a face; more rows are averaged
 
 def write_page(
     path: Path,
-    rows: Sequence[Row],
+    rows: Iterable[Row],
     summary: Mapping[str, Any],
     *,
     video: Path | None,
@@ -30,7 +31,7 @@ def write_page(
 
     Args:
         path: of the page.
-        rows: of the video.
+        rows: of the video, iterated over three times.
         summary: of the video, as written.
         video: file that a browser may play; None if there is none.
         frames: pictures of a folder or still, in order, where there is no video.
@@ -78,15 +79,20 @@ def _about(summary: Mapping[str, Any]) -> str:
     return text if summary["complete"] else f"{text} Incomplete: {summary['fault']}."
 
 
-def _records(rows: Sequence[Row], classes: Sequence[str]) -> list[list[Any]]:
+def _records(rows: Iterable[Row], classes: Sequence[str]) -> list[list[Any]]:
     """Rows as short lists: face, start, end, box, shares, intensity; means where too many."""
-    faces: dict[int | None, list[Row]] = {}
-    for row in rows:
-        faces.setdefault(row.face, []).append(row)
+    steps = {
+        face: -(-count // _MOST_POINTS) for face, count in Counter(row.face for row in rows).items()
+    }
+    gathered: dict[int | None, list[Row]] = {face: [] for face in steps}
     records = []
-    for own in faces.values():
-        step = -(-len(own) // _MOST_POINTS)
-        records += [_record(own[k : k + step], classes) for k in range(0, len(own), step)]
+    for row in rows:
+        own = gathered[row.face]
+        own.append(row)
+        if len(own) == steps[row.face]:
+            records.append(_record(own, classes))
+            own.clear()
+    records += [_record(own, classes) for own in gathered.values() if own]
     return sorted(records, key=lambda record: record[1])
 
 

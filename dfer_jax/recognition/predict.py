@@ -79,8 +79,10 @@ def warn(recognizer: Recognizer, options: Options) -> None:
         )
 
 
-def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options) -> Written:
-    """Writes the files of one video and prints a line about it.
+def predict(
+    source: Source, stem: Path, recognizer: Recognizer, options: Options
+) -> BaseException | None:
+    """Writes the files of one video and prints a line about it; returns what ended it early.
 
     Of one of which no picture can be read the summary alone tells: there is nothing to look at.
 
@@ -105,7 +107,7 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         )
     )
     rows = recognizer.rows(source.pictures(), watched, window=options.window, stride=options.stride)
-    written = results.write_results(
+    with results.write_results(
         rows,
         stem,
         video=source.path.name,
@@ -113,13 +115,13 @@ def predict(source: Source, stem: Path, recognizer: Recognizer, options: Options
         about=lambda: about(
             str(source.path), recognizer, options, left_out=watched.left_out, notes=_notes(source)
         ),
-    )
-    nothing_read = written.fault is not None and not watched.frames
-    if not (nothing_read or isinstance(written.fault, KeyboardInterrupt)):
-        seconds = time.perf_counter() - start
-        _look(source, stem, written, watched.boxes, options)
-        print(_line(written.summary, watched.frames, seconds), f"-> {stem}.html", flush=True)
-    return written
+    ) as written:
+        nothing_read = written.fault is not None and not watched.frames
+        if not (nothing_read or isinstance(written.fault, KeyboardInterrupt)):
+            seconds = time.perf_counter() - start
+            _look(source, stem, written, watched.boxes, options)
+            print(_line(written.summary, watched.frames, seconds), f"-> {stem}.html", flush=True)
+        return written.fault
 
 
 def _warn_of_other_crops(source: Source, recognizer: Recognizer) -> None:
@@ -149,7 +151,7 @@ def _look(
             source.pictures(),
             boxes,
             written.rows,
-            last=max(row.last_frame for row in written.rows),
+            last=written.rows.last_frame,
         )
 
 

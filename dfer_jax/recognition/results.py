@@ -3,11 +3,12 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dfer_jax.errors import UserError
+from dfer_jax.recognition.kept_rows import KeptRows
 from dfer_jax.recognition.rows import CsvRows, Row
 from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.summary import summary
@@ -22,16 +23,17 @@ class Written:
     """What was made of a video.
 
     Attributes:
-        rows: all of them.
+        rows: all of them, on disk.
         summary: as written.
         fault: what ended it early, as raised; None if it was read to its end.
     """
 
-    rows: list[Row]
+    rows: KeptRows
     summary: dict[str, Any]
     fault: BaseException | None
 
 
+@contextlib.contextmanager
 def write_results(
     rows: Iterable[Row],
     stem: Path,
@@ -39,11 +41,11 @@ def write_results(
     video: str,
     classes: Sequence[str],
     about: Callable[[], Mapping[str, Any]],
-) -> Written:
-    """Writes `<stem>.csv` row by row while they come, then `<stem>.json`.
+) -> Iterator[Written]:
+    """Writes `<stem>.csv` row by row while they come, then `<stem>.json`, and yields them.
 
-    A damaged video and Ctrl-C end the rows early; what was found until then is written as if the
-    video ended there, and the summary says why.
+    The rows can be read until the block ends. A damaged video and Ctrl-C end them early; what was
+    found until then is written as if the video ended there, and the summary says why.
 
     Args:
         rows: of the video, made while they are asked for.
@@ -55,23 +57,31 @@ def write_results(
     Raises:
         OSError: if there is no room; a file of an earlier run then stays as it was.
     """
-    kept, fault = [], None
-    with replacing(named(stem, CSV)) as file:
+    with contextlib.closing(KeptRows(stem.parent)) as kept:
+        fault = _write_table(named(stem, CSV), rows, kept, video=video, classes=classes)
+        why = None if fault is None else (str(fault) or "stopped")
+        found = summary(kept, classes=classes, about=about(), fault=why)
+        write_json(named(stem, JSON), found)
+        yield Written(kept, found, fault)
+
+
+def _write_table(
+    path: Path, rows: Iterable[Row], kept: KeptRows, *, video: str, classes: Sequence[str]
+) -> BaseException | None:
+    """Writes and keeps the rows; returns what ended them early."""
+    with replacing(path) as file:
         table = CsvRows(file, video=video, classes=classes)
         try:
             for row in rows:
                 table.write(row)
-                kept.append(row)
+                kept.add(row)
         except (VideoError, UserError, KeyboardInterrupt) as error:
-            fault = error
+            return error
         finally:
             if close := getattr(rows, "close", None):
                 with contextlib.suppress(ValueError):
                     close()
-    why = None if fault is None else (str(fault) or "stopped")
-    found = summary(kept, classes=classes, about=about(), fault=why)
-    write_json(named(stem, JSON), found)
-    return Written(kept, found, fault)
+    return None
 
 
 def stems(found: Sequence[Source], out: Path) -> list[tuple[Source, Path]]:

@@ -2,7 +2,7 @@
 
 import csv
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -108,17 +108,3 @@ def columns(classes: Sequence[str]) -> list[str]:
 
 def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}"
-
-
-def by_face(rows: Sequence[Row]) -> Mapping[int, list[Row]]:
-    """Returns the rows of each face."""
-    faces: dict[int, list[Row]] = {}
-    for row in rows:
-        if row.face is not None:
-            faces.setdefault(row.face, []).append(row)
-    return faces
-
-
-def frames_without_face(rows: Sequence[Row]) -> int:
-    """Returns in how many frames of the video no face was found."""
-    return sum(row.last_frame - row.first_frame + 1 for row in rows if row.face is None)

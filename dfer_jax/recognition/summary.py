@@ -1,59 +1,88 @@
 """The summary of a video: who was seen when, and what they showed."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from dfer_jax.recognition.rows import Row, by_face, frames_without_face
+from dfer_jax.recognition.rows import Row
 
 
 def summary(
-    rows: Sequence[Row], *, classes: Sequence[str], about: Mapping[str, Any], fault: str | None
+    rows: Iterable[Row], *, classes: Sequence[str], about: Mapping[str, Any], fault: str | None
 ) -> dict[str, Any]:
     """Returns what `<stem>.json` holds.
 
     Args:
-        rows: of the video, all that there are.
+        rows: of the video, all that there are, read once.
         classes: the columns.
         about: where the rows come from: video, weights, windows, crops.
         fault: why the rows end early; None if they are complete.
     """
-    last = max(rows, key=lambda row: row.last_frame, default=None)
+    faces: dict[int, _Face] = {}
+    count = without_face = 0
+    first, last, seconds = math.inf, -1, 0.0
+    for row in rows:
+        count += 1
+        first, last = min(first, row.first_frame), max(last, row.last_frame)
+        seconds = max(seconds, row.end_s)
+        if row.face is None:
+            without_face += row.last_frame - row.first_frame + 1
+        else:
+            faces.setdefault(row.face, _Face(classes)).add(row)
     return {
         **about,
         "classes": list(classes),
         "complete": fault is None,
         "fault": fault,
-        "rows": len(rows),
-        "frames": 0 if last is None else last.last_frame - rows_start(rows) + 1,
-        "seconds": round(max((row.end_s for row in rows), default=0.0), 3),
-        "frames_without_face": frames_without_face(rows),
-        "faces": [_of_face(face, own, classes) for face, own in sorted(by_face(rows).items())],
+        "rows": count,
+        "frames": last - first + 1 if count else 0,
+        "seconds": round(seconds, 3),
+        "frames_without_face": without_face,
+        "faces": [faces[face].summary(face) for face in sorted(faces)],
     }
 
 
-def rows_start(rows: Sequence[Row]) -> int:
-    """Returns the number of the first frame of any row; 0 if there is none."""
-    return min((row.first_frame for row in rows), default=0)
+class _Face:
+    """What one face showed, summed up row by row."""
 
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes, self._shares = tuple(classes), np.zeros(len(classes))
+        self._labels: Counter[str] = Counter()
+        self._start, self._end = math.inf, 0.0
+        self._strengths, self._strength = 0, 0.0  # rows that have an intensity, and its sum
+        self._strongest, self._when = -1.0, 0.0
 
-def _of_face(face: int, rows: Sequence[Row], classes: Sequence[str]) -> dict[str, Any]:
-    labels = Counter(row.label for row in rows)
-    means = {name: float(np.mean([row.probabilities[name] for row in rows])) for name in classes}
-    strong = [row for row in rows if row.intensity is not None]
-    peak = max(strong, key=lambda row: row.intensity, default=None)
-    return {
-        "face": face,
-        "start_s": round(min(row.start_s for row in rows), 3),
-        "end_s": round(max(row.end_s for row in rows), 3),
-        "rows": len(rows),
-        "label": labels.most_common(1)[0][0],
-        "label_shares": {name: round(n / len(rows), 4) for name, n in labels.most_common()},
-        "mean_probabilities": {name: round(p, 6) for name, p in means.items()},
-        "mean_intensity": None
-        if peak is None
-        else round(float(np.mean([row.intensity for row in strong])), 4),
-        "strongest_s": None if peak is None else round((peak.start_s + peak.end_s) / 2, 3),
-    }
+    def add(self, row: Row) -> None:
+        """Takes the next row of this face."""
+        self._labels[row.label] += 1
+        self._shares += [row.probabilities[name] for name in self._classes]
+        self._start, self._end = min(self._start, row.start_s), max(self._end, row.end_s)
+        if row.intensity is None:
+            return
+        self._strengths, self._strength = self._strengths + 1, self._strength + row.intensity
+        if row.intensity > self._strongest:
+            self._strongest, self._when = row.intensity, (row.start_s + row.end_s) / 2
+
+    def summary(self, face: int) -> dict[str, Any]:
+        """Returns what the summary says of it, JSON-ready.
+
+        Args:
+            face: its number.
+        """
+        rows, labels = self._labels.total(), self._labels.most_common()
+        means = zip(self._classes, (self._shares / rows).tolist(), strict=True)
+        told = self._strengths > 0
+        return {
+            "face": face,
+            "start_s": round(self._start, 3),
+            "end_s": round(self._end, 3),
+            "rows": rows,
+            "label": labels[0][0],
+            "label_shares": {name: round(n / rows, 4) for name, n in labels},
+            "mean_probabilities": {name: round(p, 6) for name, p in means},
+            "mean_intensity": round(self._strength / self._strengths, 4) if told else None,
+            "strongest_s": round(self._when, 3) if told else None,
+        }

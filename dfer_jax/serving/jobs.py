@@ -181,7 +181,7 @@ class Jobs:
             window=options.window,
             stride=options.stride,
         )
-        written = results.write_results(
+        with results.write_results(
             _counted(job, rows),
             job.folder / STEM,
             video=job.name,
@@ -189,15 +189,16 @@ class Jobs:
             about=lambda: predict.about(
                 job.name, self._recognizer, options, left_out=gallery.left_out
             ),
-        )
-        if written.fault is not None:
-            if not written.rows:
-                raise written.fault
-            job.fault = str(written.fault)
-        for face, crop in gallery.crops.items():
-            (job.folder / f"face_{face}.jpg").write_bytes(simplejpeg.encode_jpeg(crop, 92))
-        job.crops = tuple(sorted(gallery.crops))
-        page.write_page(job.folder / f"{STEM}.html", written.rows, written.summary, video=upload)
+        ) as written:
+            if written.fault is not None:
+                if not written.rows:
+                    raise written.fault
+                job.fault = str(written.fault)
+            for face, crop in gallery.crops.items():
+                (job.folder / f"face_{face}.jpg").write_bytes(simplejpeg.encode_jpeg(crop, 92))
+            job.crops = tuple(sorted(gallery.crops))
+            path = job.folder / f"{STEM}.html"
+            page.write_page(path, written.rows, written.summary, video=upload)
 
     def _watched(self, job: Job, pictures: Pictures) -> Pictures:
         for index, seconds, picture in pictures:

@@ -38,7 +38,7 @@ def pictures(count):
 
 
 def look(path, out, recognizer, **options):
-    """Predicts one video of face crops; returns what was written."""
+    """Predicts one video of face crops; returns what ended it early."""
     options = predict.Options(out=out, is_cropped=True, **options)
     [(source, stem)] = results.stems(sources.find_sources(path, fps=options.fps), out)
     return predict.predict(source, stem, recognizer, options)
@@ -53,8 +53,8 @@ def test_a_video_gets_table_summary_page_and_overlay(tmp_path, recognizer, capsy
     video = video_files.write_video(tmp_path / "a talk #1.mp4", pictures(100))
     out = tmp_path / "out"
     out.mkdir()
-    written = look(video, out, recognizer, window="1s", stride="0.5s", overlay=True)
-    assert written.fault is None and "100 frames" in capsys.readouterr().out
+    fault = look(video, out, recognizer, window="1s", stride="0.5s", overlay=True)
+    assert fault is None and "100 frames" in capsys.readouterr().out
     rows = table(out / "a talk #1.csv")
     assert list(rows[0]) == columns(CLASSES) and {r["video"] for r in rows} == {video.name}
     assert [float(r["start_s"]) for r in rows] == pytest.approx([0, 0.52, 1, 1.52, 2, 2.52, 3])
@@ -113,7 +113,7 @@ def test_a_folder_stands_for_all_that_is_below_it(tmp_path, recognizer):
 @pytest.mark.parametrize("frames", [1, 2])
 def test_very_short_videos_have_one_row(tmp_path, recognizer, frames):
     video = video_files.write_video(tmp_path / "v.mp4", pictures(frames))
-    assert look(video, tmp_path, recognizer).fault is None
+    assert look(video, tmp_path, recognizer) is None
     [row] = table(tmp_path / "v.csv")
     assert int(row["faces_found"]) == frames
 
@@ -125,8 +125,8 @@ def test_very_short_videos_have_one_row(tmp_path, recognizer, frames):
 )
 def test_what_is_no_video_leaves_valid_files_that_say_so(tmp_path, recognizer, content, message):
     (tmp_path / "v.mp4").write_bytes(content)
-    written = look(tmp_path / "v.mp4", tmp_path, recognizer)
-    assert isinstance(written.fault, VideoError) and message in str(written.fault)
+    fault = look(tmp_path / "v.mp4", tmp_path, recognizer)
+    assert isinstance(fault, VideoError) and message in str(fault)
     about = json.loads((tmp_path / "v.json").read_text())
     assert not about["complete"] and message in about["fault"] and about["frames"] == 0
     assert not (tmp_path / "v.html").exists()
@@ -138,10 +138,10 @@ def test_a_cut_video_keeps_what_came_before(tmp_path, recognizer):
         tmp_path / "w.mp4", pictures(200), options={"movflags": "faststart"}
     ).read_bytes()
     (tmp_path / "v.mp4").write_bytes(whole[: int(0.7 * len(whole))])
-    written = look(tmp_path / "v.mp4", tmp_path, recognizer, overlay=True)
+    fault = look(tmp_path / "v.mp4", tmp_path, recognizer, overlay=True)
     rows = table(tmp_path / "v.csv")
     about = json.loads((tmp_path / "v.json").read_text())
-    assert written.fault and 0 < about["frames"] < 200 and not about["complete"]
+    assert fault and 0 < about["frames"] < 200 and not about["complete"]
     assert int(rows[-1]["last_frame"]) == about["frames"] - 1
     assert (tmp_path / "v.html").exists() and (tmp_path / "v.overlay.mp4").exists()
 
@@ -156,9 +156,10 @@ def test_frames_without_a_face_have_rows_that_say_so(tmp_path, recognizer):
 
     stream = ((k, k / 25, video_files.picture(k)) for k in range(40))
     rows = recognizer.rows(stream, find, window="0.4s", stride="4")
-    written = results.write_results(
+    with results.write_results(
         rows, tmp_path / "v", video="v", classes=CLASSES, about=lambda: {"video": "v"}
-    )
+    ) as written:
+        assert [row.face for row in written.rows][:2] == [None, 3]
     first, *faces = table(tmp_path / "v.csv")
     assert (first["face"], first["label"], first["faces_found"]) == ("", NO_FACE, "0")
     assert (first["first_frame"], first["last_frame"], first["x"]) == ("0", "12", "")
@@ -175,11 +176,11 @@ def test_ctrl_c_keeps_what_was_found(tmp_path, recognizer):
     rows = recognizer.rows(
         stopped(), recognizer.finder(is_cropped=True), window="0.4s", stride="4", batch_size=1
     )
-    written = results.write_results(
+    with results.write_results(
         rows, tmp_path / "v", video="v", classes=CLASSES, about=lambda: {"video": "v"}
-    )
-    assert isinstance(written.fault, KeyboardInterrupt)
-    assert len(table(tmp_path / "v.csv")) == len(written.rows) > 5
+    ) as written:
+        assert isinstance(written.fault, KeyboardInterrupt)
+        assert len(table(tmp_path / "v.csv")) == len(list(written.rows)) > 5
     assert json.loads((tmp_path / "v.json").read_text())["fault"] == "stopped"
 
 
