@@ -6,6 +6,7 @@ function of the data alone.
 """
 
 import dataclasses
+import functools
 import io
 import os
 import re
@@ -53,6 +54,7 @@ _VARIABLES = {
     **{getattr(_MARKED, name): f"var(--{name})" for name in Colours._fields[:-1]},
     **{colour: f"var(--group{i})" for i, colour in enumerate(_MARKED.groups)},
 }
+_PRINTED = dict(zip((*_MARKED[:-1], *_MARKED.groups), (*PRINT[:-1], *PRINT.groups), strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +73,7 @@ class Chart:
 
     def svg(self) -> str:
         """Returns an inline `<svg>` with page colours and ids that start with `name`."""
-        style = {**_style(_MARKED), "svg.hashsalt": self.name}
-        with matplotlib.rc_context(style):
-            target = io.StringIO()
-            self.draw(_MARKED).savefig(target, format="svg", transparent=True, metadata=_NO_DATE)
-        svg = target.getvalue()
+        svg = self._drawn
         svg = svg[svg.index("<svg") :]
         svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", svg, flags=re.DOTALL)
         svg = re.sub(r'(id="|url\(#|xlink:href="#)', rf"\g<1>{self.name}-", svg)
@@ -92,14 +90,36 @@ class Chart:
 
     def save(self, folder: str) -> None:
         """Writes `<name>.svg` and `<name>.png` in print colours into an existing folder."""
-        with matplotlib.rc_context({**_style(PRINT), "svg.hashsalt": self.name}):
-            figure = self.draw(PRINT)
-            path = os.path.join(folder, self.name)
-            figure.savefig(f"{path}.svg", metadata=_NO_DATE)
-            figure.savefig(f"{path}.png", dpi=PAPER_DPI)
+        path = os.path.join(folder, self.name)
+        svg = self._drawn
+        for marker, colour in _PRINTED.items():
+            svg = svg.replace(marker, colour)
+        with open(f"{path}.svg", "w", encoding="utf-8") as file:
+            file.write(svg)
+        with matplotlib.rc_context(_style(PRINT)):
+            figure = self._laid_out(PRINT)
+            figure.savefig(f"{path}.png", dpi=PAPER_DPI, pil_kwargs=_QUICK)
+
+    @functools.cached_property
+    def _drawn(self) -> str:
+        """The picture as matplotlib writes it, in marker colours."""
+        target = io.StringIO()
+        with matplotlib.rc_context({**_style(_MARKED), "svg.hashsalt": self.name}):
+            figure = self._laid_out(_MARKED)
+            figure.savefig(target, format="svg", transparent=True, metadata=_NO_DATE)
+        return target.getvalue()
+
+    def _laid_out(self, colours: Colours) -> Figure:
+        """The figure with its parts in place, which each `savefig` would work out again, twice."""
+        figure = self.draw(colours)
+        if engine := figure.get_layout_engine():
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        return figure
 
 
 _NO_DATE = {"Date": None}
+_QUICK = {"compress_level": 2}  # half the time, and plain areas pack as well
 
 
 def _style(colours: Colours) -> dict[str, object]:
