@@ -21,17 +21,18 @@ from benchmarks.speed.network_work import (
     call_seconds,
     host_peak_bytes,
     seconds_per_step,
-    steps_for,
 )
 from dfer_jax.clips.evaluation import make_eval_step
-from dfer_jax.interop.gca_ial import from_state_dict
-from dfer_jax.models.gca_ial import GCAIAL
+from dfer_jax.interop import by_name, gca_ial
+from dfer_jax.models import create_model
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
 from dfer_jax.training import augment, optim
 from dfer_jax.training.step import Augmentation, Objective, make_train_step
 
 _STEPS_PER_EPOCH = 234  # 9,357 clips of four DFEW folds by 40
+_RELEASED_LOSS = {"ial_weight": 0.1, "aux_weights": {"layer2": 0.05, "layer3": 0.0}}
+_CROSS_ENTROPY = {"ial_weight": 0.0, "aux_weights": {}}
 
 
 class Scaling(Augmentation):
@@ -48,9 +49,13 @@ class Network:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._parallel = parallel.over(jax.devices()[:1])
-        self._model = GCAIAL(**work.model_options(), dtype=jnp.dtype(work.dtype))
+        released = work.network == "gca_ial"
+        options = work.model_options() if released else {}
+        self._model = create_model(work.network, **options, dtype=jnp.dtype(work.dtype))
+        self._loss = _RELEASED_LOSS if released else _CROSS_ENTROPY
+        read = gca_ial.from_state_dict if released else by_name.from_state_dict
         with np.load(work.weights, allow_pickle=False) as file:
-            variables = from_state_dict(dict(file), model=self._model)
+            variables = read(dict(file), model=self._model)
         self._variables = self._parallel.replicate(variables)
         self._parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
         self._last = self._run = self._step = None
@@ -77,6 +82,10 @@ class Network:
             apply = jax.jit(lambda variables, clips: model.apply(variables, clips, train=False)[0])
             return np.asarray(apply(self._variables, clips))
 
+    def probabilities(self) -> np.ndarray:
+        """Returns those of the last evaluation step."""
+        return np.asarray(self._last[1]["probabilities"])
+
     def prepare(self) -> dict[str, Any]:
         """Compiles and runs; returns the seconds, FLOPs per clip and the first two losses."""
         function, arguments = getattr(self, f"_{self._work.task}")()
@@ -93,8 +102,6 @@ class Network:
             losses.append(float(self._last["loss"]))
             self._step()
             losses.append(float(self._last["loss"]))
-        if self._work.task != "latency":
-            self._steps = steps_for(self._step, self._wait)
         return {
             "compile_s": compiled - start,
             "first_call_s": first - start,
@@ -106,8 +113,8 @@ class Network:
     def measure(self) -> list[float]:
         """Returns seconds per step of about a second's steps, or of each call (`latency`)."""
         if self._work.task == "latency":
-            return call_seconds(self._step)
-        return [seconds_per_step(self._step, self._wait, steps=self._steps)]
+            return call_seconds(self._step, calls=self._work.calls)
+        return [seconds_per_step(self._step, self._wait, shortest_s=self._work.shortest_s)]
 
     def peak_bytes(self) -> int:
         """Returns the most memory held so far: of the GPU, or of this process."""
@@ -137,8 +144,7 @@ class Network:
             self._model,
             optimizer,
             objective=Objective(
-                ial_weight=0.1,
-                aux_weights={"layer2": 0.05, "layer3": 0.0},
+                **self._loss,
                 gap_weight=0.0,
                 gap_form="positive",
                 gap_eps=0.02,

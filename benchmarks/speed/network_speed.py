@@ -43,9 +43,10 @@ _TOLERANCE = 1e-3  # of the largest logit
 _LOSS_TOLERANCES = {"float32": (1e-3, 1e-3), "bfloat16": (5e-2,)}  # of first, second loss
 _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
 _CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
-_HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # see docs/scaling.md; helps both
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""Helps both sides; see docs/scaling.md."""
 _OUR_ENVIRONMENT = {
-    **_HUGE_PAGES,
+    **HUGE_PAGES,
     **interleaved.SHARED_GPU,
     "JAX_ENABLE_COMPILATION_CACHE": "false",  # the time to compile is reported
 }
@@ -173,7 +174,7 @@ def tabulate(
 
 
 def _torch(name: str, work: Work, threads: int | None = None, *, compiled: bool = False) -> Peer:
-    environment = {**_HUGE_PAGES, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
+    environment = {**HUGE_PAGES, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
     arguments = (work, threads, compiled)
     return Peer(name, "benchmarks.speed.network_torch:Network", arguments, environment)
 

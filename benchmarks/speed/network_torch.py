@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.speed import device_peak, torch_gca_ial
+from benchmarks.speed import device_peak, torch_networks
 from benchmarks.speed.network_work import (
     LEARNING_RATE,
     MOMENTUM,
@@ -24,7 +24,6 @@ from benchmarks.speed.network_work import (
     call_seconds,
     host_peak_bytes,
     seconds_per_step,
-    steps_for,
 )
 
 
@@ -37,11 +36,15 @@ class Network:
         self._work, self._compiled = work, compiled
         self._place = torch.device("cuda" if work.device == "gpu" else "cpu")
         torch.manual_seed(0)
-        network = torch_gca_ial.TorchGCAIAL(**work.model_options())
+        network, self._classify, self._criterion = torch_networks.make(work)
         self._network = network.to(self._place, memory_format=torch.channels_last)
         torch.backends.cudnn.benchmark = True
-        self._steps = 1
         self._step = self._loss = self._last = None
+
+    @staticmethod
+    def names() -> list[str]:
+        """Returns the networks there are here."""
+        return ["gca_ial", *torch_networks.NETWORKS]
 
     def about(self) -> dict[str, Any]:
         """Returns device, versions and the number of parameters."""
@@ -67,8 +70,13 @@ class Network:
     def logits(self) -> np.ndarray:
         """Returns logits of the check clips, float32 to the last bit the device has."""
         clips = torch.from_numpy(self._work.check_clips()).to(self._place)
+        self._network.eval()
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return self._network.eval()(clips)[0].cpu().numpy()
+            return self._classify(clips)[0].cpu().numpy()
+
+    def probabilities(self) -> np.ndarray:
+        """Returns those of the last evaluation step."""
+        return self._last[2].numpy()
 
     def prepare(self) -> dict[str, Any]:
         """Runs (compiles); returns the seconds of the first run and the first two losses."""
@@ -83,8 +91,6 @@ class Network:
             losses.append(float(self._loss))
             self._step()
             losses.append(float(self._loss))
-        if self._work.task != "latency":
-            self._steps = steps_for(self._step, self._wait)
         return {"first_call_s": seconds, "losses": losses}
 
     def tune_threads(self) -> int:
@@ -93,7 +99,7 @@ class Network:
         seconds = {}
         for number in {most, max(1, most // 2)}:
             torch.set_num_threads(number)
-            tries = [seconds_per_step(self._step, self._wait, steps=1) for _ in range(3)]
+            tries = [seconds_per_step(self._step, self._wait, shortest_s=0) for _ in range(3)]
             seconds[number] = min(tries)
         fastest = min(seconds, key=seconds.get)
         torch.set_num_threads(fastest)
@@ -102,8 +108,8 @@ class Network:
     def measure(self) -> list[float]:
         """Returns seconds per step of about a second's steps, or of each call (`latency`)."""
         if self._work.task == "latency":
-            return call_seconds(self._step)
-        return [seconds_per_step(self._step, self._wait, steps=self._steps)]
+            return call_seconds(self._step, calls=self._work.calls)
+        return [seconds_per_step(self._step, self._wait, shortest_s=self._work.shortest_s)]
 
     def peak_bytes(self) -> int:
         """Returns the most memory held so far: of the GPU, or of this process."""
@@ -144,8 +150,8 @@ class Network:
 
         def forward(clips: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
             with self._precision():
-                logits, _, auxiliary = self._network(clips)
-            return torch_gca_ial.loss(logits, auxiliary, labels)
+                logits, _, auxiliary = self._classify(clips)
+            return self._criterion(logits, auxiliary, labels)
 
         forward = self._maybe_compiled(forward)
 
@@ -164,7 +170,7 @@ class Network:
 
         def forward(clips: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, ...]:
             with self._precision():
-                logits, features, _ = self._network(clips)
+                logits, features, _ = self._classify(clips)
             logits = logits.float()
             loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
             cells = torch.nn.functional.one_hot(
@@ -186,7 +192,7 @@ class Network:
 
         def forward(clips: torch.Tensor) -> torch.Tensor:
             with self._precision():
-                return self._network(clips)[0].float().softmax(1)
+                return self._classify(clips)[0].float().softmax(1)
 
         forward = self._maybe_compiled(forward)
         self._network.eval()

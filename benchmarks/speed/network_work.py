@@ -1,10 +1,12 @@
 """What both networks are given to do in the speed comparisons, and what they report alike."""
 
 import dataclasses
+import importlib
 import os
 import resource
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +14,7 @@ NUM_CLASSES = 7
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 1e-3, 0.9, 0.1
 """Of the SGD of both, as released."""
 
-_SHORTEST_S = 1.0
 _MOST_STEPS = 200
-_CALLS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Work:
         width: channels of the first stage.
         dtype: of the computation, `float32` or `bfloat16`.
         weights: file the weights of both are in, by the names of the released checkpoints.
+        network: its name in `dfer_jax.models`; `width` is of GCA+IAL only, others are as published.
+        shortest_s: that a measurement of several steps takes about.
+        calls: that a measurement of `latency` takes.
     """
 
     task: str
@@ -40,9 +43,12 @@ class Work:
     width: int
     dtype: str
     weights: str
+    network: str = "gca_ial"
+    shortest_s: float = 1.0
+    calls: int = 20
 
     def model_options(self) -> dict[str, int]:
-        """Returns the arguments of both networks."""
+        """Returns the arguments of GCA+IAL on both sides."""
         return {
             "width": self.width,
             "image_size": self.image_size,
@@ -63,36 +69,56 @@ class Work:
         return self.arrays()[0][:2]
 
 
-def steps_for(step: Callable[[], None], wait: Callable[[], None]) -> int:
-    """Returns how many steps make up one measurement: about a second's, at least one.
+class InTurn:
+    """Opens one network after the other in its process; all else is asked of the open one.
+
+    Args:
+        target: `package.module:class` of them; asked before one is open.
+    """
+
+    def __init__(self, target: str) -> None:
+        module, name = target.split(":")
+        self._open = self._kind = getattr(importlib.import_module(module), name)
+
+    def open(self, *arguments: Any) -> None:
+        """Lets go of the one before, and makes the next."""
+        self._open = self._kind
+        self._open = self._kind(*arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._open, name)
+
+
+def seconds_per_step(
+    step: Callable[[], None], wait: Callable[[], None], *, shortest_s: float
+) -> float:
+    """Returns the seconds that each of several steps in a row takes, about `shortest_s` in all.
+
+    The step before them is not counted unless it alone takes that long.
 
     Args:
         step: does a step; it need not wait for its result.
         wait: waits for all steps done so far.
+        shortest_s: see above.
     """
-    per_step = seconds_per_step(step, wait, steps=1)
-    return int(min(_MOST_STEPS, max(1, round(_SHORTEST_S / per_step))))
+    first = _seconds(step, wait, steps=1)
+    if first >= shortest_s:
+        return first
+    steps = min(_MOST_STEPS, round(shortest_s / first))
+    return _seconds(step, wait, steps=steps) / steps
 
 
-def seconds_per_step(step: Callable[[], None], wait: Callable[[], None], *, steps: int) -> float:
-    """Returns the seconds that each of `steps` steps in a row takes, after one not counted."""
-    step()
-    wait()
+def _seconds(step: Callable[[], None], wait: Callable[[], None], *, steps: int) -> float:
     start = time.perf_counter()
     for _ in range(steps):
         step()
     wait()
-    return (time.perf_counter() - start) / steps
+    return time.perf_counter() - start
 
 
-def call_seconds(call: Callable[[], None]) -> list[float]:
-    """Returns the seconds of each of some calls in a row, after two not counted."""
-    seconds = []
-    for _ in range(_CALLS + 2):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return seconds[2:]
+def call_seconds(call: Callable[[], None], *, calls: int) -> list[float]:
+    """Returns the seconds of each of some calls in a row, after one not counted."""
+    return [_seconds(call, lambda: None, steps=1) for _ in range(calls + 1)][1:]
 
 
 def host_peak_bytes() -> int:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks.speed import network_speed, network_work, speed_table
+from benchmarks.speed import every_network, network_speed, network_work, speed_table
 from benchmarks.speed.interleaved import Peer
 from benchmarks.speed.network_speed import COMPILED, EAGER, OURS
 from benchmarks.speed.network_work import Work
@@ -168,11 +168,24 @@ def test_projection_of_dfew():
     assert "25.0 min of training and 2.0 min of evaluation" in speed_table.project(found)
 
 
-def test_steps_make_up_a_second():
-    def step():
-        time.sleep(0.05)
+def test_steps_make_up_the_time_asked_for():
+    steps = []
 
-    assert 15 <= network_work.steps_for(step, lambda: None) <= 20
+    def step():
+        steps.append(time.sleep(0.02))
+
+    took = network_work.seconds_per_step(step, lambda: None, shortest_s=0.1)
+    assert 0.02 <= took < 0.1 and 3 <= len(steps) <= 6
+    steps.clear()
+    took = network_work.seconds_per_step(step, lambda: None, shortest_s=0.01)
+    assert took >= 0.02 and len(steps) == 1  # long enough: none goes before
+
+
+def test_networks_by_name_one_after_the_other(tmp_path):
+    pytest.importorskip("torch")
+    names = ["hara_resnet18_a", "none_such"]
+    with pytest.raises(UserError, match="--networks: none_such unknown; choose from gca_ial, r3d"):
+        next(every_network.compare(names, each=1, programs=tmp_path))
 
 
 def test_pytorch_must_be_there(monkeypatch):

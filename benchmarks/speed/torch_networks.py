@@ -1,0 +1,44 @@
+"""PyTorch's statement of every network that is compared, and what is minimised in training it."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmarks.speed import torch_gca_ial
+from benchmarks.speed.network_work import Work
+
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the statements are the goldens'
+from golden.rivals import recipe, torch_conv3d, torch_frames, torch_transformers
+
+NETWORKS = {**torch_conv3d.NETWORKS, **torch_frames.NETWORKS, **torch_transformers.NETWORKS}
+"""Name -> what makes the network as published; maps float32 [b, 3, t, h, w] to logits, features."""
+
+
+def make(work: Work) -> tuple[nn.Module, Callable, Callable]:
+    """Returns a network with weights, what classifies uint8 clips with it, and its loss.
+
+    The weights keep the size of a signal, as those of the goldens: PyTorch's own would let that of
+    a network without BatchNorm fade, and agreement would show nothing.
+    """
+    if work.network == "gca_ial":
+        network = torch_gca_ial.TorchGCAIAL(**work.model_options())
+        return network, network, torch_gca_ial.loss
+    network = NETWORKS[work.network]()
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    arrays = recipe.make_state_dict(shapes)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+
+    def classify(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
+        x = clips.permute(0, 4, 1, 2, 3).float() / 255  # channels last already
+        logits, features, *_ = network(x)
+        return logits, features, []
+
+    return network, classify, _cross_entropy
+
+
+def _cross_entropy(logits: torch.Tensor, _auxiliary: list, labels: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits.float(), labels)
