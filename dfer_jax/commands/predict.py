@@ -3,6 +3,7 @@ r"""Says which expressions the faces in videos show, and when.
     dfer predict talk.mp4 --weights runs/dfew_fold1 --out results
     dfer predict films/ --weights runs/a,runs/b --window=2.4s --stride=0.5s --out results
     dfer predict crops/clip_007 --cropped --weights runs/synthetic --out results
+    dfer predict talk.mp4 --weights runs/dfew_fold1 --peer enet_b0_8_best_vgaf.onnx
     dfer predict --camera 0 --weights runs/dfew_fold1 --out results
 
 VIDEO is a video, a still, a folder of frames, or a folder of any of these. Faces are found,
@@ -10,7 +11,9 @@ followed and cut out as for training (`dfer faces` says whether the networks for
 Each video gets in --out a table `<name>.csv`, one row per face and window, and one per stretch
 without a face; a summary `<name>.json`; a page `<name>.html` that plays the video beside the
 curves; and with --overlay a copy `<name>.overlay.mp4` with boxes and labels. Weights that label
-frames give a row per frame. Several --weights are averaged.
+frames give a row per frame. Several --weights are averaged. --peer asks a recogniser of stills
+about the same faces, an ONNX file of EmotiEffLib, whose answers stand beside ours: what does time
+add?
 
 A video that is damaged half-way, and Ctrl-C, keep what was found until then.
 Exit codes: 0 done, 1 something could not be read or written, 2 bad usage, 130 stopped by Ctrl-C.
@@ -35,6 +38,7 @@ _CONFIDENCE = flags.DEFINE_float(
 )
 _SIZE = flags.DEFINE_float("min_size", 0.0, "Faces of fewer pixels count as not found")
 _FACE_MODEL = flags.DEFINE_string("face_model", None, "File of the face networks; default: found")
+_PEER = flags.DEFINE_string("peer", None, "ONNX file of a recogniser of stills, run beside ours")
 _OVERLAY = flags.DEFINE_bool("overlay", False, "Write a copy of the video with boxes and labels")
 _CAMERA = flags.DEFINE_string("camera", None, "Number of a camera, watched until Ctrl-C")
 
@@ -44,9 +48,13 @@ def main(argv: list[str]) -> None:
     if (len(argv) < 2) == (_CAMERA.value is None):
         raise app.UsageError("give videos, pictures or folders, or else --camera")
     from dfer_jax.recognition import camera, faces, predict, results, sources, spans
+    from dfer_jax.recognition.peers.still import StillPeer
     from dfer_jax.recognition.recognizer import Recognizer
     from dfer_jax.runtime import compilation_cache
 
+    found = [s for path in argv[1:] for s in sources.find_sources(Path(path), fps=_FPS.value)]
+    compilation_cache.enable()
+    recognizer = Recognizer.load(*_WEIGHTS.value)
     options = predict.Options(
         out=Path(_OUT.value),
         window=str(spans.parse(_WINDOW.value, name="--window")),
@@ -56,10 +64,8 @@ def main(argv: list[str]) -> None:
         face_model=_FACE_MODEL.value,
         least=faces.Least(_CONFIDENCE.value, _SIZE.value),
         overlay=_OVERLAY.value,
+        peer=_PEER.value and StillPeer(_PEER.value, classes=recognizer.classes),
     )
-    found = [s for path in argv[1:] for s in sources.find_sources(Path(path), fps=_FPS.value)]
-    compilation_cache.enable()
-    recognizer = Recognizer.load(*_WEIGHTS.value)
     predict.warn(recognizer, options)
     results.prepare(options.out)
     if _CAMERA.value is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import results
-from dfer_jax.recognition.predict import Options, Watched, about
+from dfer_jax.recognition.predict import Options, about
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.spans import parse
@@ -55,11 +55,7 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         UserError: if the camera does not open, or the face networks are not there.
     """
     name = f"camera_{datetime.datetime.now():%Y%m%d_%H%M%S}"
-    finder = Watched(
-        recognizer.finder(
-            is_cropped=options.is_cropped, face_model=options.face_model, least=options.least
-        )
-    )
+    finder = options.finder(recognizer)
     print(f"{name}: {_latency(recognizer, options)}; Ctrl-C ends it", flush=True)
     start = time.monotonic()
     pictures = camera(device)
@@ -72,6 +68,7 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         video=name,
         classes=recognizer.classes,
         about=lambda: about(name, recognizer, options, left_out=finder.left_out),
+        peer=options.peer_names,
     ) as written:
         if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
             raise written.fault

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dfer_jax.recognition.peers import answers
 from dfer_jax.recognition.rows import Row
 from dfer_jax.runtime.durable_files import replacing
 
@@ -49,6 +50,7 @@ def write_page(
         "frames": [_address(file, folder) for file in frames],
         "fps": fps,
         "cropped": summary["cropped_before"],
+        "peer": summary["peer"],
         "strength": any(row.intensity is not None for row in rows),
     }
     template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
@@ -80,7 +82,7 @@ def _about(summary: Mapping[str, Any]) -> str:
 
 
 def _records(rows: Iterable[Row], classes: Sequence[str]) -> list[list[Any]]:
-    """Rows as short lists: face, start, end, box, shares, intensity; means where too many."""
+    """Rows as short lists: face, start, end, box, shares, intensity, peer; means where too many."""
     steps = {
         face: -(-count // _MOST_POINTS) for face, count in Counter(row.face for row in rows).items()
     }
@@ -100,9 +102,18 @@ def _record(rows: Sequence[Row], classes: Sequence[str]) -> list[Any]:
     first, last = rows[0], rows[-1]
     times = [round(first.start_s, 3), round(last.end_s, 3)]
     if first.face is None:
-        return [None, *times, None, [], None]
+        return [None, *times, None, [], None, None]
     shares = np.mean([[row.probabilities[name] for name in classes] for row in rows], axis=0)
     strengths = [row.intensity for row in rows if row.intensity is not None]
     strength = round(float(np.mean(strengths)), 4) if strengths else None
     box = np.mean([row.box for row in rows], axis=0).round(1).tolist()
-    return [first.face, *times, box, shares.round(4).tolist(), strength]
+    return [first.face, *times, box, shares.round(4).tolist(), strength, _said(rows)]
+
+
+def _said(rows: Sequence[Row]) -> list[Any] | None:
+    """Returns label and share of what a peer says of these rows; None without one."""
+    if not all(row.peer for row in rows):
+        return None
+    means = {name: float(np.mean([row.peer[name] for row in rows])) for name in rows[0].peer}
+    label = answers.label_of(means)
+    return [label, round(means[label], 4)]

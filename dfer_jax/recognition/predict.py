@@ -11,6 +11,7 @@ from absl import logging
 
 from dfer_jax.recognition import overlay, page, results
 from dfer_jax.recognition.faces import ANY_FACE, Finder, Least, Picture
+from dfer_jax.recognition.peers.still import StillPeer
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.results import Written, named
 from dfer_jax.recognition.sources import Source
@@ -34,6 +35,7 @@ class Options:
         face_model: file of the face networks; None looks for it.
         least: what a face must have to be judged.
         overlay: whether to write the video again, with boxes and labels.
+        peer: a recogniser of stills that looks at the same faces.
     """
 
     out: Path
@@ -44,6 +46,27 @@ class Options:
     face_model: str | None = None
     least: Least = ANY_FACE
     overlay: bool = False
+    peer: StillPeer | None = None
+
+    @property
+    def peer_names(self) -> tuple[str, ...]:
+        """What the peer says of a face, by name; nothing without one."""
+        return self.peer.names if self.peer else ()
+
+    def finder(self, recognizer: Recognizer) -> "Watched":
+        """Returns what finds the faces of one video.
+
+        Raises:
+            UserError: if the face networks are needed and not there.
+        """
+        return Watched(
+            recognizer.finder(
+                is_cropped=self.is_cropped,
+                face_model=self.face_model,
+                least=self.least,
+                peer=self.peer,
+            )
+        )
 
 
 class Watched:
@@ -99,13 +122,7 @@ def predict(
     start = time.perf_counter()
     if options.is_cropped:
         _warn_of_other_crops(source, recognizer)
-    watched = Watched(
-        recognizer.finder(
-            is_cropped=options.is_cropped,
-            face_model=options.face_model,
-            least=options.least,
-        )
-    )
+    watched = options.finder(recognizer)
     rows = recognizer.rows(source.pictures(), watched, window=options.window, stride=options.stride)
     with results.write_results(
         rows,
@@ -115,6 +132,7 @@ def predict(
         about=lambda: about(
             str(source.path), recognizer, options, left_out=watched.left_out, notes=_notes(source)
         ),
+        peer=options.peer_names,
     ) as written:
         nothing_read = written.fault is not None and not watched.frames
         if not (nothing_read or isinstance(written.fault, KeyboardInterrupt)):
@@ -190,6 +208,7 @@ def about(
         "faces_left_out": left_out,
         "least": dataclasses.asdict(options.least),
         "weights": recognizer.weights.about(),
+        "peer": options.peer and options.peer.file,
     }
 
 

@@ -10,12 +10,13 @@ from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.faces import ANY_FACE, Finder, FoundFaces, Least, take_crops
+from dfer_jax.recognition.peers.still import BesideOurs, StillPeer
 from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.sources import Source, find_sources
 from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.timeline import Pictures, Timing, timeline
-from dfer_jax.recognition.weights import Weights
+from dfer_jax.recognition.weights import Cut, Weights
 
 
 class Recognizer:
@@ -132,6 +133,7 @@ class Recognizer:
         is_cropped: bool,
         face_model: str | Path | None = None,
         least: Least = ANY_FACE,
+        peer: StillPeer | None = None,
     ) -> Finder:
         """Returns what cuts the faces out of the pictures of one video, for these weights.
 
@@ -139,13 +141,18 @@ class Recognizer:
             is_cropped: whether every picture is a face crop already.
             face_model: the file of the face networks; None looks for it.
             least: what a face must have to be judged.
+            peer: is asked about every face, cut out as for the first of these weights.
 
         Raises:
             UserError: if the face networks are needed and not there.
         """
-        if is_cropped:
-            return take_crops(self.weights.cuts)
-        return FoundFaces(self.weights.cuts, face_model=face_model, least=least)
+        cuts = self.weights.cuts
+        cut = peer and Cut(cuts[0].crop, peer.size)
+        cuts = (*cuts, cut) if cut else cuts
+        find = (
+            take_crops(cuts) if is_cropped else FoundFaces(cuts, face_model=face_model, least=least)
+        )
+        return BesideOurs(find, peer, cut) if cut else find
 
     def rows(
         self, pictures: Pictures, finder: Finder, *, window: str, stride: str, batch_size: int = 0

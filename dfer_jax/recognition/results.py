@@ -41,6 +41,7 @@ def write_results(
     video: str,
     classes: Sequence[str],
     about: Callable[[], Mapping[str, Any]],
+    peer: Sequence[str] = (),
 ) -> Iterator[Written]:
     """Writes `<stem>.csv` row by row while they come, then `<stem>.json`, and yields them.
 
@@ -53,12 +54,14 @@ def write_results(
         video: its name in the table.
         classes: the columns.
         about: gives more for the summary, once the rows are over.
+        peer: what a recogniser beside ours says, by name: more columns.
 
     Raises:
         OSError: if there is no room; a file of an earlier run then stays as it was.
     """
     with contextlib.closing(KeptRows(stem.parent)) as kept:
-        fault = _write_table(named(stem, CSV), rows, kept, video=video, classes=classes)
+        options = {"video": video, "classes": classes, "peer": peer}
+        fault = _write_table(named(stem, CSV), rows, kept, **options)
         why = None if fault is None else (str(fault) or "stopped")
         found = summary(kept, classes=classes, about=about(), fault=why)
         write_json(named(stem, JSON), found)
@@ -66,11 +69,11 @@ def write_results(
 
 
 def _write_table(
-    path: Path, rows: Iterable[Row], kept: KeptRows, *, video: str, classes: Sequence[str]
+    path: Path, rows: Iterable[Row], kept: KeptRows, **options: Any
 ) -> BaseException | None:
-    """Writes and keeps the rows; returns what ended them early."""
+    """Writes, as `CsvRows` has the options, and keeps the rows; returns what ended them early."""
     with replacing(path) as file:
-        table = CsvRows(file, video=video, classes=classes)
+        table = CsvRows(file, **options)
         try:
             for row in rows:
                 table.write(row)

@@ -8,6 +8,7 @@ from typing import IO, Any
 import numpy as np
 
 from dfer_jax.recognition.intensity import intensity
+from dfer_jax.recognition.peers import answers
 from dfer_jax.recognition.windows import Window
 
 NO_FACE = "no face"
@@ -34,6 +35,7 @@ class Row:
         probabilities: by class; empty without a face.
         intensity: in [0, 1], see `intensity.intensity`; None without a face or of action units.
         quality: means over the window of what was measured, by the names of `QUALITY`.
+        peer: what a recogniser of stills says of the window, `peers.answers.mean_of`; else empty.
     """
 
     face: int | None
@@ -47,6 +49,7 @@ class Row:
     probabilities: dict[str, float]
     intensity: float | None
     quality: dict[str, float] = dataclasses.field(default_factory=dict)
+    peer: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 def without_face(window: Window) -> Row:
@@ -74,7 +77,8 @@ def of_window(
     box = tuple(np.mean([face.box for face in faces], axis=0).tolist())
     measured = [name for name in QUALITY if name in faces[0].quality]
     quality = {name: float(np.mean([face.quality[name] for face in faces])) for name in measured}
-    return _row(window, len(faces), box, label, shares, strength, quality)
+    peer = answers.mean_of([face.peer for face in faces])
+    return _row(window, len(faces), box, label, shares, strength, quality, peer)
 
 
 def _row(window: Window, found: int, *rest: Any) -> Row:
@@ -85,10 +89,12 @@ def _row(window: Window, found: int, *rest: Any) -> Row:
 class CsvRows:
     """Writes rows to an open file, each whole when `write` returns."""
 
-    def __init__(self, file: IO[str], *, video: str, classes: Sequence[str]) -> None:
+    def __init__(
+        self, file: IO[str], *, video: str, classes: Sequence[str], peer: Sequence[str] = ()
+    ) -> None:
         self._writer, self._file = csv.writer(file, lineterminator="\n"), file
-        self._video, self._classes = video, tuple(classes)
-        self._writer.writerow(columns(classes))
+        self._video, self._classes, self._peer = video, tuple(classes), tuple(peer)
+        self._writer.writerow([*columns(classes), *answers.columns(peer)])
 
     def write(self, row: Row) -> None:
         """Writes one row."""
@@ -98,7 +104,9 @@ class CsvRows:
         face = "" if row.face is None else row.face
         times = [f"{row.start_s:.3f}", f"{row.end_s:.3f}", row.first_frame, row.last_frame]
         start = [self._video, face, *times, row.faces_found, *box, row.label]
-        self._writer.writerow([*start, *shares, _digits(row.intensity), *quality])
+        said = [_digits(row.peer.get(name)) for name in self._peer]
+        peer = [answers.label_of(row.peer) if row.peer else "", *said] if said else []
+        self._writer.writerow([*start, *shares, _digits(row.intensity), *quality, *peer])
 
 
 def columns(classes: Sequence[str]) -> list[str]:

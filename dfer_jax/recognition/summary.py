@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dfer_jax.recognition.peers import answers
 from dfer_jax.recognition.rows import Row
 
 
@@ -54,11 +55,15 @@ class _Face:
         self._start, self._end = math.inf, 0.0
         self._strengths, self._strength = 0, 0.0  # rows that have an intensity, and its sum
         self._strongest, self._when = -1.0, 0.0
+        self._said: Counter[tuple[str, bool]] = Counter()  # by a peer, and whether ours say it too
 
     def add(self, row: Row) -> None:
         """Takes the next row of this face."""
         self._labels[row.label] += 1
         self._shares += [row.probabilities[name] for name in self._classes]
+        if row.peer:
+            said = answers.label_of(row.peer)
+            self._said[said, said == row.label] += 1
         self._start, self._end = min(self._start, row.start_s), max(self._end, row.end_s)
         if row.intensity is None:
             return
@@ -85,4 +90,16 @@ class _Face:
             "mean_probabilities": {name: round(p, 6) for name, p in means},
             "mean_intensity": round(self._strength / self._strengths, 4) if told else None,
             "strongest_s": round(self._when, 3) if told else None,
+            **self._beside(),
         }
+
+    def _beside(self) -> dict[str, Any]:
+        """Returns what a peer said most, and in which share of the rows ours say the same."""
+        if not self._said:
+            return {}
+        labels: Counter[str] = Counter()
+        for (said, _), count in self._said.items():
+            labels[said] += count
+        same = sum(count for (_, both), count in self._said.items() if both)
+        share = round(same / labels.total(), 4)
+        return {"peer_label": labels.most_common(1)[0][0], "peer_says_the_same": share}

@@ -28,12 +28,14 @@ class Face:
         box: x, y, width, height in pixels of the upright frame.
         pictures: the aligned crop, uint8 RGB [s, s, 3], for every `weights.Cut` that is needed.
         quality: measures of it by name, such as `size_px`; empty if nobody measured.
+        peer: what `peers.still` says of it by name; empty if nobody asked.
     """
 
     track: int
     box: tuple[float, float, float, float]
     pictures: Mapping[Any, np.ndarray]
     quality: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    peer: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

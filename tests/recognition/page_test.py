@@ -10,7 +10,7 @@ from dfer_jax.recognition.page import write_page
 from dfer_jax.recognition.rows import NO_FACE, Row
 from dfer_jax.recognition.summary import summary
 
-ABOUT = {"cropped_before": False, "notes": ["HDR"], "weights": []}
+ABOUT = {"cropped_before": False, "notes": ["HDR"], "weights": [], "peer": None}
 
 
 def rows_of(count):
@@ -45,7 +45,7 @@ def test_an_hour_of_rows_is_averaged_and_stretches_without_a_face_stay(tmp_path)
     rows.append(Row(None, 1002.0, 1010.0, 10_021, 10_100, 0, None, NO_FACE, {}, None))
     data, text = written(tmp_path / "page.html", rows, tmp_path / "v.mp4")
     assert len(text) < 1_000_000 and len(data["rows"]) == 3334 + 1
-    assert data["rows"][-1] == [None, 1002.0, 1010.0, None, [], None]
+    assert data["rows"][-1] == [None, 1002.0, 1010.0, None, [], None, None]
     np.testing.assert_allclose(sum(data["rows"][7][4]), 1, atol=1e-3)
     assert "HDR" in text
 

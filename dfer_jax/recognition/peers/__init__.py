@@ -1,0 +1,1 @@
+"""Recognisers of others, run beside ours on the same faces."""
