@@ -88,6 +88,7 @@ def get_config() -> ml_collections.ConfigDict:
     optim.milestones = ()  # multi_step: epochs
     optim.warmup_epochs = 0.0  # warmup_cosine
     optim.final_learning_rate = 0.0  # warmup_cosine
+    optim.factors = ml_collections.ConfigDict()  # on the rate of parts of the network, in a file
     optim.schedule_kwargs = ml_collections.ConfigDict()  # of that schedule, set in a file
 
     config.pretrain = pretrain = ml_collections.ConfigDict()  # Optimized IAL's first phase

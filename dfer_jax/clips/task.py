@@ -72,6 +72,7 @@ class ClipTask:
             momentum=config.optim.momentum,
             weight_decay=config.optim.weight_decay,
             name=config.optim.name,
+            factors=config.optim.factors.to_dict(),
         )
         self._clip_shape = (experiment.num_frames(config), size, size, 3)
         self.init = make_init(model, optimizer, seed=config.seed, clip_shape=self._clip_shape)

@@ -3,6 +3,7 @@
 `uniform` cuts the clip into segments of real-valued width, so that every frame of a clip of any
 length can be drawn. `official` is the rule of the released GCA+IAL code, for comparison with
 numbers computed with it. `grid` starts at the first frame of each segment, as RDFER's 64 frames do.
+`padded` is `uniform`, but repeats the last frame behind short clips, as DFER-CLIP does.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxtyping import Int64
 
 from dfer_jax.errors import UserError
 
-POLICIES = ("uniform", "official", "grid")
+POLICIES = ("uniform", "official", "grid", "padded")
 
 
 def sample_frames(
@@ -27,7 +28,7 @@ def sample_frames(
         num_frames: frames of the clip, at least 1.
         segments: U, parts into which the clip is cut.
         frames_per_segment: V, consecutive frames taken from each part.
-        policy: "uniform", "official" for the released rule, or "grid".
+        policy: "uniform", "official" for the released rule, "grid" or "padded".
         rng: draws the positions (training); None takes the middle of each segment (test), or its
             start with "grid", whose random draws, for views of a clip, are those of "uniform".
 
@@ -53,6 +54,10 @@ def sample_frames(
         return _official(num_frames, segments, frames_per_segment, rng)
     if policy == "grid":
         return _grid(num_frames, segments, frames_per_segment, rng)
+    if policy == "padded" and num_frames < segments * frames_per_segment:
+        return np.minimum(np.arange(segments * frames_per_segment), num_frames - 1)
+    if policy == "padded":
+        return _uniform(num_frames, segments, frames_per_segment, rng)
     raise UserError(f"unknown sampling policy {policy!r}; choose one of {', '.join(POLICIES)}")
 
 

@@ -18,13 +18,14 @@ import numpy as np
 from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError, list_some
-from dfer_jax.interop import masked_autoencoder
+from dfer_jax.interop import dfer_clip, masked_autoencoder
 from dfer_jax.interop.releases import RELEASES, TrainedOn
 from dfer_jax.interop.state_dict import read_state_dict
-from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, without_prefix
+from dfer_jax.interop.tensors import by_published_names, load, without_prefix
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import MODELS, create_model
 from dfer_jax.models.clip_network import ClipNetwork
+from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.video_vit import VideoViT
 from dfer_jax.runs import checkpoint, checkpoint_files
 from dfer_jax.runs.workdir_lock import is_unused
@@ -32,12 +33,6 @@ from dfer_jax.runs.workdir_lock import is_unused
 NAMES = tuple(name for name, kind in MODELS.items() if issubclass(kind, ClipNetwork))
 """Networks whose weights can be read by their names."""
 
-_LEAF = {
-    "kernel": "weight",
-    "scale": "weight",
-    "mean": "running_mean",
-    "var": "running_var",
-}
 _COUNTER = ".num_batches_tracked"
 _NOT_ARGUMENTS = ("dtype", "axis_name", "parent", "name")
 
@@ -77,7 +72,7 @@ def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
     """Writes the weights in the file `source` as a new work directory, and prints what was read.
 
     Of a masked autoencoder's pre-training the encoder is read; its classifier is still to be
-    trained.
+    trained. Of DFER-CLIP's text tower the vectors of the classes are kept.
 
     Args:
         name: of the network.
@@ -94,13 +89,16 @@ def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
     state_dict, left_out = without_prefix(read_state_dict(source), "module."), []
     if issubclass(MODELS[name], VideoViT):
         state_dict, left_out = masked_autoencoder.as_classifier(state_dict)
-    bias = state_dict.get(f"{MODELS[name].classifier}.bias")
-    if bias is None:
+    if issubclass(MODELS[name], DFERCLIP):
+        state_dict, left_out = dfer_clip.as_classifier(state_dict)
+    classifier = MODELS[name].classifier
+    of_classes = state_dict.get(f"{classifier}.bias", state_dict.get(classifier))
+    if of_classes is None:
         raise UserError(
-            f"{source} has no {MODELS[name].classifier}.bias; it does not hold {name}: use a "
-            "checkpoint of that network, its classifier included"
+            f"{source} has no {classifier}.bias; it does not hold {name}: use a checkpoint of that "
+            "network, its classifier included"
         )
-    model = _create(name, num_classes=bias.shape[-1] if bias.ndim else 0)
+    model = _create(name, num_classes=of_classes.shape[0] if of_classes.ndim else 0)
     variables = from_state_dict(state_dict, model=model)
     trained_on = _trained_on(name, model, dataset)
     checkpoint.save_weights(workdir, variables, _metadata(name, model, source, trained_on))
@@ -182,9 +180,4 @@ def wanted(model: ClipNetwork) -> PyTree:
     shapes = jax.eval_shape(
         lambda key: model.init(key, jax.numpy.zeros(clips), train=False), jax.random.key(0)
     )
-
-    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> Tensor:
-        *layers, leaf = (entry.key for entry in path[1:])  # without the collection
-        return in_pytorch_layout(".".join([*layers, _LEAF.get(leaf, leaf)]), leaf, x.shape)
-
-    return {"batch_stats": {}} | jax.tree_util.tree_map_with_path(describe, dict(shapes))
+    return {"batch_stats": {}} | by_published_names(dict(shapes))

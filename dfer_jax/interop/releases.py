@@ -14,6 +14,7 @@ from dfer_jax.interop.masked_autoencoder import UNTRAINED
 from dfer_jax.labels import CLASSES
 
 TERMS = {
+    "clip": "CLIP's pictures and texts: for research, by OpenAI's model card",
     "affectnet": "AffectNet: research only, under an agreement with its authors",
     "dfew": "DFEW: research only, under a signed agreement, not to be passed on",
     "ferv39k": "FERV39k: research only, under a signed agreement, not to be passed on",
@@ -125,6 +126,9 @@ def _strided(step: int) -> Mapping[str, Any]:
 _PRE_TRAINING = TrainedOn(
     "voxceleb2", (UNTRAINED,), _strided(4), (), "pre-training alone; train before use"
 )
+_PADDED = MappingProxyType({"sampling": "padded"})
+_BEST_ON_TEST = "best epoch on the test set"
+_FIVE_FOLDS = "mean of five folds, best epoch on the test fold"
 _LAST_EPOCH = "last epoch; mean probabilities of the first and the last window"
 _RERUN = f"re-run by the authors, whose first files are lost; {_LAST_EPOCH}"
 
@@ -140,6 +144,24 @@ RELEASES = {
                 MappingProxyType({"segments": 8, "frames_per_segment": 2}),
                 folds("DFEW", (), (66.21, 64.08, 66.15, 65.03, 67.04)),
                 "best epoch on the test fold, by the authors' logs",
+            ),
+        ),
+    ),
+    "dfer_clip": Release(
+        "github.com/zengqunzhao/DFER-CLIP at d10d5a4",
+        "MIT",
+        ("clip",),
+        (
+            TrainedOn("dfew/full", CLASSES, _PADDED, (("DFEW", 59.61, 71.25),), _FIVE_FOLDS),
+            TrainedOn(
+                "ferv39k/all_scenes", CLASSES, _PADDED, (("FERV39k", 41.27, 51.65),), _BEST_ON_TEST
+            ),
+            TrainedOn(
+                "mafw/single",
+                (*CLASSES, "contempt", "anxiety", "helplessness", "disappointment"),
+                _PADDED,
+                (("MAFW", 39.89, 52.55),),
+                _FIVE_FOLDS,
             ),
         ),
     ),

@@ -9,6 +9,13 @@ from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError, list_some
 
+_LEAF = {
+    "kernel": "weight",
+    "scale": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+
 
 class Tensor(NamedTuple):
     """A tensor of a release: its name, its shape, and the way to our layout."""
@@ -33,6 +40,23 @@ def in_pytorch_layout(name: str, leaf: str, shape: tuple[int, ...]) -> Tensor:
     if leaf == "kernel":
         return Tensor(name, shape[::-1], lambda x: x.T)
     return Tensor(name, shape, lambda x: x)
+
+
+def by_published_names(shapes: PyTree, *, prefix: str = "") -> PyTree:
+    """Returns variables that have their published names here, with a `Tensor` at each leaf.
+
+    Args:
+        shapes: of the variables.
+        prefix: of all published names.
+    """
+
+    def describe(path: tuple[jax.tree_util.DictKey, ...], x: jax.ShapeDtypeStruct) -> Tensor:
+        *layers, leaf = (entry.key for entry in path[1:])  # without the collection
+        name = ".".join([*layers, _LEAF.get(leaf, leaf)])
+        name = name.replace(".in_proj.", ".in_proj_")  # of PyTorch's MultiheadAttention
+        return in_pytorch_layout(prefix + name, leaf, x.shape)
+
+    return jax.tree_util.tree_map_with_path(describe, shapes)
 
 
 def pointwise(name: str, shape: tuple[int, ...]) -> Tensor:

@@ -27,6 +27,7 @@ from dfer_jax.models.recurrent.frame_rnn import (
 from dfer_jax.models.resnet50 import ResNet50
 from dfer_jax.models.transformers.former_dfer import FormerDFER
 from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
+from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.mae_dfer import MAEDFER
 from dfer_jax.models.vit.svfap import SVFAPB
 
@@ -44,6 +45,7 @@ MODELS = {
     "p3d63": P3D63,
     "r2plus1d_18": R2Plus1D18,
     "r3d_18": R3D18,
+    "dfer_clip": DFERCLIP,
     "former_dfer": FormerDFER,
     "m3dfel": M3DFEL,
     "nr_dfernet": NRDFERNet,

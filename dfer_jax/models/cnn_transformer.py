@@ -100,7 +100,7 @@ class CNNTransformer(FrameModel):
             head_dim=self.token_width // self.num_heads,
             mlp_dim=4 * self.token_width,
             qkv_bias=True,
-            exact_gelu=True,
+            gelu="erf",
             epsilon=_EPSILON,
             dropout=self.dropout,
             dtype=self.dtype,

@@ -6,7 +6,9 @@ are float32; `dtype` is the type of the computation. BatchNorm and LayerNorm sta
 softmax are float32 whatever `dtype` is.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -122,9 +124,15 @@ VIT_NAMES = (
 )
 """Names that the parts of a transformer layer have in Former-DFER's code and its successors'."""
 
+_GELUS = {
+    "tanh": nn.gelu,
+    "erf": functools.partial(nn.gelu, approximate=False),
+    "quick": lambda x: x * nn.sigmoid(1.702 * x),
+}
+
 
 class TransformerLayer(nn.Module):
-    """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)); no mask.
+    """Pre-norm transformer layer: x + attention(LN(x)), then x + MLP(LN(x)).
 
     Attributes:
         num_heads: attention heads.
@@ -132,7 +140,8 @@ class TransformerLayer(nn.Module):
             tokens.
         mlp_dim: hidden width of the MLP.
         qkv_bias: whether queries, keys and values have a bias.
-        exact_gelu: whether the GELU is the exact one (erf) and not its tanh form.
+        gelu: the GELU's form: `tanh`, `erf` (the exact one), or CLIP's `quick`.
+        causal: whether a token attends only to itself and those before it.
         epsilon: added to the variance in both LayerNorms.
         dropout: rate after the attention and after each linear layer of the MLP, none on the
             attention weights; above 0, training needs a key, `rngs={"dropout": key}`.
@@ -144,7 +153,8 @@ class TransformerLayer(nn.Module):
     head_dim: int
     mlp_dim: int
     qkv_bias: bool = False
-    exact_gelu: bool = False
+    gelu: Literal["tanh", "erf", "quick"] = "tanh"
+    causal: bool = False
     epsilon: float = 1e-5
     dropout: float = 0.0
     names: Sequence[str] = OWN_NAMES
@@ -158,7 +168,7 @@ class TransformerLayer(nn.Module):
         x = x + drop(self._attend(self._norm(x, name=self.names[0])))
         y = self._norm(x, name=self.names[3])
         y = dense(self.mlp_dim, fan_in=width, dtype=self.dtype, name=self.names[4])(y)
-        y = drop(nn.gelu(y, approximate=not self.exact_gelu))
+        y = drop(_GELUS[self.gelu](y))
         return x + drop(dense(width, fan_in=self.mlp_dim, dtype=self.dtype, name=self.names[5])(y))
 
     def _norm(self, x: Float[Array, "b n d"], *, name: str) -> Float[Array, "b n d"]:
@@ -174,6 +184,10 @@ class TransformerLayer(nn.Module):
         qkv = project(x).reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
         q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # [b, n, g, e]
         scores = jnp.einsum("bqge,bkge->bgqk", q, k, preferred_element_type=jnp.float32)
-        weights = nn.softmax(scores * self.head_dim**-0.5, axis=-1).astype(v.dtype)
+        scores = scores * self.head_dim**-0.5
+        if self.causal:
+            before = jnp.tril(jnp.ones((n, n), bool))
+            scores = jnp.where(jnp.broadcast_to(before, scores.shape), scores, -jnp.inf)
+        weights = nn.softmax(scores, axis=-1).astype(v.dtype)
         y = jnp.einsum("bgqk,bkge->bqge", weights, v).reshape(b, n, inner)
         return dense(width, fan_in=inner, dtype=self.dtype, name=self.names[2])(y)

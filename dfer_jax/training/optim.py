@@ -88,6 +88,7 @@ def make_optimizer(
     weight_decay: float,
     frozen: Sequence[str] = (),
     name: str = "sgd",
+    factors: Mapping[str, float] | None = None,
 ) -> optax.GradientTransformation:
     """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`), or AdamW.
 
@@ -101,6 +102,7 @@ def make_optimizer(
         weight_decay: factor on the parameters.
         frozen: top-level names in the parameter tree that stay as they are, without decay.
         name: `sgd` or `adamw`.
+        factors: on the learning rate, by top-level name in the parameter tree; 1 for others.
 
     Raises:
         UserError: if there is no such optimiser.
@@ -112,6 +114,12 @@ def make_optimizer(
         trained = optax.adamw(schedule, weight_decay=weight_decay)
     else:
         raise UserError(f"optim.name={name!r} is unknown; choose sgd or adamw")
+    if factors:
+        scales = {"1": optax.identity()} | {name: optax.scale(f) for name, f in factors.items()}
+        by_part = optax.partition(
+            scales, lambda params: {name: name if name in scales else "1" for name in params}
+        )
+        trained = optax.chain(trained, by_part)
     if not frozen:
         return trained
     return optax.partition(

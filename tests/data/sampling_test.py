@@ -147,3 +147,12 @@ def test_grid_takes_the_start_of_each_segment(num_frames):
         for seed in range(2)
     ]
     assert (num_frames < 65) or (views[0] != views[1]).any()
+
+
+def test_padded_repeats_the_last_frame_of_short_clips_alone():
+    for n in range(1, 301):
+        found = sample_frames(n, segments=16, policy="padded").tolist()
+        if n > 16:
+            assert found == [int(n / 32 + x * n / 16) for x in range(16)], n
+        else:
+            assert found == [*range(n), *[n - 1] * (16 - n)], n

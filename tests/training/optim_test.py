@@ -47,6 +47,16 @@ def test_frozen_parameters_stay_without_decay():
     assert updates["still"]["w"] == 0 and updates["moving"]["w"] == pytest.approx(-0.3)
 
 
+def test_parts_of_a_network_have_their_own_rate():
+    schedule = optax.constant_schedule(0.1)
+    factors = {"tower": 1e-3}
+    optimizer = optim.make_optimizer(schedule, momentum=0.9, weight_decay=0.5, factors=factors)
+    params = {"tower": {"w": jnp.float32(2.0)}, "head": {"w": jnp.float32(2.0)}}
+    updates, _ = optimizer.update(params, optimizer.init(params), params)
+    assert updates["tower"]["w"] == pytest.approx(-0.3e-3)
+    assert updates["head"]["w"] == pytest.approx(-0.3)
+
+
 def test_unknown_schedule_and_wrong_arguments_are_explained():
     with pytest.raises(
         UserError, match="staircase, exponential, multi_step, warmup_cosine or one of"
