@@ -20,7 +20,7 @@ from dfer_jax.labels import SharedClasses
 
 @dataclasses.dataclass(frozen=True)
 class CachedSource:
-    """As `ClipSource`, with `frames` a uint8 array `[n, s, s, 3]` mapped from the frame cache.
+    """As `ClipSource`, with `frames` those of the frame cache, to be read where they are wanted.
 
     Attributes:
         encoded: the same clips, as they lie in the dataset.
@@ -39,7 +39,7 @@ class CachedSource:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """Returns one example: clip_id, label, num_frames, frames, peak_intensity if known."""
+        """Returns one example: clip_id, label, num_frames, `StoredFrames`, maybe peak_intensity."""
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a source of {len(self)} clips")
         row = int(self._rows[index])

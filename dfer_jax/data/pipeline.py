@@ -20,6 +20,7 @@ import numpy as np
 from dfer_jax.data.batch_memory import BatchMemory
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.decode import decode_frames
+from dfer_jax.data.frame_cache.store import StoredFrames
 from dfer_jax.data.readers import notes
 from dfer_jax.data.readers.pool import read_ahead
 from dfer_jax.data.sampling import sample_frames
@@ -39,7 +40,7 @@ class _Row(NamedTuple):
     clip_id: str
     label: int
     peak_intensity: float | None
-    frames: dict[int, bytes] | np.ndarray
+    frames: dict[int, bytes] | StoredFrames
     indices: np.ndarray
 
 
@@ -66,7 +67,7 @@ class _ChooseFrames:
         ]
         indices = np.concatenate(drawn)
         frames = example["frames"]
-        if not isinstance(frames, np.ndarray):  # let go of the frames that are not wanted
+        if not isinstance(frames, StoredFrames):  # let go of the frames that are not wanted
             frames = {index: frames[index] for index in indices.tolist()}
         peak = example.get("peak_intensity")
         return _Row(example["clip_id"], example["label"], peak, frames, indices)
@@ -130,8 +131,8 @@ class OwnRows(grain.MapDataset):
 def _read_frames(row: _Row, *, out: np.ndarray) -> None:
     """Writes the chosen frames of a clip into its place in the batch, [t, s, s, 3]."""
     notes.at(f"clip {row.clip_id}")
-    if isinstance(row.frames, np.ndarray):  # mode "raise" would copy twice
-        np.take(row.frames, row.indices, axis=0, out=out, mode="clip")
+    if isinstance(row.frames, StoredFrames):
+        row.frames.read(row.indices, out)
     else:
         decode_frames(row.frames, row.indices, size=out.shape[1], clip=row.clip_id, out=out)
 

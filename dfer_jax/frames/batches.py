@@ -21,7 +21,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.frames.windows import training_windows
-from dfer_jax.runtime.numpy_files import map_npy
+from dfer_jax.runtime.row_files import RowFile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +111,10 @@ class FeatureReader:
     path: str
 
     def __call__(self, rows: Int64[np.ndarray, "b t"]) -> Float[np.ndarray, "b t d"]:
-        """Looks the features up."""
+        """Looks the features up; UserError if their file has been cut short."""
         notes.at(f"features in {self.path}")
-        return np.take(self._features, rows, axis=0)
+        found = self._features.read(rows.reshape(-1))
+        return found.reshape(*rows.shape, -1)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path}
@@ -122,8 +123,8 @@ class FeatureReader:
         self.__dict__.update(state)
 
     @functools.cached_property
-    def _features(self) -> np.ndarray:
-        return np.asarray(map_npy(self.path))
+    def _features(self) -> RowFile:
+        return RowFile(self.path, remedy="delete it and run the same command again")
 
 
 Reader = PictureReader | FeatureReader

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jax
 import numpy as np
@@ -24,11 +24,12 @@ from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.file_lock import taking_turns
 from dfer_jax.runtime.json_text import parse_object
-from dfer_jax.runtime.numpy_files import map_npy
+from dfer_jax.runtime.row_files import RowFile
 
 DTYPES = ("float32", "float16")
 _LARGEST = {"float32": np.inf, "float16": 65504.0}
 _SAVE_EVERY = 64  # batches
+_REMEDY = "delete it and run the same command again"
 
 
 def checksum(backbone: PyTree, about: Mapping[str, Any]) -> str:
@@ -51,14 +52,15 @@ def store_of(frames: PackedFrames, name: str) -> Path:
     return packed.parent / f"features_{name}" / f"{packed.stem}.npy"
 
 
-def open_features(
-    frames: PackedFrames, path: Path, *, width: int, dtype: str
-) -> Float[np.ndarray, "n d"] | None:
-    """Returns the features mapped into memory, read-only; None if there are none, or of others."""
+def open_features(frames: PackedFrames, path: Path, *, width: int, dtype: str) -> RowFile | None:
+    """Returns the file of the features; None if there is none, or of others, or it is damaged."""
     about = _about(frames, width, dtype)
     if not path.exists() or _read_progress(path) != about | {"done": len(frames)}:
         return None
-    return np.asarray(map_npy(path))
+    try:
+        return RowFile(path, remedy=_REMEDY)
+    except (OSError, ValueError):  # cut short, say: they are computed again
+        return None
 
 
 def extract(
@@ -121,23 +123,30 @@ def _start_of(new: Path, about: dict[str, Any]) -> int:
 
 
 def _fill(new: Path, about: dict[str, Any], start: int, compute: Callable, batches: Callable):
-    shape, dtype = (about["frames"], about["width"]), about["dtype"]
-    if start:
-        rows = map_npy(new, mode="r+")
-    else:
-        rows = np.lib.format.open_memmap(new, "w+", dtype=np.dtype(dtype), shape=shape)
-    done, largest = start, _LARGEST[dtype]
-    with tqdm(total=len(rows), initial=start, desc="features", unit=" frames") as bar:
+    """Writes rows, not into mapped memory: a disk that fills up would kill the process."""
+    dtype, largest = np.dtype(about["dtype"]), _LARGEST[about["dtype"]]
+    done, total = start, about["frames"]
+    with (
+        open(new, "r+b" if start else "wb") as file,
+        tqdm(total=total, initial=start, desc="features", unit=" frames") as bar,
+    ):
+        _begin(file, dtype, (total, about["width"]), start)
         for number, (pictures, count) in enumerate(batches(start), start=1):
-            found = compute(pictures)[:count]
-            rows[done : done + count] = np.clip(found, -largest, largest)
+            found = np.clip(compute(pictures)[:count], -largest, largest)
+            file.write(found.astype(dtype).tobytes())
             done += count
             bar.update(count)
-            if number % _SAVE_EVERY == 0:
-                rows.flush()
+            if number % _SAVE_EVERY == 0 or done == total:
+                file.flush()
+                os.fsync(file.fileno())
                 write_json(str(_progress_file(new)), about | {"done": done})
-    rows.flush()
-    write_json(str(_progress_file(new)), about | {"done": done})
+
+
+def _begin(file: IO[bytes], dtype: np.dtype, shape: tuple[int, int], start: int) -> None:
+    """Writes the header of an `.npy` file and goes to where the row `start` begins."""
+    described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
+    np.lib.format.write_array_header_1_0(file, described | {"shape": shape})
+    file.truncate(file.seek(start * shape[1] * dtype.itemsize, os.SEEK_CUR))
 
 
 def _about(frames: PackedFrames, width: int, dtype: str) -> dict[str, Any]:

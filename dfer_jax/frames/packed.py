@@ -2,7 +2,7 @@
 
 A record of the data set holds a whole video, hundreds of MB at worst, and has to be read whole; a
 training step wants single frames of a hundred videos. So the first run copies the pictures, byte by
-byte, into a file that is mapped into memory:
+byte, into a file that is read at any place:
 
     <dataset>/<version>/packed_frames/
         <split>.jpegs      the pictures, one after the other
@@ -32,7 +32,8 @@ from dfer_jax.errors import UserError
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
 from dfer_jax.runtime import processes
-from dfer_jax.runtime.numpy_files import check_whole, read_npz
+from dfer_jax.runtime.numpy_files import read_npz
+from dfer_jax.runtime.row_files import OpenFile
 
 _FORMAT = 2
 
@@ -73,13 +74,7 @@ class PackedFrames:
         video = int(np.searchsorted(self.index.starts, rows[0], side="right")) - 1
         first, name = int(self.index.starts[video]), str(self.index.clip_ids[video])
         notes.at(f"video {name}")
-        offsets, pictures = self._offsets, self._pictures
-        remedy = "delete the folder packed_frames and run the same command again"
-        check_whole(_pictures_of(Path(self.path)), int(offsets[-1]), remedy=remedy)
-        frames = {
-            row - first: pictures[offsets[row] : offsets[row + 1]].tobytes()
-            for row in dict.fromkeys(rows.tolist())
-        }
+        frames = {row - first: self._picture(row) for row in dict.fromkeys(rows.tolist())}
         return decode_frames(frames, rows - first, size=out.shape[1], clip=name, out=out)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,8 +88,13 @@ class PackedFrames:
         return read_npz(self.path, only=("offsets",))["offsets"]
 
     @functools.cached_property
-    def _pictures(self) -> np.ndarray:
-        return np.asarray(np.memmap(_pictures_of(Path(self.path)), np.uint8, mode="r"))
+    def _pictures(self) -> OpenFile:
+        remedy = "delete the folder packed_frames and run the same command again"
+        return OpenFile(_pictures_of(Path(self.path)), remedy=remedy)
+
+    def _picture(self, row: int) -> bytes:
+        start, stop = self._offsets[row : row + 2].tolist()
+        return self._pictures.read(stop - start, at=start)
 
 
 def open_packed(*, dataset: str, split: str, data_dir: str, cache_dir: str = "") -> PackedFrames:

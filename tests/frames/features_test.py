@@ -1,13 +1,16 @@
 """Features kept on disk: found again, computed anew for other weights, resumed after a kill."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import frame_dataset
 import numpy as np
 import pytest
+import small_disk
 from frame_dataset import rebuild
 
+from dfer_jax.errors import UserError
 from dfer_jax.frames import features, packed
 from dfer_jax.frames.batches import FeatureReader, PictureReader, frames_in_order
 
@@ -40,6 +43,10 @@ def expected(frames):
     return np.concatenate(whole)
 
 
+def all_of(file):
+    return file.read(np.arange(len(file)))
+
+
 def extract(frames, path, **changes):
     arguments = {"width": WIDTH, "dtype": "float32"} | changes
     run = arguments.pop("compute", compute)
@@ -51,10 +58,40 @@ def test_features_of_every_frame_in_its_row(frames, tmp_path):
     about = {"width": WIDTH, "dtype": "float32"}
     assert features.open_features(frames, path, **about) is None
     extract(frames, path)
-    np.testing.assert_array_equal(features.open_features(frames, path, **about), expected(frames))
+    np.testing.assert_array_equal(
+        all_of(features.open_features(frames, path, **about)), expected(frames)
+    )
     rows = np.array([[5, 0, 5], [100, 101, 7]])
     np.testing.assert_array_equal(FeatureReader(str(path))(rows), expected(frames)[rows])
     assert features.open_features(frames, path, width=7, dtype="float32") is None
+
+
+def test_features_that_are_cut_short_are_named_under_a_run_and_computed_again(frames, tmp_path):
+    path, about = tmp_path / "train.npy", {"width": WIDTH, "dtype": "float32"}
+    extract(frames, path)
+    read = FeatureReader(str(path))
+    read(np.array([[0]]))
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(UserError, match=rf"^{path} has been cut short .*; delete it and run the"):
+        read(np.array([[len(frames) - 1]]))
+    assert features.open_features(frames, path, **about) is None
+    extract(frames, path)
+    np.testing.assert_array_equal(np.load(path), expected(frames))
+
+
+def test_a_disk_that_fills_up_is_said_and_the_same_call_goes_on(frames, tmp_path):
+    with small_disk.mounted(tmp_path / "small", "64k") as small:
+        path, filled = small / "train.npy", []
+
+        def fills_it(pictures):
+            filled.append(small_disk.fill(small))
+            return compute(pictures)
+
+        with pytest.raises(UserError, match=r"cannot be written to .*small \(No space left on dev"):
+            extract(frames, path, compute=fills_it)
+        os.unlink(filled[0])
+        extract(frames, path)
+        np.testing.assert_array_equal(np.load(path), expected(frames))
 
 
 @pytest.mark.parametrize("killed_at", [1, 3, 9])
@@ -81,7 +118,7 @@ def test_a_kill_costs_little_and_never_correctness(killed_at, frames, tmp_path, 
 def test_half_precision_stays_finite(frames, tmp_path):
     path = tmp_path / "train.npy"
     extract(frames, path, dtype="float16", compute=lambda pictures: 1e3 * compute(pictures))
-    kept = features.open_features(frames, path, width=WIDTH, dtype="float16")
+    kept = all_of(features.open_features(frames, path, width=WIDTH, dtype="float16"))
     wanted = np.clip(1e3 * expected(frames), -65504, 65504)
     assert np.isfinite(kept).all() and wanted.max() == 65504
     np.testing.assert_allclose(kept, wanted, rtol=1e-3)

@@ -71,7 +71,9 @@ def test_pictures_that_are_cut_short_under_a_run_are_named(data_dir, tmp_path):
     frames.read(np.array([0]), out)
     (pictures,) = tmp_path.rglob("*.jpegs")
     os.truncate(pictures, 100)
-    with pytest.raises(UserError, match=rf"{pictures} has been cut short to 100 of .* bytes; del"):
+    with pytest.raises(
+        UserError, match=rf"{pictures} has been cut short to 100 bytes, of which .*; del"
+    ):
         frames.read(np.array([0]), out)
 
 

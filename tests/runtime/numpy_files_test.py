@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dfer_jax.runtime.numpy_files import map_npy, read_npz
+from dfer_jax.runtime.numpy_files import read_npz
+from dfer_jax.runtime.row_files import RowFile
 
 
 def test_only_the_names_wanted_are_read(tmp_path):
@@ -21,23 +22,14 @@ def test_pickled_objects_are_refused(tmp_path):
         read_npz(tmp_path / "a.npz")
 
 
-def test_a_mapped_array_can_be_gone_on_with(tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros(4, np.int32))
-    rows = map_npy(tmp_path / "a.npy", mode="r+")
-    rows[2] = 7
-    rows.flush()
-    assert map_npy(tmp_path / "a.npy").tolist() == [0, 0, 7, 0]
-    with pytest.raises(ValueError, match="read-only"):
-        map_npy(tmp_path / "a.npy")[0] = 1
-
-
 def test_many_threads_open_files_at_once(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(5))
     np.savez(tmp_path / "a.npz", x=np.arange(5))
 
     def read(number):
-        array = map_npy(tmp_path / "a.npy") if number % 2 else read_npz(tmp_path / "a.npz")["x"]
-        return int(array.sum())
+        if number % 2:
+            return int(read_npz(tmp_path / "a.npz")["x"].sum())
+        return int(RowFile(tmp_path / "a.npy", remedy="").read(np.arange(5)).sum())
 
     often = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -50,7 +42,7 @@ def test_many_threads_open_files_at_once(tmp_path):
 
 def test_nobody_parses_headers_without_taking_turns():
     """The collision is too rare to be provoked: in Python 3.11 it is a SystemError."""
-    parses = re.compile(r"np\.load\(|np\.memmap\(.*\.np[yz]|literal_eval|ast\.parse")
+    parses = re.compile(r"np\.load\(|memmap\(|literal_eval|ast\.parse")
     found = {
         str(path)
         for room in ("dfer_jax", "tfds_builders")
@@ -58,4 +50,4 @@ def test_nobody_parses_headers_without_taking_turns():
         if parses.search(path.read_text(encoding="utf-8"))
     }
     found.remove("dfer_jax/export/fresh_process.py")  # text of a process that has one thread
-    assert found == {"dfer_jax/runtime/numpy_files.py"}, "use runtime.numpy_files"
+    assert found == {"dfer_jax/runtime/numpy_files.py"}, "use runtime.numpy_files or row_files"

@@ -1,1 +1,1 @@
-"""The frame cache: every frame of a built dataset, decoded once, mapped into memory."""
+"""The frame cache: every frame of a built dataset, decoded once."""

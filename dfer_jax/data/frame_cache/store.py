@@ -1,11 +1,11 @@
-"""The frame cache on disk: every frame of a built dataset, decoded once, mapped into memory.
+"""The frame cache on disk: every frame of a built dataset, decoded once.
 
     <dataset>/<version>/frame_cache_<size>/
         index.json                  format, dataset, size, parts and their checksums
         clips.npz                   a row per clip of all splits: id, frames, where they lie
         frames-00000-of-00165.npy   uint8 [frames, size, size, 3] RGB, whole clips
 
-Any number of processes may read it at once; they share its pages.
+Any number of processes may read it at once; the system keeps what was read in memory for all.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from tqdm import tqdm
 
 from dfer_jax.data.decode import PIXELS
@@ -24,7 +24,8 @@ from dfer_jax.data.source import newest_version
 from dfer_jax.errors import UserError
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.json_text import parse_object
-from dfer_jax.runtime.numpy_files import check_whole, map_npy, read_npz
+from dfer_jax.runtime.numpy_files import read_npz
+from dfer_jax.runtime.row_files import RowFile
 
 FORMAT = 2
 CLIPS_FILE = "clips.npz"
@@ -32,6 +33,7 @@ NEW = ".new-"
 """Follows the name of a part file that is still being written, before the writer's process id."""
 
 _INDEX_FILE = "index.json"
+_MOST_OPEN = 256  # files of a process; the system lets it have 1,024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,6 +206,38 @@ def damaged_parts(folder: Path, header: Header, *, num_threads: int) -> list[str
     return damaged
 
 
+@dataclasses.dataclass(frozen=True)
+class StoredFrames:
+    """The frames of one clip, which are read when they are wanted.
+
+    Attributes:
+        file: that has them.
+        first: place of the first one in it.
+        count: how many there are.
+    """
+
+    file: RowFile
+    first: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def read(
+        self,
+        indices: Int[np.ndarray, " n"] | None = None,
+        out: UInt8[np.ndarray, "n s s 3"] | None = None,
+    ) -> UInt8[np.ndarray, "n s s 3"]:
+        """Returns frames by their places in the clip, RGB; all of them if no places are given.
+
+        Raises:
+            UserError: if the file has been cut short.
+            OSError: if it cannot be read.
+        """
+        places = np.arange(self.count) if indices is None else indices
+        return self.file.read(self.first + places, out)
+
+
 class FrameStore:
     """The frames of a frame cache, opened for reading.
 
@@ -213,26 +247,26 @@ class FrameStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Reads the index; files of frames are mapped at their first use."""
+        """Reads the index; files of frames are opened at their first use."""
         self._folder, self._header = folder, read_header(folder)
         columns: dict[str, Any] = read_npz(folder / CLIPS_FILE)
         self._parts, self._first_frames = columns["parts"], columns["first_frames"]
         self.clip_ids, self.num_frames = columns["clip_ids"], columns["num_frames"]
-        self._mapped: dict[int, np.ndarray] = {}
+        self._open = functools.lru_cache(_MOST_OPEN)(self._open_part)
 
-    def frames(self, row: int) -> UInt8[np.ndarray, "n s s 3"]:
-        """Returns the frames of the clip in this row: RGB, read-only, read when they are used.
+    def frames(self, row: int) -> StoredFrames:
+        """Returns the frames of the clip in this row, none of them read yet.
 
         Raises:
             UserError: if their file is gone or damaged.
         """
-        part, first = int(self._parts[row]), int(self._first_frames[row])
+        first, count = int(self._first_frames[row]), int(self.num_frames[row])
+        return StoredFrames(self._open(int(self._parts[row])), first, count)
+
+    def _open_part(self, part: int) -> RowFile:
         path = self._folder / self._header.file_of(part)
         remedy = "delete the frame cache and build it again"
-        if part not in self._mapped:
-            try:
-                self._mapped[part] = np.asarray(map_npy(path))  # indexing a memmap itself is slow
-            except (OSError, ValueError, EOFError) as error:
-                raise UserError(f"{path} is gone or damaged ({error}); {remedy}") from error
-        check_whole(path, self._header.parts[part].bytes, remedy=remedy)
-        return self._mapped[part][first : first + int(self.num_frames[row])]
+        try:
+            return RowFile(path, remedy=remedy)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} is gone or damaged ({error}); {remedy}") from error
