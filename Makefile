@@ -2,7 +2,7 @@
 # make test   install, lint, run the tests
 # make test-fast   install, lint, run the tests that take no more than a moment
 # make video   install what finds faces in videos, for dfer crop
-# make soak   run what is too long for the suite: random kills
+# make soak   run what is too long for the suite: random kills, double starts, whole benchmarks
 # make lint   check style, formatting and that imports go down the floors only
 # make fuzz   mutated files to every reader, 5,000 each (FUZZ_INPUTS=...)
 # make test-tfds   TFDS's own tests of the builders; installs TensorFlow and Beam into .venv-tfds

@@ -44,6 +44,7 @@ def test_a_run_that_fails_says_why(tmp_path):
         real_run.train({"data.data_dir": tmp_path}, workdir=tmp_path / "run", rows=1)
 
 
+@pytest.mark.soak(reason="a benchmark from end to end, half a minute")
 def test_the_whole_job_is_compared_with_the_bare_step(tmp_path):
     tiny = {"width": 8, "image_size": 32, "frames": 2, "batch_size": 4, "clips": 40}
     tiny |= {"epochs": 3, "rounds": 1, "out": tmp_path / "out.json"}

@@ -123,6 +123,7 @@ def test_the_first_process_alone_prints_and_writes_what_one_would(two_processes,
     assert (directory / "report.html").exists()
 
 
+@pytest.mark.soak(reason="four more processes that each compile for themselves")
 def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(
     start, two_processes, tmp_path
 ):

@@ -47,6 +47,7 @@ def _wait_for(path, process):
         time.sleep(0.02)
 
 
+@pytest.mark.soak(reason="eight trainings in processes of their own, a minute")
 def test_stopped_and_killed_it_ends_with_the_table_of_an_undisturbed_run(fields, tmp_path):
     fields = fields | {"data.num_folds": 3}
     with open(tmp_path / "log.txt", "w") as log:
