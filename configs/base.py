@@ -27,7 +27,10 @@ def get_config() -> ml_collections.ConfigDict:
     data.clips_per_class = 0  # train on so many of each class, drawn by the seed; 0: on all
     data.segments = 16  # U: the clip is cut into so many segments
     data.frames_per_segment = 1  # V: consecutive frames from each; the model sees T = U * V frames
-    data.sampling = "uniform"  # uniform: right for any length; official: the released rule
+    data.sampling = "uniform"  # any length; official: as released; strided; interpolated: TIM
+    data.frame_step = 1  # strided: every r-th frame, from a random start in training
+    data.test_views = 1  # uniform, strided: so many views of each test clip, averaged
+    data.view_average = "probabilities"  # or logits
     data.min_frames = 0  # drop shorter clips, train and test (16: the released filter); counted
     data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
     data.cache = False  # the same frames, from the cache dfer_jax.data.frame_cache built

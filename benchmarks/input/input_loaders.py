@@ -132,13 +132,12 @@ def cache_path(work: Work, num_workers: int, *, augmented: bool = False) -> Iter
 
 
 def _ours(source, work: Work, num_workers: int, augmented: bool) -> Iterator[int]:
+    from dfer_jax.data.frame_protocol import FrameProtocol
     from dfer_jax.data.pipeline import training_batches
 
     batches = training_batches(
         source.subset(work.order),
-        segments=FRAMES,
-        frames_per_segment=1,
-        policy="uniform",
+        protocol=FrameProtocol(FRAMES),
         decode_size=work.decode_size,
         batch_size=work.batch_size,
         seed=0,

@@ -1,5 +1,6 @@
 """Evaluates the checkpoints of a work directory: the last epoch and the best one."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -14,13 +15,14 @@ from dfer_jax.clips.shared_classes import Meeting, meet
 from dfer_jax.clips.sources import evaluation_batches, open_sources
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.crops import crop_of
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.training import network, random_views
 from dfer_jax.training.agreement import Agreement
 
-_AS_TRAINED = ("segments", "frames_per_segment", "sampling", "decode_size")
+_AS_TRAINED = (*(field.name for field in dataclasses.fields(FrameProtocol)), "decode_size")
 
 
 def evaluate_checkpoints(
@@ -58,6 +60,7 @@ def evaluate_checkpoints(
             image_size=config.model.image_size,
             parallel=devices,
             logits_of=met.logits_of,
+            view_average=config.data.view_average,
         )
         selection = (
             metadata["selection"] if which == "best" else checkpoint_metadata.last_is(metadata)
@@ -185,9 +188,8 @@ def _restore(
         kwargs=experiment.model_kwargs(config, num_classes=len(metadata["classes"])),
     )
     network.check_weights(variables, metadata, folder=workdir)
-    config = checkpoint_metadata.as_trained(
-        config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
-    )
+    stored = metadata["preprocess"] | FrameProtocol.of(metadata["preprocess"]).to_json()
+    config = checkpoint_metadata.as_trained(config, stored, fields=_AS_TRAINED, overrides=overrides)
     return config, variables, metadata
 
 

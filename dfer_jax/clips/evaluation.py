@@ -16,7 +16,7 @@ from dfer_jax.results import metrics
 from dfer_jax.runtime import processes
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.parallel import Parallel
-from dfer_jax.training import augment, losses
+from dfer_jax.training import augment, losses, test_views
 
 _CLIP_FACTS = ("clip_id", "peak_intensity", "frame_index")
 _MOST_IN_TABLE = 12  # classes; of more the printed matrix would not fit a line
@@ -54,6 +54,7 @@ def make_eval_step(
     image_size: int,
     parallel: Parallel,
     logits_of: Sequence[int] | None = None,
+    view_average: str = "probabilities",
 ) -> Callable:
     """Returns `step(variables, batch) -> (sums over all devices, arrays per clip)`.
 
@@ -64,13 +65,16 @@ def make_eval_step(
         image_size: of its clips.
         parallel: of the compiled step.
         logits_of: places of the logits to choose among, as if the model had no others; None: all.
+        view_average: of clips with several views, `FrameProtocol.view_average`.
     """
 
     def step(variables: PyTree, batch: dict[str, jax.Array]) -> tuple[PyTree, PyTree]:
-        clips = augment.resize_clips(batch["clips"], image_size=image_size)
+        clips, views = test_views.in_a_row(batch["clips"])
+        clips = augment.resize_clips(clips, image_size=image_size)
         logits, out = model.apply(variables, clips, train=False)
         if logits_of is not None:
             logits = logits[:, np.array(logits_of)]
+        logits = test_views.average_logits(logits, views, of=view_average)
         labels, mask = batch["labels"], batch["mask"]
         loss = losses.cross_entropy(logits, labels)
         confusion = metrics.confusion_counts(
@@ -78,9 +82,10 @@ def make_eval_step(
         )
         sums = {"confusion": confusion, "loss": jnp.sum(loss, where=mask)}
         gates = {f"gates_{k}": gate.mean(axis=1) for k, gate in out.get("gates", {}).items()}
-        kept = jax.tree.map(_half, {"features": out["features"], **gates})
+        kept = {"features": out["features"], **gates}
+        kept = {k: _half(test_views.mean(x, views)) for k, x in kept.items()}
         if "key_instants" in out:
-            kept["key_instants"] = out["key_instants"]
+            kept["key_instants"] = out["key_instants"][::views]  # of the first view
         return parallel.sum(sums), {"probabilities": jax.nn.softmax(logits), **kept}
 
     return parallel.compile_eval(step)

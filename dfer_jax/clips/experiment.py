@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import ml_collections
 
 from dfer_jax import models
-from dfer_jax.data.sampling import POLICIES
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.agreement import Agreement
@@ -41,7 +41,7 @@ def splits(config: ml_collections.ConfigDict) -> Splits:
 
 def num_frames(config: ml_collections.ConfigDict) -> int:
     """Returns T, the frames a clip is given to the model with."""
-    return config.data.segments * config.data.frames_per_segment
+    return FrameProtocol.of(config.data).num_frames
 
 
 def model_kwargs(config: ml_collections.ConfigDict, *, num_classes: int) -> dict[str, Any]:
@@ -65,9 +65,7 @@ def preprocess(config: ml_collections.ConfigDict) -> dict[str, Any]:
     """Returns how a clip becomes the model's input, as stored in a checkpoint."""
     data = config.data
     return {
-        "segments": data.segments,
-        "frames_per_segment": data.frames_per_segment,
-        "sampling": data.sampling,
+        **FrameProtocol.of(data).to_json(),
         "decode_size": data.decode_size,
         "image_size": config.model.image_size,
         "value_range": [0, 1],
@@ -164,12 +162,14 @@ def check(config: ml_collections.ConfigDict, parallel: Parallel) -> None:
     instance_weights(config)
     reweighting(config)
     compute_dtype(config.model.dtype)
-    if config.data.sampling not in POLICIES:
-        known = ", ".join(POLICIES)
-        raise UserError(f"data.sampling={config.data.sampling!r} is unknown; choose from {known}")
+    if FrameProtocol.of(config.data).is_blended and num_views(config):
+        raise UserError(
+            "robust.source='resample' compares random views, but data.sampling='interpolated' has "
+            "none; choose another sampling, or robust.method='none'"
+        )
     training = ("epochs", "log_every_steps", "eval_every_epochs", "accumulation_steps")
     positive = [f"train.{name}" for name in training]
-    for field in (*positive, "data.segments", "data.frames_per_segment", "data.decode_size"):
+    for field in (*positive, "data.decode_size"):
         section, name = field.split(".")
         if config[section][name] < 1:
             raise UserError(f"{field}={config[section][name]} must be at least 1")

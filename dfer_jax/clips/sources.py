@@ -13,6 +13,7 @@ from dfer_jax.data import pipeline
 from dfer_jax.data.batch_order import examples_at
 from dfer_jax.data.cached_source import Source, index_of, open_cached_split
 from dfer_jax.data.clip_index import carve_validation, draw_balanced
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.data.source import known_splits, open_split
 from dfer_jax.errors import UserError
 from dfer_jax.runtime import processes
@@ -129,9 +130,7 @@ def evaluation_batches(
 
 def _sampling(config: ml_collections.ConfigDict) -> dict[str, Any]:
     return {
-        "segments": config.data.segments,
-        "frames_per_segment": config.data.frames_per_segment,
-        "policy": config.data.sampling,
+        "protocol": FrameProtocol.of(config.data),
         "decode_size": config.data.decode_size,
     }
 

@@ -86,7 +86,12 @@ class ClipTask:
             row_weights=_row_weights(config, model, self.steps_per_epoch),
             accumulation_steps=config.train.accumulation_steps,
         )
-        self._eval_step = make_eval_step(model, image_size=size, parallel=self._devices)
+        self._eval_step = make_eval_step(
+            model,
+            image_size=size,
+            parallel=self._devices,
+            view_average=config.data.view_average,
+        )
 
     @property
     def _model_kwargs(self) -> dict[str, Any]:

@@ -10,104 +10,22 @@ workers nor where a run was resumed changes it.
 
 import collections
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import grain
-import numpy as np
 
-from dfer_jax.data.batch_memory import BatchMemory
 from dfer_jax.data.cached_source import CachedSource, Source
-from dfer_jax.data.decode import decode_frames
-from dfer_jax.data.frame_cache.store import StoredFrames
-from dfer_jax.data.readers import notes
+from dfer_jax.data.clip_rows import Batch, ChooseFrames, Stack
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.data.readers.pool import read_ahead
-from dfer_jax.data.sampling import sample_frames
 from dfer_jax.errors import UserError
 
-Batch = dict[str, np.ndarray]
 T = TypeVar("T")
 
 # Two threads in each process read and decode a batch each, outside Python's lock for most of the
 # time. Grain's own default would hold 500 batches in memory.
 _READ_AHEAD = grain.ReadOptions(num_threads=2, prefetch_buffer_size=2)
-
-
-class _Row(NamedTuple):
-    """One clip of a batch, its frames chosen but not decoded yet."""
-
-    clip_id: str
-    label: int
-    peak_intensity: float | None
-    frames: dict[int, bytes] | StoredFrames
-    indices: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class _ChooseFrames:
-    """Example of a source to the row of a batch."""
-
-    segments: int
-    frames_per_segment: int
-    policy: str
-    views: int = 0
-    middle: bool = False  # whether the clip itself has the frames in the middle of the segments
-
-    def __call__(self, example: dict[str, Any], rng: np.random.Generator | None = None) -> _Row:
-        drawn = [
-            sample_frames(
-                example["num_frames"],
-                segments=self.segments,
-                frames_per_segment=self.frames_per_segment,
-                policy=self.policy,
-                rng=None if self.middle and not view else rng,
-            )
-            for view in range(1 + self.views)
-        ]
-        indices = np.concatenate(drawn)
-        frames = example["frames"]
-        if not isinstance(frames, StoredFrames):  # let go of the frames that are not wanted
-            frames = {index: frames[index] for index in indices.tolist()}
-        peak = example.get("peak_intensity")
-        return _Row(example["clip_id"], example["label"], peak, frames, indices)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Stack:
-    """Rows to a batch; what is missing to the batch size is zeros, False and ""."""
-
-    batch_size: int
-    num_frames: int
-    size: int
-    with_facts: bool
-    views: int = 0
-    memory: BatchMemory = dataclasses.field(default_factory=BatchMemory)
-
-    def __call__(self, rows: Sequence[_Row]) -> Batch:
-        missing = self.batch_size - len(rows)
-        count = (1 + self.views) * self.num_frames
-        clips = self.memory.empty((self.batch_size, count, self.size, self.size, 3))
-        for row, clip in zip(rows, clips, strict=False):
-            _read_frames(row, out=clip)
-        clips[len(rows) :] = 0
-        batch = {
-            "clips": clips[:, : self.num_frames],
-            "labels": np.array([row.label for row in rows] + [0] * missing, np.int32),
-            "mask": np.arange(self.batch_size) < len(rows),
-        }
-        if self.views:
-            several = (self.batch_size, self.views, self.num_frames, *clips.shape[2:])
-            batch["views"] = clips[:, self.num_frames :].reshape(several)
-        if self.with_facts:
-            batch["clip_id"] = np.array([row.clip_id for row in rows] + [""] * missing)
-            batch["frame_index"] = np.zeros((self.batch_size, self.num_frames), np.int32)
-            for row, index in zip(rows, batch["frame_index"], strict=False):
-                index[:] = row.indices[: self.num_frames]
-            if rows and rows[0].peak_intensity is not None:
-                peaks = [row.peak_intensity for row in rows]
-                batch["peak_intensity"] = np.array(peaks + [0] * missing, np.float32)
-        return batch
 
 
 class OwnRows(grain.MapDataset):
@@ -128,15 +46,6 @@ class OwnRows(grain.MapDataset):
         return self._clips[first + self._rows[row]]
 
 
-def _read_frames(row: _Row, *, out: np.ndarray) -> None:
-    """Writes the chosen frames of a clip into its place in the batch, [t, s, s, 3]."""
-    notes.at(f"clip {row.clip_id}")
-    if isinstance(row.frames, StoredFrames):
-        row.frames.read(row.indices, out)
-    else:
-        decode_frames(row.frames, row.indices, size=out.shape[1], clip=row.clip_id, out=out)
-
-
 def steps_per_epoch(num_clips: int, batch_size: int) -> int:
     """Returns the number of full batches in one pass; the incomplete last one is dropped.
 
@@ -154,9 +63,7 @@ def steps_per_epoch(num_clips: int, batch_size: int) -> int:
 def training_batches(
     source: Source,
     *,
-    segments: int,
-    frames_per_segment: int,
-    policy: str,
+    protocol: FrameProtocol,
     decode_size: int,
     batch_size: int,
     rows: range | None = None,
@@ -173,9 +80,7 @@ def training_batches(
 
     Args:
         source: the training clips.
-        segments: U of `sampling.sample_frames`.
-        frames_per_segment: V.
-        policy: "uniform" or "official".
+        protocol: which frames of a clip a batch holds.
         decode_size: side s of the pictures handed over, in pixels.
         batch_size: clips in a batch.
         rows: consecutive rows of every batch to read, as one of several processes; None: all.
@@ -194,14 +99,13 @@ def training_batches(
     """
     steps = steps_per_epoch(len(source), batch_size)
     _check_size(source, decode_size)
-    still = policy == "grid"  # RDFER's frames do not move from epoch to epoch
-    choose = _ChooseFrames(segments, frames_per_segment, policy, views, middle=still)
+    still = protocol.sampling == "grid"  # RDFER's frames do not move from epoch to epoch
+    choose = ChooseFrames(protocol, views, as_at_test=still)
     clips = grain.MapDataset.source(source).seed(seed).shuffle().random_map(choose)
     if rows is not None:
         clips = OwnRows(clips[: steps * batch_size], batch_size=batch_size, rows=rows)
     own = batch_size if rows is None else len(rows)
-    frames = segments * frames_per_segment
-    stack = _Stack(own, frames, decode_size, with_facts=False, views=views)
+    stack = Stack(own, protocol.num_frames, decode_size, with_facts=False, views=views)
     batches = clips.batch(own, drop_remainder=True, batch_fn=stack).repeat()
     return iterate(batches[start_step:num_steps], num_workers)
 
@@ -209,9 +113,7 @@ def training_batches(
 def evaluation_batches(
     source: Source,
     *,
-    segments: int,
-    frames_per_segment: int,
-    policy: str,
+    protocol: FrameProtocol,
     decode_size: int,
     batch_size: int,
     rows: range | None = None,
@@ -221,23 +123,24 @@ def evaluation_batches(
 ) -> Iterator[Batch]:
     """Yields every clip once, in order; the last batch is padded with zeros and `mask` False.
 
-    Arguments as in `training_batches`; frames are those in the middle of the segments, but those of
-    the views, which are drawn by the seed and the clip's place alone.
+    Arguments as in `training_batches`; frames are those of the protocol's test views, with several
+    of them `clips` is `[b, test_views, t, s, s, 3]`. Further `views` are random, drawn by the seed
+    and the clip's place alone.
 
     Yields:
         batches that also carry `clip_id` (str `[b]`, "" in padding), `frame_index` (int32 `[b, t]`,
-        places in the clip) and, where the dataset has it, `peak_intensity` (float32 `[b]`); with
-        `rows` as many batches as without, the last one all padding where the clips end before these
-        rows.
+        places in the clip, of the first test view) and, where the dataset has it, `peak_intensity`
+        (float32 `[b]`); with `rows` as many batches as without, the last one all padding where the
+        clips end before these rows.
 
     Raises:
         UserError: if a frame cannot be decoded, or the source is a frame cache of another size.
     """
     _check_size(source, decode_size)
-    choose = _ChooseFrames(segments, frames_per_segment, policy, views, middle=True)
+    choose = ChooseFrames(protocol, views, as_at_test=True)
     own = batch_size if rows is None else len(rows)
-    frames = segments * frames_per_segment
-    stack = _Stack(own, frames, decode_size, with_facts=True, views=views)
+    several, frames = protocol.test_views, protocol.num_frames
+    stack = Stack(own, frames, decode_size, with_facts=True, views=views, test_views=several)
     clips = grain.MapDataset.source(source)
     clips = clips.seed(seed).random_map(choose) if views else clips.map(choose)
     if rows is not None:

@@ -26,6 +26,7 @@ from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.weights import ClipNetwork, FrameNetwork
 from dfer_jax.runs.checkpoint_files import digest
 from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.training import test_views
 
 STABLEHLO, ONNX, SIDECAR = "model.stablehlo", "model.onnx", "model.json"
 PLATFORMS = ("cpu", "cuda")
@@ -90,15 +91,19 @@ def _converter(name: str) -> Callable[[Callable, tuple[int, ...], Sequence[str]]
 
 
 def input_shape(network: ClipNetwork | FrameNetwork) -> tuple[int, ...]:
-    """Returns (t, s, s, 3) of the frames that a program takes for each label."""
+    """Returns (t, s, s, 3) of the frames that a program takes for each label.
+
+    Of weights that average several views of a clip (v, t, s, s, 3).
+    """
     inputs, side = network.member.inputs, network.member.size
     if network.member.of_frames:
         return (inputs["window"], side, side, 3)
-    return (inputs["segments"] * inputs["frames_per_segment"], side, side, 3)
+    views, length = network.member.protocol.shape
+    return (*((views,) if views > 1 else ()), length, side, side, 3)
 
 
 def probabilities_of(network: ClipNetwork | FrameNetwork) -> Callable[[Array], Array]:
-    """Returns uint8 [b, t, s, s, 3] -> probabilities float32 [b, k], to be traced.
+    """Returns uint8 [b, (v,) t, s, s, 3] -> probabilities float32 [b, k], to be traced.
 
     Of a network that labels frames they are those of the middle frame.
     """
@@ -108,7 +113,8 @@ def probabilities_of(network: ClipNetwork | FrameNetwork) -> Callable[[Array], A
     before, after = member.size, member.inputs["image_size"]
     rows = np.asarray(jax.image.resize(jnp.eye(before), (after, before), "bilinear"))
 
-    def probabilities(frames: UInt8[Array, "b t s s 3"]) -> Float32[Array, "b k"]:
+    def probabilities(frames: UInt8[Array, "b *rest"]) -> Float32[Array, "b k"]:
+        frames, views = test_views.in_a_row(frames)
         clips = frames.astype(jnp.float32) / 255
         if before != after:  # as `resize_clips`, by products, which every converter knows
             clips = jnp.einsum("bthwc,ih->btiwc", clips, rows, precision="highest")
@@ -117,6 +123,9 @@ def probabilities_of(network: ClipNetwork | FrameNetwork) -> Callable[[Array], A
         logits, _ = model.apply(variables, clips, train=False)
         if member.of_frames:
             logits = logits[:, member.inputs["window"] // 2]
+        else:
+            average = member.protocol.view_average
+            logits = test_views.average_logits(logits, views, of=average)
         logits = logits.astype(jnp.float32)
         return jax.nn.softmax(logits) if exclusive else jax.nn.sigmoid(logits)
 

@@ -1,5 +1,7 @@
 """`dfer_jax.load`: one trained network with its weights, for code of one's own."""
 
+import functools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ class Preprocess:
         self._member = member
 
     def __call__(self, frames: UInt8[np.ndarray, "t h w 3"]) -> Float[Array, "b n s s 3"]:
-        """Returns float32 RGB in [0, 1]: one clip, or the window around each of the frames.
+        """Returns float32 RGB in [0, 1]: the views of the clip, or the window around each frame.
 
         Args:
             frames: aligned crops of one face in time order, RGB in 0..255, any size.
@@ -42,12 +44,16 @@ class Preprocess:
         if self._member.of_frames:
             lengths = {"length": settings["window"], "max_gap": settings["max_gap"]}
             rows = centred_windows(np.arange(count), **lengths)
+            small = self._resized(frames, range(count))
+            clips = np.stack([[small[i] for i in row] for row in rows])
         else:
-            rows = self._member.sample(count)[None]
-        used, places = np.unique(rows, return_inverse=True)
-        small = np.stack([resize_square(frames[i], self._member.size) for i in used])
-        clips = jnp.asarray(small[places.reshape(rows.shape)])
-        return resize_clips(clips, image_size=settings["image_size"])
+            read = functools.partial(self._resized, frames)
+            clips = self._member.protocol.clips(count, read)
+        return resize_clips(jnp.asarray(clips), image_size=settings["image_size"])
+
+    def _resized(self, frames: np.ndarray, places: Iterable[int]) -> list[np.ndarray]:
+        small = {i: resize_square(frames[i], self._member.size) for i in set(places)}
+        return [small[i] for i in places]
 
 
 class Pretrained:

@@ -1,5 +1,6 @@
 """`dfer_jax.Recognizer`: expressions from Python."""
 
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -67,9 +68,9 @@ class Recognizer:
         found = []
         for network in self.weights.networks:
             member = network.member
-            chosen = frames[member.sample(len(frames))]
-            clip = np.stack([resize_square(picture, member.size) for picture in chosen])
-            found.append(np.asarray(network(clip[None])))
+            read = functools.partial(_resized, frames, size=member.size)
+            views = member.protocol.clips(len(frames), read)
+            found.append(np.asarray(network(views[None])))
         shares = self.weights.mean(found)[0]
         return {name: float(p) for name, p in zip(self.classes, shares, strict=True)}
 
@@ -160,6 +161,10 @@ class Recognizer:
         """Yields the rows of any pictures with their times; see `video` and `timeline.timeline`."""
         timing = Timing(parse(window, name="window"), parse(stride, name="stride"), batch_size)
         return timeline(pictures, finder, self.weights, timing)
+
+
+def _resized(frames: np.ndarray, places: Sequence[int], *, size: int) -> list[np.ndarray]:
+    return [resize_square(frames[place], size) for place in places]
 
 
 def the_one(path: Path, *, fps: float) -> Source:

@@ -89,7 +89,7 @@ class ClipRows:
             collections.deque()
         )
         self._clips = [
-            np.zeros((self._size, len(m.sample(1)), m.size, m.size, 3), np.uint8)
+            np.zeros((self._size, *m.protocol.shape, m.size, m.size, 3), np.uint8)
             for m in weights.members
         ]
 
@@ -119,7 +119,7 @@ class ClipRows:
                 member = network.member
                 filled = clips.copy()  # the device may read it while the next one is filled
                 for window, clip in zip(of_faces, filled, strict=False):
-                    np.stack(window.pictures(member.sample, member.cut), out=clip)
+                    clip[:] = window.clips(member.protocol, member.cut)
                 found.append(network(filled))
         self._computing.append((self._waiting, found))
         self._waiting = []

@@ -12,12 +12,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float32, PyTree, UInt8
 
-from dfer_jax.data.sampling import sample_frames
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
 from dfer_jax.frames.inference import Network
 from dfer_jax.labels import ACTION_UNITS
 from dfer_jax.runs import checkpoint
 from dfer_jax.runtime.parallel import Parallel
+from dfer_jax.training import test_views
 from dfer_jax.training.augment import resize_clips
 from dfer_jax.training.network import check_weights, create_model
 from dfer_jax.video.faces import LIKE, CropSettings
@@ -84,14 +85,10 @@ class Member:
         """Whether it labels every frame, from the window around it."""
         return "segments" not in self.inputs
 
-    def sample(self, num_frames: int) -> np.ndarray:
-        """Returns which of a clip's frames it sees, int64 [t], as in evaluation."""
-        return sample_frames(
-            num_frames,
-            segments=self.inputs["segments"],
-            frames_per_segment=self.inputs["frames_per_segment"],
-            policy=self.inputs["sampling"],
-        )
+    @property
+    def protocol(self) -> FrameProtocol:
+        """Which of a clip's frames it sees, as in evaluation."""
+        return FrameProtocol.of(self.inputs)
 
 
 class ClipNetwork:
@@ -106,19 +103,20 @@ class ClipNetwork:
     def __init__(self, member: Member, variables: PyTree) -> None:
         self.member = member
         self.model, devices = _model(member)
-        size = member.inputs["image_size"]
+        size, average = member.inputs["image_size"], member.protocol.view_average
 
-        def probabilities(variables: PyTree, clips: UInt8[Array, "b t s s 3"]) -> Array:
+        def probabilities(variables: PyTree, clips: UInt8[Array, "b v t s s 3"]) -> Array:
+            clips, views = test_views.in_a_row(clips)
             logits, _ = self.model.apply(
                 variables, resize_clips(clips, image_size=size), train=False
             )
-            return jax.nn.softmax(logits)
+            return jax.nn.softmax(test_views.average_logits(logits, views, of=average))
 
         self.variables = devices.replicate(variables)
         self._compiled = jax.jit(probabilities)
 
-    def __call__(self, clips: UInt8[np.ndarray, "b t s s 3"]) -> Array:
-        """Returns probabilities float32 [b, k], on their way from the device."""
+    def __call__(self, clips: UInt8[np.ndarray, "b v t s s 3"]) -> Array:
+        """Returns probabilities float32 [b, k] over the views, on their way from the device."""
         return self._compiled(self.variables, clips)
 
 

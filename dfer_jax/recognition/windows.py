@@ -8,11 +8,13 @@ last one is moved back so that it ends with the face's last frame. Kept are the 
 
 import bisect
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import UInt8
 
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.recognition.spans import Span
 
 LOST_SECONDS = 2.0
@@ -71,22 +73,27 @@ class Window:
         """Those in which the face was found."""
         return [seen for seen in self.frames if seen.face is not None]
 
-    def pictures(self, sample: Callable[[int], np.ndarray], cut: Any) -> list[np.ndarray]:
-        """Returns the crops that a network sees, uint8 RGB [s, s, 3] each.
+    def clips(self, protocol: FrameProtocol, cut: Any) -> UInt8[np.ndarray, "v t s s 3"]:
+        """Returns the views that a network sees, of crops in RGB.
 
-        The window is cut into as many slots of equal time as it has frames, and `sample` chooses
-        slots; each shows the nearest frame with the face. At a constant rate slot k is frame k, as
-        in training; at a varying rate time still runs evenly.
+        The window is cut into slots of equal time, as many as it has frames, or as `protocol.slots`
+        counts them; the protocol chooses slots, each shows the nearest frame with the face. At a
+        constant rate slot k is frame k, as in training; at a varying rate time still runs evenly.
 
         Args:
-            sample: of the number of slots, gives the slots wanted.
+            protocol: of the network.
             cut: which of the pictures of a face.
         """
         found, start = self.found, self.frames[0].seconds
         times = [seen.seconds for seen in found]
-        slot = (self.end - start) / len(self.frames)
-        chosen = sample(len(self.frames)).tolist()
-        return [found[_nearest(times, start + k * slot)].face.pictures[cut] for k in chosen]
+        slots = protocol.slots(len(self.frames), self.end - start)
+        slot = (self.end - start) / slots
+        return protocol.clips(
+            slots,
+            lambda places: [
+                found[_nearest(times, start + k * slot)].face.pictures[cut] for k in places
+            ],
+        )
 
 
 def _nearest(times: Sequence[float], time: float) -> int:

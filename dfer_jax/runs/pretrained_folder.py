@@ -218,6 +218,9 @@ def _check_inputs(preprocess: dict[str, Any]) -> None:
             raise DamagedError(f"{PREPROCESSOR} does not give its {name}")
     if "segments" in preprocess and not isinstance(preprocess.get("sampling"), str):
         raise DamagedError(f"{PREPROCESSOR} does not give its sampling")
+    for name in ("frame_step", "test_views"):  # folders of earlier versions lack them
+        if not _is_count(preprocess.get(name, 1), most=_LARGEST_INPUT):
+            raise DamagedError(f"{PREPROCESSOR} does not give its {name}")
     if "segments" not in preprocess and not _is_count(preprocess.get("max_gap"), least=0):
         raise DamagedError(f"{PREPROCESSOR} does not give its max_gap")
     if "crop" in preprocess:

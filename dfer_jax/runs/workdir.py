@@ -29,6 +29,9 @@ RUNTIME_FIELDS = frozenset(
 # Fields that older work directories lack.
 _ADDED = {
     "task": "clips",
+    "data.frame_step": 1,
+    "data.test_views": 1,
+    "data.view_average": "probabilities",
     "train.accumulation_steps": 1,
     "optim.name": "sgd",
     "optim.milestones": [],

@@ -64,6 +64,28 @@ def test_arrays_hold_each_clip_once_in_the_order_of_the_predictions(count):
     np.testing.assert_allclose(result.arrays["gates_layer2"][:, 0], red, rtol=1e-3)
 
 
+def test_views_are_averaged_and_a_clip_stays_one_row():
+    devices = parallel.over(jax.local_devices()[:1])
+    model = Brightness()
+    variables = model.init(jax.random.key(0), jnp.zeros((1, 4, 16, 16, 3)), train=False)
+    several = [
+        batch | {"clips": np.stack([batch["clips"], batch["clips"] // 4], axis=1)}
+        for batch in batches()
+    ]
+    alone = [batch | {"clips": batch["clips"] // 4} for batch in batches()]
+    found = {}
+    for name, rows in {"both": several, "first": list(batches()), "second": alone}.items():
+        step = make_eval_step(model, image_size=16, parallel=devices)
+        found[name] = evaluate(step, variables, rows, devices, classes=CLASSES)
+    shares = {k: np.array([p["probabilities"] for p in v.predictions]) for k, v in found.items()}
+    expected = (shares["first"] + shares["second"]) / 2
+    np.testing.assert_allclose(shares["both"], expected, atol=2e-6)
+    both = found["both"].arrays
+    assert both["features"].shape == (3, 4) and both["gates_layer2"].shape == (3, 3)
+    first, second = (found[name].arrays["features"][:, :3] for name in ("first", "second"))
+    np.testing.assert_allclose(both["features"][:, :3], (first + second) / 2, rtol=2e-3)
+
+
 def test_arrays_are_written_beside_the_scores_and_read_without_pickle(tmp_path):
     devices = jax.local_devices()[:1]
     result = run(devices)

@@ -3,6 +3,7 @@ import numpy as np
 
 from dfer_jax.data import pipeline
 from dfer_jax.data.batch_order import examples_at
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.data.source import open_split
 
 
@@ -12,9 +13,7 @@ def test_the_examples_named_are_those_that_are_trained_on(tmp_path):
     for rows in (range(4), range(2, 4)):
         batches = pipeline.training_batches(
             source,
-            segments=2,
-            frames_per_segment=1,
-            policy="uniform",
+            protocol=FrameProtocol(2),
             decode_size=8,
             batch_size=4,
             rows=rows,

@@ -17,11 +17,12 @@ from dfer_jax.data.cached_source import index_of, open_cached_split
 from dfer_jax.data.frame_cache import build as frame_build
 from dfer_jax.data.frame_cache import plan as frame_plan
 from dfer_jax.data.frame_cache.store import Place
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.data.source import ClipSource, open_split
 from dfer_jax.errors import UserError
 
 SIZE = 24
-SAMPLING = {"segments": 4, "frames_per_segment": 2, "policy": "uniform", "decode_size": SIZE}
+SAMPLING = {"protocol": FrameProtocol(4, 2), "decode_size": SIZE}
 TRAINING = {**SAMPLING, "batch_size": 5, "seed": 3, "start_step": 0, "num_steps": 6}
 
 

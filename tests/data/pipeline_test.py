@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from dfer_jax.data import decode, pipeline
-from dfer_jax.data.sampling import sample_frames
+from dfer_jax.data.frame_protocol import FrameProtocol
+from dfer_jax.data.interpolation import interpolate
 from dfer_jax.data.source import open_split
 from dfer_jax.errors import UserError
 
-SAMPLING = {"segments": 8, "frames_per_segment": 2, "policy": "uniform"}
+PROTOCOL = FrameProtocol(8, 2)
 NUM_STEPS = 8  # 12 clips in batches of 5: two batches an epoch
 
 
@@ -22,7 +23,7 @@ def train(data_dir):
 
 def training(source, **changes):
     options = {
-        **SAMPLING,
+        "protocol": PROTOCOL,
         "decode_size": 32,
         "batch_size": 5,
         "seed": 3,
@@ -34,7 +35,7 @@ def training(source, **changes):
 
 
 def evaluation(source, **changes):
-    options = {**SAMPLING, "decode_size": 32, "batch_size": 4, "num_workers": 0}
+    options = {"protocol": PROTOCOL, "decode_size": 32, "batch_size": 4, "num_workers": 0}
     return list(pipeline.evaluation_batches(source, **{**options, **changes}))
 
 
@@ -130,7 +131,7 @@ def test_evaluation_gives_every_clip_once_in_order(data_dir, num_workers):
     np.testing.assert_array_equal(peaks[mask], ids[mask].astype(int) / np.float32(16))
     pictures = np.concatenate([batch["clips"] for batch in batches])[mask]
     for clip_id, clip in zip(ids[mask].astype(int), pictures, strict=True):
-        drawn = sample_frames(clip_dataset.TEST_LENGTHS[clip_id - 12], **SAMPLING)
+        drawn = PROTOCOL.test(clip_dataset.TEST_LENGTHS[clip_id - 12])[0]
         assert [clip_dataset.numbers_in(p) for p in clip] == [(clip_id, i) for i in drawn]
 
 
@@ -146,11 +147,37 @@ def test_evaluation_without_intensity_and_with_another_batch_size(train):
 
 @pytest.mark.parametrize("policy", ["uniform", "official"])
 def test_policy_and_size_reach_the_frames(train, policy):
-    (batch,) = evaluation(train, batch_size=12, policy=policy, decode_size=64)
+    protocol = FrameProtocol(8, 2, policy)
+    (batch,) = evaluation(train, batch_size=12, protocol=protocol, decode_size=64)
     assert batch["clips"].shape == (12, 16, 64, 64, 3)
     for clip, frames in zip(clips_of(batch), frames_of(batch), strict=True):
-        options = {**SAMPLING, "policy": policy}
-        assert frames == sample_frames(clip_dataset.LENGTHS[clip], **options).tolist()
+        assert frames == protocol.test(clip_dataset.LENGTHS[clip])[0].tolist()
+
+
+def test_the_views_of_a_clip_lie_side_by_side(train):
+    protocol = FrameProtocol(3, sampling="strided", frame_step=2, test_views=2)
+    (batch,) = evaluation(train, batch_size=12, protocol=protocol, views=1)
+    assert batch["clips"].shape == (12, 2, 3, 32, 32, 3)
+    assert batch["views"].shape == (12, 1, 3, 32, 32, 3)
+    for row, views in enumerate(batch["clips"]):
+        clip = int(batch["clip_id"][row])
+        places = protocol.test(clip_dataset.LENGTHS[clip])
+        found = [[clip_dataset.numbers_in(picture)[1] for picture in view] for view in views]
+        assert found == places.tolist(), f"clip {clip}"
+        assert batch["frame_index"][row].tolist() == places[0].tolist()
+
+
+def test_interpolated_clips_are_blends_of_all_their_frames(train):
+    protocol = FrameProtocol(4, sampling="interpolated")
+    whole = FrameProtocol(1, max(clip_dataset.LENGTHS), sampling="strided")
+    (batch,) = evaluation(train, batch_size=12, protocol=protocol)
+    (every,) = evaluation(train, batch_size=12, protocol=whole)
+    for found, frames, clip in zip(batch["clips"], every["clips"], batch["clip_id"], strict=True):
+        length = clip_dataset.LENGTHS[int(clip)]
+        np.testing.assert_array_equal(found, interpolate(frames[:length], 4))
+    (trained, *_) = training(train, protocol=protocol, num_steps=1)
+    (again, *_) = training(train, protocol=protocol, num_steps=1)
+    np.testing.assert_array_equal(trained["clips"], again["clips"])
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])
@@ -187,7 +214,7 @@ def test_device_prefetch_keeps_order_and_runs_ahead():
 def test_leaving_early_ends_the_workers(train):
     batches = pipeline.training_batches(
         train,
-        **SAMPLING,
+        protocol=PROTOCOL,
         decode_size=32,
         batch_size=5,
         seed=3,

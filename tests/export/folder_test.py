@@ -1,5 +1,6 @@
 """What leaves as a folder comes back as it was: predictions, evaluations, a start for training."""
 
+import functools
 import json
 import pathlib
 import subprocess
@@ -15,9 +16,12 @@ import tiny
 import dfer_jax
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.train import train
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
+from dfer_jax.export import program
 from dfer_jax.export.card import card_of
 from dfer_jax.export.folder import write_folder
+from dfer_jax.recognition import weights
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.runs import checkpoint
 
@@ -55,6 +59,24 @@ def folder(run, tmp_path_factory):
     out = str(tmp_path_factory.mktemp("given") / "folder")
     write_folder(run, out, license_name="mit")
     return out
+
+
+def test_the_views_and_how_they_are_averaged_travel_with_the_weights(tmp_path):
+    rule = {"sampling": "strided", "frame_step": 2, "test_views": 2, "view_average": "logits"}
+    saved = saved_weights.of_clips(tmp_path / "saved", scale=4.0, **rule)
+    write_folder(saved, str(tmp_path / "given"))
+    loaded = dfer_jax.load(tmp_path / "given")
+    views = loaded.preprocess(FACES)
+    assert len(views) == 2 and np.abs(views[0] - views[1]).max() > 0, "the views are the same"
+    logits, _ = jax.jit(functools.partial(loaded.model.apply, train=False))(loaded.variables, views)
+    expected = jax.nn.softmax(logits.mean(axis=0))
+    found = list(loaded(FACES).values())
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    (network,) = weights.load([tmp_path / "given"]).networks
+    clips = FrameProtocol(4, **rule).clips(9, lambda places: [FACES[i, :32, :32] for i in places])
+    assert program.input_shape(network) == clips.shape
+    inside = jax.jit(program.probabilities_of(network))
+    np.testing.assert_allclose(inside(clips[None]), network(clips[None]), atol=1e-6)
 
 
 def test_evaluating_the_folder_gives_the_same_bits(config, run, folder):

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from dfer_jax.data.sampling import sample_frames
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.windows import LOST_SECONDS, Face, Windows
 
 EVERY = frozenset({1})
+FOUR = FrameProtocol(4)
 
 
 def windows_of(times, faces=None, *, window="1s", stride="4"):
@@ -17,7 +18,7 @@ def windows_of(times, faces=None, *, window="1s", stride="4"):
     for index, seconds in enumerate(map(float, times)):
         tracks = EVERY if faces is None else faces(index)
         seen = [
-            Face(t, (float(index), 0.0, 1.0, 1.0), {8: np.full((8, 8, 3), index % 256)})
+            Face(t, (float(index), 0.0, 1.0, 1.0), {8: np.full((8, 8, 3), index % 256, np.uint8)})
             for t in tracks
         ]
         found += cut.add(index, seconds, seen)
@@ -51,17 +52,26 @@ def test_seconds_are_seconds_at_any_rate():
 def test_a_short_video_is_one_window_and_sampled_as_in_evaluation():
     for length in (1, 3, 9):
         [window] = windows_of(at_rate(25, length), window="10s")
-        chosen = window.pictures(lambda n: sample_frames(n, segments=4), 8)
-        expected = sample_frames(length, segments=4).tolist()
-        assert [picture[0, 0, 0] for picture in chosen] == expected
+        [chosen] = window.clips(FOUR, 8)
+        assert chosen[:, 0, 0, 0].tolist() == FOUR.test(length)[0].tolist()
 
 
 def test_varying_rates_are_sampled_evenly_in_time():
     times = [*np.arange(0, 1, 0.1), *np.arange(1, 2, 0.02)]  # 10 frames, then 50
     [window] = windows_of(times, window="5s")
-    chosen = window.pictures(lambda n: sample_frames(n, segments=4), 8)
-    seconds = [times[picture[0, 0, 0]] for picture in chosen]
+    [chosen] = window.clips(FOUR, 8)
+    seconds = [times[place] for place in chosen[:, 0, 0, 0]]
     np.testing.assert_allclose(seconds, [0.25, 0.75, 1.25, 1.75], atol=0.06)
+
+
+def test_a_frame_step_lasts_as_long_at_any_rate():
+    protocol = FrameProtocol(4, sampling="strided", frame_step=5, test_views=2)
+    for fps in (12.5, 25, 50):
+        [window] = windows_of(at_rate(fps, int(2 * fps)), window="5s")
+        places = window.clips(protocol, 8)[..., 0, 0, 0]
+        np.testing.assert_allclose(
+            places / fps, [[0, 0.2, 0.4, 0.6], [1.2, 1.4, 1.6, 1.8]], atol=0.5 / fps + 1e-6
+        )
 
 
 def test_a_stretch_without_a_face_is_a_window_of_its_own():
@@ -76,7 +86,7 @@ def test_a_stretch_without_a_face_is_a_window_of_its_own():
 def test_a_short_loss_does_not_end_a_face_and_is_bridged_by_its_neighbours():
     [window] = windows_of(at_rate(10, 10), lambda k: () if k in (4, 5) else EVERY, window="2s")[1:]
     assert spans([window]) == [(0, 9)] and len(window.found) == 8
-    chosen = [p[0, 0, 0] for p in window.pictures(lambda n: np.arange(n), 8)]
+    chosen = window.clips(FrameProtocol(10), 8)[0, :, 0, 0, 0].tolist()
     assert chosen == [0, 1, 2, 3, 3, 6, 6, 7, 8, 9]
 
 

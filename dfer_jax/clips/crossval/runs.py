@@ -12,6 +12,7 @@ import ml_collections
 from dfer_jax.clips import experiment, predictions
 from dfer_jax.clips.crossval import process
 from dfer_jax.clips.predictions import Predictions
+from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import read_metrics
@@ -194,6 +195,8 @@ def _evaluated(run: Run) -> tuple[int, int] | None:
     as_asked = json.loads(json.dumps(experiment.preprocess(run.config)))
     if last["epoch"] < run.config.train.epochs:
         return None
-    if not last.get("preprocess") == best.get("preprocess") == as_asked:
-        return None
+    for about in (last, best):
+        found = about.get("preprocess", {})
+        if {**FrameProtocol.of(found).to_json(), **found} != as_asked:
+            return None
     return int(last["step"]), int(best["step"])
