@@ -33,6 +33,7 @@ def get_config() -> ml_collections.ConfigDict:
     data.view_average = "probabilities"  # or logits
     data.min_frames = 0  # drop shorter clips, train and test (16: the released filter); counted
     data.decode_size = 128  # frames reach the device as decode_size x decode_size uint8
+    data.soft_labels = ""  # votes: a clip's target is the share of its annotators; "": its label
     data.cache = False  # the same frames, from the cache dfer_jax.data.frame_cache built
     data.cache_dir = ""  # folder that holds frame caches; "": beside the data set
     data.num_workers = 0  # decoding processes: from four cores on, without a cache; 0: two threads
@@ -43,6 +44,11 @@ def get_config() -> ml_collections.ConfigDict:
     augment.max_degrees = 4.0  # rotation, uniform in +- this
     augment.flip_probability = 0.5
     augment.brightness = 0.6  # factor uniform in 1 +- this
+
+    config.mix = mix = ml_collections.ConfigDict()  # two clips in one, and their labels
+    mix.mixup_alpha = 0.0  # of Beta(a, a), the share of a clip in a mixture of pixels; 0: off
+    mix.cutmix_alpha = 0.0  # the same of the area, the rest a box of another clip; 0: off
+    mix.cutmix_share = 0.5  # of the batches that are cut, where both are on
 
     config.model = model = ml_collections.ConfigDict()
     model.name = "gca_ial"
@@ -67,6 +73,11 @@ def get_config() -> ml_collections.ConfigDict:
     loss.label_smoothing = 0.0  # share of the target that all classes divide (M3DFEL: 0.1)
     loss.ecstfl_weight = 0.0  # of EC-STFL, on the features of the batch (DFEW: 10); 0: off
     loss.ecstfl_form = "paper"  # paper, code: the DFEW paper's, or that of its later code
+    loss.centre_weight = 0.0  # of the centre loss, a sum over the batch (DFEW: 1e-4); 0: off
+    loss.centre_rate = 0.5  # how far a centre follows the features in a step
+    loss.compact_weight = 0.0  # of STT's compact softmax, a reconstruction; 0: off
+    loss.group_weight = 0.0  # of AEN's decision between groups, a reconstruction; 0: off
+    loss.groups = ()  # of class names: (("happiness",), ("sadness", "anger"), ...), each in one
     loss.instance_weights = ()  # rdfer: of its (synopsis, detail) instances; (): of no instances
 
     config.robust = robust = ml_collections.ConfigDict()  # against wrong labels

@@ -35,16 +35,25 @@ def jpeg_of(clip: int, frame: int) -> bytes:
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
 
 
+def votes_of(clip: int) -> np.ndarray:
+    """Returns the ten votes on a clip of `votes`: seven for its label, three for the next."""
+    votes = np.zeros(7, np.int32)
+    if clip:
+        votes[clip % 7], votes[(clip + 1) % 7] = 7, 3
+    return votes
+
+
 class ClipDataset(tfds.core.GeneratorBasedBuilder):
     """Clips of `LENGTHS` frames; clip c has label c % 7, in the order of `STORED_NAMES`.
 
-    `plain` has the features every dataset has, `truth` adds those of the synthetic benchmark, and
-    `broken` has a clip whose frame 3 lacks its second half.
+    `plain` has the features every dataset has, `truth` adds those of the synthetic benchmark,
+    `votes` those of ten annotators, which clip 0 lacks, and `broken` has a clip whose frame 3 lacks
+    its second half.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     BUILDER_CONFIGS = tuple(
-        tfds.core.BuilderConfig(name=name) for name in ("plain", "truth", "broken")
+        tfds.core.BuilderConfig(name=name) for name in ("plain", "truth", "votes", "broken")
     )
 
     def _info(self):
@@ -58,6 +67,8 @@ class ClipDataset(tfds.core.GeneratorBasedBuilder):
         }
         if self.builder_config.name == "truth":
             features |= {"peak_intensity": np.float32, "identity": np.int32}
+        if self.builder_config.name == "votes":
+            features["votes"] = tfds.features.Tensor(shape=(len(names),), dtype=np.int32)
         return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
 
     def _split_generators(self, dl_manager):
@@ -79,6 +90,8 @@ class ClipDataset(tfds.core.GeneratorBasedBuilder):
             }
             if self.builder_config.name == "truth":
                 example |= {"peak_intensity": clip / 16, "identity": clip // 3}
+            if self.builder_config.name == "votes":
+                example["votes"] = votes_of(clip)
             yield clip, example
 
 

@@ -103,14 +103,18 @@ def training_batches(
 
 def clips_at(config: ml_collections.ConfigDict, source: Source, step: int) -> list[str]:
     """Returns the ids of the clips in this process's rows of a step's training batch."""
-    places = examples_at(
+    return index_of(source).clip_ids[places_at(config, source, step)].tolist()
+
+
+def places_at(config: ml_collections.ConfigDict, source: Source, step: int) -> list[int]:
+    """Returns the places in the source of the clips of these rows."""
+    return examples_at(
         step,
         num_examples=len(source),
         batch_size=config.train.batch_size,
         rows=processes.own_rows(config.train.batch_size),
         seed=config.seed,
     )
-    return index_of(source).clip_ids[places].tolist()
 
 
 def evaluation_batches(

@@ -1,15 +1,22 @@
 """Clips with one label each: what the training loop runs, and how an epoch is judged."""
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import ml_collections
 from flax import linen as nn
 
-from dfer_jax.clips import experiment
+from dfer_jax.clips import experiment, targets
 from dfer_jax.clips.evaluation import evaluate, make_eval_step
-from dfer_jax.clips.sources import clips_at, evaluation_batches, open_sources, training_batches
+from dfer_jax.clips.sources import (
+    clips_at,
+    evaluation_batches,
+    open_sources,
+    places_at,
+    training_batches,
+)
 from dfer_jax.data import pipeline
 from dfer_jax.data.crops import crop_of
 from dfer_jax.runs import checkpoint, initial_weights
@@ -50,8 +57,10 @@ class ClipTask:
             UserError: if the config, the data or the devices do not fit together.
         """
         experiment.check(config, devices)
+        targets.check(config, devices)
         self._config, self._devices = config, devices
         self.sources = open_sources(config)
+        self._soft_labels = targets.soft_labels(config, self.sources.train)
         self._crop = crop_of(config.data.dataset, config.data.data_dir)
         self.steps_per_epoch = pipeline.steps_per_epoch(
             len(self.sources.train), config.train.batch_size
@@ -75,16 +84,20 @@ class ClipTask:
             factors=config.optim.factors.to_dict(),
         )
         self._clip_shape = (experiment.num_frames(config), size, size, 3)
-        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=self._clip_shape)
+        centres = {"centre_loss": targets.centre_loss(config)}
+        shape = self._clip_shape
+        self.init = make_init(model, optimizer, seed=config.seed, clip_shape=shape, **centres)
         self._train_step = make_train_step(
             model,
             optimizer,
-            objective=_objective(config, self.steps_per_epoch, self._model_kwargs["num_classes"]),
+            objective=_objective(config, self.steps_per_epoch, self.sources.train.classes),
             augmentation=Augmentation(image_size=size, **config.augment.to_dict()),
             seed=config.seed,
             parallel=self._devices,
             row_weights=_row_weights(config, model, self.steps_per_epoch),
             accumulation_steps=config.train.accumulation_steps,
+            mixing=targets.mixing(config, num_classes=len(self.sources.train.classes)),
+            **centres,
         )
         self._eval_step = make_eval_step(
             model,
@@ -142,8 +155,13 @@ class ClipTask:
     ) -> Iterator[pipeline.Batch]:
         """Returns this process's rows of the batches of `start_step` to `num_steps` - 1."""
         del state  # clips are the same whatever the weights are
-        return training_batches(
-            self._config, self.sources.train, start_step=start_step, num_steps=num_steps
+        config, source = self._config, self.sources.train
+        batches = training_batches(config, source, start_step=start_step, num_steps=num_steps)
+        if self._soft_labels is None:
+            return batches
+        places = functools.partial(places_at, config, source)
+        return targets.with_targets(
+            batches, self._soft_labels, places_at=places, start_step=start_step
         )
 
     def clips_at(self, step: int) -> list[str]:
@@ -164,16 +182,17 @@ class ClipTask:
 
 
 def _objective(
-    config: ml_collections.ConfigDict, steps_per_epoch: int, num_classes: int
+    config: ml_collections.ConfigDict, steps_per_epoch: int, classes: Sequence[str]
 ) -> Objective:
     """The loss of the config, tried on shapes so that a wrong field is refused at once."""
-    fields = config.loss.to_dict()
+    fields = {k: v for k, v in config.loss.items() if not k.startswith("centre_")}
+    fields["groups"] = targets.groups(config, classes)
     fields["aux_weights"] = experiment.aux_weights(config)
     fields["instance_weights"] = experiment.instance_weights(config)
     reweight = None if experiment.num_views(config) else experiment.reweighting(config)
     objective = Objective(**fields, steps_per_epoch=steps_per_epoch, reweight=reweight)
-    logits = jax.ShapeDtypeStruct((1, num_classes), jax.numpy.float32)
-    instances = jax.ShapeDtypeStruct((1, config.robust.views, num_classes), jax.numpy.float32)
+    logits = jax.ShapeDtypeStruct((1, len(classes)), jax.numpy.float32)
+    instances = jax.ShapeDtypeStruct((1, config.robust.views, len(classes)), jax.numpy.float32)
     out = {
         "aux_logits": dict.fromkeys(objective.aux_weights, logits),
         "instance_logits": dict.fromkeys(objective.instance_weights, instances),

@@ -67,7 +67,8 @@ class CachedSource:
     def clip_index(self) -> ClipIndex:
         """Returns what is known of the clips; nothing is read."""
         found = self.clips.take(self._rows)
-        return dataclasses.replace(found, labels=self._labels[self._rows])
+        votes = found.votes if self.encoded.relabelling is None else None
+        return dataclasses.replace(found, labels=self._labels[self._rows], votes=votes)
 
     @property
     def classes(self) -> tuple[str, ...]:

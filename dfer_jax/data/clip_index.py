@@ -35,6 +35,8 @@ class ClipIndex:
         groups: str `[clips]`, clips that belong on the same side of every division; "" where
             unknown, None likewise.
         peak_intensities: float32 `[clips]`, the strongest expression in the clip; None likewise.
+        votes: int32 `[clips, classes]`, the annotators' for each class, zeros where unknown; None
+            likewise, and where the source has other classes than the dataset.
     """
 
     clip_ids: np.ndarray
@@ -43,6 +45,7 @@ class ClipIndex:
     identities: np.ndarray | None = None
     groups: np.ndarray | None = None
     peak_intensities: np.ndarray | None = None
+    votes: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.clip_ids)

@@ -27,7 +27,7 @@ from dfer_jax.runtime import private_folder
 from dfer_jax.runtime.numpy_files import read_npz
 
 CONTENTS_FILE = "contents.npz"
-_FORMAT = 2  # labels are in the order of the data set
+_FORMAT = 3  # votes are among what is known of the clips
 _DESCRIPTIONS = ("dataset_info.json", "features.json")
 
 

@@ -16,7 +16,7 @@ from dfer_jax.data.clip_index import ClipIndex, Relabelling
 from dfer_jax.data.readers import notes
 from dfer_jax.errors import UserError
 
-_INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity")
+_INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity", "votes")
 
 
 class _StillEncoded(tfds.decode.Decoder):
@@ -205,9 +205,7 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
 
 
 def clip_index(source: ClipSource) -> ClipIndex:
-    """Reads what `ClipIndex` holds of every clip in one pass.
-
-    Frames are skipped, not decoded. Expects the `num_frames` the builder stored to be true.
+    """Reads what `ClipIndex` holds of every clip in one pass, without frames; trusts `num_frames`.
 
     Raises:
         UserError: if a clip has no label.
@@ -246,6 +244,7 @@ def index_of_rows(source: ClipSource, rows: Sequence[dict[str, Any]]) -> ClipInd
         identities=column("identity", np.int32),
         groups=texts("group"),
         peak_intensities=column("peak_intensity", np.float32),
+        votes=column("votes", np.int32) if source.relabelling is None else None,
     )
 
 

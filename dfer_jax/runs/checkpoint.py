@@ -108,7 +108,7 @@ class Checkpoints:
         """
         step = int(state.step)
         self._wait()
-        trees = {"weights": state.variables, "optimizer": {"state": state.opt_state}}
+        trees = state.trees
         size = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
         with self._said_in_a_sentence(step, size):
             written = self._checkpointer.save_checkpointables_async(
@@ -140,13 +140,12 @@ class Checkpoints:
         Raises:
             UserError: if the checkpoint is of other classes, or of another model or optimiser.
         """
-        trees = {"weights": like.variables, "optimizer": {"state": like.opt_state}}
         while self._latest is not None:
             step = self._latest
             folder = checkpoint_files.step_dir(self._workdir, step)
             try:
                 self._check_classes(step, checkpoint_files.describe(folder)[0], classes)
-                saved = checkpoint_trees.load(folder, trees)
+                saved = checkpoint_trees.load(folder, like.trees)
                 break
             except DamagedError as damage:
                 self._latest = checkpoint_damage.set_damaged_aside(
@@ -169,6 +168,7 @@ class Checkpoints:
             params=saved["weights"]["params"],
             batch_stats=saved["weights"]["batch_stats"],
             opt_state=saved["optimizer"]["state"],
+            centres=saved["optimizer"].get("centres", {}),
         )
 
     def _check_classes(

@@ -21,18 +21,24 @@ from dfer_jax.errors import UserError
 
 
 def cross_entropy(
-    logits: Float[Array, "b k"], labels: Int[Array, " b"], *, smoothing: float = 0.0
+    logits: Float[Array, "b k"],
+    labels: Int[Array, " b"] | Float[Array, "b k"],
+    *,
+    smoothing: float = 0.0,
 ) -> Float[Array, " b"]:
     """Returns -log softmax(logits)[label] per clip [b], float32, in nats.
 
     Args:
         logits: [b, k], any floating type.
-        labels: [b], 0..k-1.
+        labels: [b], 0..k-1, or [b, k], the share of each class, summing to 1.
         smoothing: share of the target that all k classes divide equally (C. Szegedy et al., CVPR
             2016); 0 leaves it to the label.
     """
     logits = logits.astype(jnp.float32)
-    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    if labels.ndim == 2:
+        loss = optax.softmax_cross_entropy(logits, labels)
+    else:
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     if not smoothing:
         return loss
     return (1 - smoothing) * loss - smoothing * nn.log_softmax(logits).mean(axis=-1)
@@ -119,7 +125,7 @@ def exponential_decay(
 def clip_loss(
     logits: Float[Array, "b k"],
     aux_logits: Mapping[str, Float[Array, "b k"]],
-    labels: Int[Array, " b"],
+    labels: Int[Array, " b"] | Float[Array, "b k"],
     *,
     ial_weight: float,
     aux_weights: Mapping[str, float],
@@ -141,7 +147,8 @@ def clip_loss(
     Args:
         logits: [b, k], any floating type.
         aux_logits: stage -> [b, k], from the model's `out["aux_logits"]`.
-        labels: [b], 0..k-1.
+        labels: [b], 0..k-1, or [b, k], the share of each class; then without IAL and L*, which
+            know one target.
         ial_weight: lambda of GCA+IAL; 0 switches the term off.
         aux_weights: stage -> weight, for exactly the stages of `aux_logits`.
         gap_weight: alpha of Optimized IAL times `exponential_decay`; 0 switches the term off.
@@ -154,19 +161,20 @@ def clip_loss(
 
     Returns:
         Total [b], float32, and the parts `ce`, `ial`, `gap`, `aux_<stage>`, `instances_<kind>`,
-        each [b].
+        each [b]; of soft labels without `ial` and `gap`.
 
     Raises:
         UserError: if the stages or kinds of weights and logits differ.
     """
     _check_pairs("auxiliary", aux_weights, aux_logits)
     _check_pairs("instance", instance_weights, instance_logits)
-    parts = {
-        "ce": cross_entropy(logits, labels, smoothing=label_smoothing),
-        "ial": intensity_aware(logits, labels),
-        "gap": probability_gap(logits, labels, form=gap_form, eps=gap_eps, log_base=gap_log_base),
-    }
-    total = parts["ce"] + ial_weight * parts["ial"] + gap_weight * parts["gap"]
+    total = cross_entropy(logits, labels, smoothing=label_smoothing)
+    parts = {"ce": total}
+    if labels.ndim == 1:
+        options = {"form": gap_form, "eps": gap_eps, "log_base": gap_log_base}
+        parts["ial"] = intensity_aware(logits, labels)
+        parts["gap"] = probability_gap(logits, labels, **options)
+        total = total + ial_weight * parts["ial"] + gap_weight * parts["gap"]
     for stage, weight in aux_weights.items():
         part = parts[f"aux_{stage}"] = cross_entropy(aux_logits[stage], labels)
         total = total + weight * part
@@ -177,7 +185,7 @@ def clip_loss(
 
 
 def instance_cross_entropy(
-    logits: Float[Array, "b n k"], labels: Int[Array, " b"]
+    logits: Float[Array, "b n k"], labels: Int[Array, " b"] | Float[Array, "b k"]
 ) -> Float[Array, " b"]:
     """Returns the mean over n instances of -log softmax(logits)[label], float32 [b], in nats.
 
@@ -186,10 +194,10 @@ def instance_cross_entropy(
 
     Args:
         logits: [b, n, k], any floating type.
-        labels: [b], 0..k-1, of all instances of a clip.
+        labels: [b], 0..k-1, of all instances of a clip, or [b, k], the share of each class.
     """
     b, n, k = logits.shape
-    each = cross_entropy(logits.reshape(b * n, k), labels.repeat(n))
+    each = cross_entropy(logits.reshape(b * n, k), labels.repeat(n, axis=0))
     return each.reshape(b, n).mean(axis=1)
 
 

@@ -7,13 +7,18 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jaxtyping import Array, Float, Int, PyTree, Shaped
+from jaxtyping import Array, Float, Int, PyTree
 
+from dfer_jax.errors import UserError
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import augment, losses
 from dfer_jax.training.agreement import Agreement, keep_state_without_weight
+from dfer_jax.training.centre_loss import CentreLoss
+from dfer_jax.training.class_losses import compact_softmax, group_cross_entropy
 from dfer_jax.training.feature_losses import ec_stfl
+from dfer_jax.training.gradients import accumulating, make_gradients
+from dfer_jax.training.mixing import Mixing
 from dfer_jax.training.small_loss import SmallLoss
 
 Batch = Mapping[str, Array]
@@ -31,6 +36,9 @@ class Objective:
         instance_weights: stage -> weight of the mean cross-entropy over the instances of a clip.
         ecstfl_weight: of `feature_losses.ec_stfl`, over the clips that a device has at a time.
         ecstfl_form: see there.
+        compact_weight: of `class_losses.compact_softmax`.
+        group_weight: of `class_losses.group_cross_entropy`.
+        groups: see there.
         reweight: decides from losses and instances how much each clip counts; None leaves that be.
     """
 
@@ -47,17 +55,23 @@ class Objective:
     label_smoothing: float = 0.0
     ecstfl_weight: float = 0.0
     ecstfl_form: str = "paper"
+    compact_weight: float = 0.0
+    group_weight: float = 0.0
+    groups: tuple[tuple[int, ...], ...] = ()
     reweight: Agreement | SmallLoss | None = None
 
     def __call__(
         self,
         logits: Array,
         out: Mapping[str, PyTree],
-        labels: Int[Array, " b"],
+        labels: Int[Array, " b"] | Float[Array, "b k"],
         weights: Float[Array, " b"],
         step: Int[Array, ""],
     ) -> tuple[Array, dict[str, Array]]:
-        """Returns the weighted loss over these clips, the mean of each part and `war`."""
+        """Returns the weighted loss over these clips, the mean of each part and `war`.
+
+        Where labels are soft, `war` is that of the class with the largest share.
+        """
         epoch = step // self.steps_per_epoch
         decay = losses.exponential_decay(
             epoch, amplitude=self.gap_decay_amplitude, rate=self.gap_decay_rate
@@ -76,7 +90,14 @@ class Objective:
             instance_logits=out.get("instance_logits", {}),
             instance_weights=self.instance_weights,
         )
-        parts["war"] = (logits.argmax(-1) == labels).astype(jnp.float32)
+        if self.compact_weight:
+            parts["compact"] = compact_softmax(logits, labels)
+            total = total + self.compact_weight * parts["compact"]
+        if self.group_weight:
+            parts["groups"] = group_cross_entropy(logits, labels, groups=self.groups)
+            total = total + self.group_weight * parts["groups"]
+        classes = labels if labels.ndim == 1 else labels.argmax(-1)
+        parts["war"] = (logits.argmax(-1) == classes).astype(jnp.float32)
         metrics = {name: part.mean() for name, part in parts.items()}
         if self.reweight:
             own, tally = self.reweight(
@@ -123,7 +144,12 @@ class Augmentation:
 
 
 def make_init(
-    model: nn.Module, optimizer: optax.GradientTransformation, *, seed: int, clip_shape: tuple
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    *,
+    seed: int,
+    clip_shape: tuple,
+    centre_loss: CentreLoss | None = None,
 ) -> Callable[[], TrainState]:
     """Returns a function that makes the first state; jit it, or ask for its shapes.
 
@@ -132,16 +158,30 @@ def make_init(
         optimizer: its optimiser.
         seed: of the weights.
         clip_shape: `(t, h, w, 3)`.
+        centre_loss: whose centres are part of the state; None: none are.
+
+    The function raises UserError where the network gives no feature vector to have centres of.
     """
 
     def init() -> TrainState:
         clips = jnp.zeros((1, *clip_shape), jnp.float32)
-        variables = model.init(jax.random.key(seed), clips, train=False)
+        key = jax.random.key(seed)
+        (logits, out), variables = model.init_with_output(key, clips, train=False)
+        centres = {}
+        if centre_loss:
+            if "features" not in out:
+                raise UserError(
+                    f"loss.centre_weight needs a network that gives a feature vector for a clip; "
+                    f"{type(model).__name__} gives none: set it to 0"
+                )
+            shape = {"num_classes": logits.shape[-1], "width": out["features"].shape[-1]}
+            centres = centre_loss.init(jax.random.fold_in(key, 1), **shape)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),  # VGG has none
             opt_state=optimizer.init(variables["params"]),
+            centres=centres,
         )
 
     return init
@@ -164,10 +204,13 @@ def make_train_step(
     row_weights: RowWeights = equal_weights,
     train: bool = True,
     accumulation_steps: int = 1,
+    mixing: Mixing | None = None,
+    centre_loss: CentreLoss | None = None,
 ) -> Callable:
     """Returns the compiled `step(state, batch) -> (state, metrics)`.
 
-    `batch` holds `clips` and int32 `labels`, of which each row is a clip. Its augmentation depends
+    `batch` holds `clips` and int32 `labels`, of which each row is a clip, and where labels are soft
+    `targets` [b, k], the share of each class, which take their place. A clip's augmentation depends
     on the seed, the step and its row in the whole batch, hence not on the number of devices; what
     dropout drops does depend on it. Metrics are float32 scalars: `loss`, those of the objective
     and of `row_weights`, and `grad_norm`. Where one is `weight`, the mean weight, and it is zero,
@@ -191,26 +234,33 @@ def make_train_step(
         row_weights: how much each row counts, found before the gradients and without one.
         train: whether BatchNorm uses, and records, the statistics of the batch, and dropout acts.
         accumulation_steps: micro-batches a step is computed in; divides the clips of a device.
+        mixing: of the augmented clips of a micro-batch, and of their labels; None: none.
+        centre_loss: added to the objective, with the state's `centres`; None: none.
     """
-    gradients = _make_gradients(model, objective, augmentation, train=train)
+    gradients = make_gradients(
+        model, objective, augmentation, train=train, mixing=mixing, centre_loss=centre_loss
+    )
     if accumulation_steps > 1:
-        gradients = _accumulating(gradients, accumulation_steps)
+        gradients = accumulating(gradients, accumulation_steps)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, PyTree]:
         step_key = jax.random.fold_in(jax.random.key(seed), state.step)
         rows = parallel.clip_rows(batch["labels"].shape[0])
         keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(step_key, rows)
         weights, weight_metrics = row_weights(state, keys, batch)
-        grads, batch_stats, parts = gradients(
-            state, state.batch_stats, keys, batch["clips"], batch["labels"], weights
-        )
-        grads, metrics = parallel.mean(grads), parallel.mean(parts | weight_metrics)
+        labels = batch.get("targets", batch["labels"])
+        found = gradients(state, state.batch_stats, keys, batch["clips"], labels, weights)
+        grads = parallel.mean(found.grads)
+        metrics = parallel.mean(found.metrics | weight_metrics)
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         new_state = TrainState(
             step=state.step,
             params=optax.apply_updates(state.params, updates),
-            batch_stats=batch_stats,
+            batch_stats=found.batch_stats,
             opt_state=opt_state,
+            centres=centre_loss.moved(state.centres, parallel.sum(found.centre_sums))
+            if centre_loss
+            else state.centres,
         )
         if "weight" in metrics:
             new_state = keep_state_without_weight(
@@ -220,61 +270,3 @@ def make_train_step(
         return new_state, metrics | {"grad_norm": optax.tree.norm(grads)}
 
     return parallel.compile_train(step)
-
-
-def _make_gradients(
-    model: nn.Module, objective: Callable, augmentation: Callable, *, train: bool
-) -> Callable[..., tuple[PyTree, PyTree, dict[str, Array]]]:
-    """Returns (state, batch_stats, keys, clips, labels, weights) -> (gradients, same, metrics)."""
-
-    def gradients(
-        state: TrainState,
-        batch_stats: PyTree,
-        keys: Array,
-        clips: Array,
-        labels: Array,
-        weights: Array,
-    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
-        clips = augmentation(keys, clips)
-        dropout = jax.random.fold_in(keys[0], 1)  # augmentation splits the keys, never folds
-
-        def loss_fn(params: PyTree) -> tuple[Array, tuple]:
-            (logits, out), updated = model.apply(
-                {"params": params, "batch_stats": batch_stats},
-                clips,
-                train=train,
-                mutable=["batch_stats"],
-                rngs={"dropout": dropout},
-            )
-            loss, parts = objective(logits, out, labels, weights, state.step)
-            return loss, (updated.get("batch_stats", {}), {"loss": loss, **parts})
-
-        grads, (updated, parts) = jax.grad(loss_fn, has_aux=True)(state.params)
-        return grads, updated, parts
-
-    return gradients
-
-
-def _accumulating(gradients: Callable, steps: int) -> Callable:
-    """Returns the same function of a batch, computed in `steps` micro-batches one by one."""
-
-    def accumulated(
-        state: TrainState, batch_stats: PyTree, *whole: Array
-    ) -> tuple[PyTree, PyTree, dict[str, Array]]:
-        def add(carry: tuple, micro_batch: tuple) -> tuple[tuple, dict[str, Array]]:
-            sums, batch_stats = carry
-            grads, batch_stats, parts = gradients(state, batch_stats, *micro_batch)
-            return (jax.tree.map(jnp.add, sums, grads), batch_stats), parts
-
-        start = jax.tree.map(jnp.zeros_like, state.params), batch_stats
-        cut = tuple(_micro_batches(x, steps) for x in whole)
-        (sums, batch_stats), parts = jax.lax.scan(add, start, cut)
-        grads = jax.tree.map(lambda x: x / steps, sums)
-        return grads, batch_stats, {name: part.mean() for name, part in parts.items()}
-
-    return accumulated
-
-
-def _micro_batches(x: Shaped[Array, "b ..."], count: int) -> Shaped[Array, "{count} n ..."]:
-    """Deals the rows out in turn: row r to micro-batch r % count."""
-    return x.reshape(x.shape[0] // count, count, *x.shape[1:]).swapaxes(0, 1)

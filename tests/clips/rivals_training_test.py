@@ -1,4 +1,4 @@
-"""A network without BatchNorm and one with dropout train with EC-STFL, save, and go on."""
+"""A network without BatchNorm and one with dropout train with losses on features and go on."""
 
 import clip_dataset
 import jax
@@ -31,6 +31,8 @@ def test_trains_and_goes_on(name, frames, fields, tmp_path, monkeypatch):
     config.loss.ial_weight = 0.0
     config.loss.aux_weights = ()
     config.loss.ecstfl_weight = 10.0
+    config.loss.centre_weight = 1e-2
+    config.loss.compact_weight = 0.1
     run = str(tmp_path / "run")
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 1"):
         tiny.stop_after(patch, 1)
