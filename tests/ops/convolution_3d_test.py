@@ -24,6 +24,7 @@ SHAPES = {  # frames, kernel, stride
     "7x7x7 at stride 1 and 2": (3, (7, 7, 7), (1, 2, 2)),
     "3x3x3 at stride 2, odd": (5, (3, 3, 3), (2, 2, 2)),
     "3x1x1 at stride 2": (4, (3, 1, 1), (2, 1, 1)),
+    "5x1x1 to fewer channels": (4, (5, 1, 1), (1, 1, 1)),
     "1x1x1 at stride 2": (4, (1, 1, 1), (2, 2, 2)),
     "1x3x3": (2, (1, 3, 3), (1, 2, 2)),
 }
@@ -36,8 +37,10 @@ def _direct(x, kernel, *, stride, padding):
 
 def _inputs(frames, kernel):
     random = np.random.default_rng(0)
-    x = random.normal(size=(2, frames, 8, 8, 3))
-    return jnp.asarray(x, jnp.float32), jnp.asarray(random.normal(size=(*kernel, 3, 4)), "float32")
+    channels = (4, 3) if kernel == (5, 1, 1) else (3, 4)
+    x = random.normal(size=(2, frames, 8, 8, channels[0]))
+    kernel = random.normal(size=(*kernel, *channels))
+    return jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
 
 
 @pytest.mark.parametrize("name", SHAPES)

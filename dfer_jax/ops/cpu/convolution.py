@@ -4,7 +4,12 @@ At stride 1 with a quarter of the multiplications (`winograd.h`), at stride 2 by
 (`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms: 56 x 56 x 64 159 and 29,
 gradient of its kernel 283 and 38; 28 x 28 x 64 38 and 7, 41 and 10; 28 x 28 x 64 to 128 channels at
 stride 2 21 and 9 (10 and 9 with JAX 0.12).
+
+Other numbers of channels are filled up with zeros at stride 1: 16 maps of 56 x 56, 64 to 144
+channels, one core: 90 and 44, gradient of the maps 91 and 36, of the kernel 124 and 45.
 """
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +21,27 @@ POINTS = 36  # products for each tile of 4 x 4 places
 TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
 _MOST_CHANNELS = 4096
+_MOST_ZEROS = 4 / 3  # numbers of a kernel with zero channels, to those without
 _FEW_CHANNELS = 16
 _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
 
 
 def pays(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
-    """Whether stride 1 is possible here, and faster than XLA's own."""
-    if not possible(x, kernel):  # first: a batch of any size can be compared with nothing
+    """Whether stride 1 is possible here, if need be with zero channels, and faster than XLA's."""
+    channels = kernel.shape[2:]
+    wide = [_rounded(number) for number in channels]
+    with_zeros = math.prod(wide)
+    if max(wide) > _MOST_CHANNELS or with_zeros > _MOST_ZEROS * math.prod(channels):
         return False
-    n, height, width, channels = x.shape
+    if not library.takes(x, kernel):  # first: a batch of any size can be compared with nothing
+        return False
+    n, height, width, _ = x.shape
     tiles = n * -(-height // 4) * -(-width // 4)
-    return channels * kernel.shape[3] <= _KERNEL_NUMBERS_PER_TILE * tiles
+    return with_zeros <= _KERNEL_NUMBERS_PER_TILE * tiles
 
 
 def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
-    """Whether these functions can be used here; at stride 2 they are faster then."""
+    """Whether the functions of stride 2 can be used here; they are faster then."""
     return _fits(kernel.shape[2]) and forward_possible(x, kernel)
 
 
@@ -44,6 +55,16 @@ def strided_kernel_gradient_possible(
 ) -> bool:
     """Whether `strided_kernel_gradient` can be used here: also for up to 16 channels of maps."""
     return possible(x, kernel) or (x.shape[3] <= _FEW_CHANNELS and forward_possible(x, kernel))
+
+
+def _rounded(channels: int) -> int:
+    return -(-channels // _CHANNELS) * _CHANNELS
+
+
+def _widened(x: Float[Array, "*n"], *axes: int) -> Float[Array, "*m"]:
+    """Returns `x` with zeros behind it along these axes, whose sizes then are what is possible."""
+    pads = [(0, _rounded(x.shape[k]) - x.shape[k] if k in axes else 0) for k in range(x.ndim)]
+    return jnp.pad(x, pads) if any(after for _, after in pads) else x
 
 
 def _fits(channels: int) -> bool:
@@ -60,17 +81,23 @@ def convolve(
 
     With `norm` = mean, factor, bias it is normalised by them, `batch_norm.normalise`, on its way.
     """
+    features = kernel.shape[3]
+    x, kernel, norm = _widened(x, 3), _widened(kernel, 2, 3), tuple(_widened(n, 0) for n in norm)
     c, d = kernel.shape[2:]
     shape, scratch = (*x.shape[:3], d), POINTS * c * d
-    return _call_normalising("dfer_convolve", shape, scratch, x, kernel, norm, relu)
+    y = _call_normalising("dfer_convolve", shape, scratch, x, kernel, norm, relu)
+    return y[..., :features]
 
 
 def kernel_gradient(
     x: Float[Array, "n h w c"], dy: Float[Array, "n h w d"]
 ) -> Float[Array, "3 3 c d"]:
     """Returns the gradient of the kernel at stride 1, given that of the convolution."""
+    channels, features = x.shape[3], dy.shape[3]
+    x, dy = _widened(x, 3), _widened(dy, 3)
     c, d = x.shape[3], dy.shape[3]
-    return _call("dfer_kernel_gradient", (3, 3, c, d), POINTS * c * d, x, dy)
+    gradient = _call("dfer_kernel_gradient", (3, 3, c, d), POINTS * c * d, x, dy)
+    return gradient[:, :, :channels, :features]
 
 
 def strided_convolve(

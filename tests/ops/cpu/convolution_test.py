@@ -59,6 +59,8 @@ def _rms(found, exact):
         (2, 4, 4, 32, 64),
         (3, 7, 9, 64, 32),
         (70, 6, 5, 96, 64),
+        (3, 9, 7, 48, 96),  # with zero channels
+        (3, 9, 7, 64, 50),
         (9, 56, 56, 64, 64),
     ],
 )
@@ -105,14 +107,24 @@ def test_over_a_mapped_axis():
 @pytest.mark.parametrize(
     ("maps", "kernel"),
     [
-        ((2, 8, 8, 48), (3, 3, 48, 32)),  # no multiple of 32
-        ((2, 8, 8, 32), (3, 3, 32, 48)),
+        ((2, 8, 8, 40), (3, 3, 40, 32)),  # too many zeros up to a multiple of 32
+        ((2, 8, 8, 32), (3, 3, 32, 40)),
+        ((2, 8, 8, 48), (3, 3, 48, 48)),
         ((0, 8, 8, 32), (3, 3, 32, 32)),
         ((2, 4, 4, 512), (3, 3, 512, 512)),  # too few tiles for so large a kernel
     ],
 )
 def test_it_does_not_pay(maps, kernel):
     assert not native.pays(jnp.ones(maps), jnp.ones(kernel))
+
+
+def test_zero_channels_pay_and_stay_out_of_sight():
+    x, kernel, _ = _draw(2, 8, 8, 230, 60)
+    assert native.pays(x, kernel)
+    norm = [jnp.full(60, value) for value in (0.5, 2.0, 1.0)]
+    y = native.convolve(x, kernel, *norm, relu=True)
+    expected = np.maximum((_exact(x, kernel) - 0.5) * 2 + 1, 0)
+    assert y.shape == expected.shape and _rms(y, expected) <= 2e-6
 
 
 def test_bfloat16_is_left_to_xla():
