@@ -24,7 +24,7 @@ from benchmarks.speed.network_work import (
 )
 from dfer_jax.clips.evaluation import make_eval_step
 from dfer_jax.interop import by_name, gca_ial
-from dfer_jax.models import create_model
+from dfer_jax.models import MODELS, create_model
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
 from dfer_jax.training import augment, optim
@@ -51,6 +51,8 @@ class Network:
         self._parallel = parallel.over(jax.devices()[:1])
         released = work.network == "gca_ial"
         options = work.model_options() if released else {}
+        if hasattr(MODELS[work.network], "drop_path"):
+            options["drop_path"] = 0.0  # no part of the comparison
         self._model = create_model(work.network, **options, dtype=jnp.dtype(work.dtype))
         self._loss = _RELEASED_LOSS if released else _CROSS_ENTROPY
         read = gca_ial.from_state_dict if released else by_name.from_state_dict

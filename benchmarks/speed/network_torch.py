@@ -37,7 +37,7 @@ class Network:
         self._place = torch.device("cuda" if work.device == "gpu" else "cpu")
         torch.manual_seed(0)
         network, self._classify, self._criterion = torch_networks.make(work)
-        self._network = network.to(self._place, memory_format=torch.channels_last)
+        self._network = torch_networks.channels_last(network.to(self._place))
         torch.backends.cudnn.benchmark = True
         self._step = self._loss = self._last = None
 

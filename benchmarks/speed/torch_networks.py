@@ -12,9 +12,17 @@ from benchmarks.speed import torch_gca_ial
 from benchmarks.speed.network_work import Work
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the statements are the goldens'
-from golden.rivals import recipe, torch_conv3d, torch_frames, torch_transformers
+from golden.pretrained import recipe as pretrained
+from golden.pretrained import torch_vits
+from golden.rivals import recipe as rivals
+from golden.rivals import torch_conv3d, torch_frames, torch_transformers
 
-NETWORKS = {**torch_conv3d.NETWORKS, **torch_frames.NETWORKS, **torch_transformers.NETWORKS}
+NETWORKS = {
+    **torch_conv3d.NETWORKS,
+    **torch_frames.NETWORKS,
+    **torch_transformers.NETWORKS,
+    **torch_vits.NETWORKS,
+}
 """Name -> what makes the network as published; maps float32 [b, 3, t, h, w] to logits, features."""
 
 
@@ -29,7 +37,8 @@ def make(work: Work) -> tuple[nn.Module, Callable, Callable]:
         return network, network, torch_gca_ial.loss
     network = NETWORKS[work.network]()
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    arrays = recipe.make_state_dict(shapes)
+    of_vit = work.network in torch_vits.NETWORKS
+    arrays = pretrained.make_tensors(shapes) if of_vit else rivals.make_state_dict(shapes)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
 
     def classify(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
@@ -38,6 +47,15 @@ def make(work: Work) -> tuple[nn.Module, Callable, Callable]:
         return logits, features, []
 
     return network, classify, _cross_entropy
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """Returns the network with the kernels of its convolutions channels last, 2D and 3D."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for parameter in network.parameters():
+        if parameter.ndim in formats:
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+    return network
 
 
 def _cross_entropy(logits: torch.Tensor, _auxiliary: list, labels: torch.Tensor) -> torch.Tensor:
