@@ -82,6 +82,7 @@ class ClipTask:
             weight_decay=config.optim.weight_decay,
             name=config.optim.name,
             factors=config.optim.factors.to_dict(),
+            frozen=getattr(model, "frozen", ()),
         )
         self._clip_shape = (experiment.num_frames(config), size, size, 3)
         centres = {"centre_loss": targets.centre_loss(config)}

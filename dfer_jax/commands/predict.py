@@ -29,8 +29,12 @@ from dfer_jax.errors import StoppedError, UserError
 
 _WEIGHTS = flags.DEFINE_list("weights", None, "Work directory of a run; several, by comma")
 _OUT = flags.DEFINE_string("out", ".", "Folder for the results")
-_WINDOW = flags.DEFINE_string("window", "2.4s", "What gets one label: 2.4s, or frames: 16")
-_STRIDE = flags.DEFINE_string("stride", "8", "From one window to the next: 0.5s, or frames: 8")
+_WINDOW = flags.DEFINE_string(
+    "window", None, "What gets one label: 2.4s, or frames: 16; default: as the weights know it"
+)
+_STRIDE = flags.DEFINE_string(
+    "stride", None, "From one window to the next: 0.5s, or frames: 8; default likewise"
+)
 _CROPPED = flags.DEFINE_bool("cropped", False, "The pictures are face crops already")
 _FPS = flags.DEFINE_float("fps", 25.0, "Frames per second of folders of frames", lower_bound=0.01)
 _CONFIDENCE = flags.DEFINE_float(
@@ -47,7 +51,7 @@ def main(argv: list[str]) -> None:
     """Predicts every video named on the command line, or what a camera shows."""
     if (len(argv) < 2) == (_CAMERA.value is None):
         raise app.UsageError("give videos, pictures or folders, or else --camera")
-    from dfer_jax.recognition import camera, faces, predict, results, sources, spans
+    from dfer_jax.recognition import camera, faces, predict, results, sources
     from dfer_jax.recognition.peers.still import StillPeer
     from dfer_jax.recognition.recognizer import Recognizer
     from dfer_jax.runtime import compilation_cache
@@ -57,8 +61,8 @@ def main(argv: list[str]) -> None:
     recognizer = Recognizer.load(*_WEIGHTS.value)
     options = predict.Options(
         out=Path(_OUT.value),
-        window=str(spans.parse(_WINDOW.value, name="--window")),
-        stride=str(spans.parse(_STRIDE.value, name="--stride")),
+        window=recognizer.span("window", _WINDOW.value),
+        stride=recognizer.span("stride", _STRIDE.value),
         is_cropped=_CROPPED.value,
         fps=_FPS.value,
         face_model=_FACE_MODEL.value,

@@ -22,8 +22,12 @@ _HOST = flags.DEFINE_string("host", "127.0.0.1", "Address to answer at")
 _PORT = flags.DEFINE_integer("port", 8765, "Port; 0: a free one", lower_bound=0, upper_bound=65535)
 _MAX_MB = flags.DEFINE_float("max_mb", 200.0, "Largest video, in megabytes", lower_bound=0.01)
 _MAX_MINUTES = flags.DEFINE_float("max_minutes", 10.0, "Longest video", lower_bound=0.01)
-_WINDOW = flags.DEFINE_string("window", "2.4s", "What gets one label: 2.4s, or frames: 16")
-_STRIDE = flags.DEFINE_string("stride", "8", "From one window to the next: 0.5s, or frames: 8")
+_WINDOW = flags.DEFINE_string(
+    "window", None, "What gets one label: 2.4s, or frames: 16; default: as the weights know it"
+)
+_STRIDE = flags.DEFINE_string(
+    "stride", None, "From one window to the next: 0.5s, or frames: 8; default likewise"
+)
 _CROPPED = flags.DEFINE_bool("cropped", False, "Videos show nothing but a face crop")
 _FACE_MODEL = flags.DEFINE_string("face_model", None, "File of the face networks; default: found")
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -40,20 +44,20 @@ def main(argv: list[str]) -> None:
         raise UserError(
             f"{error.name} is not installed; run pip install 'dfer_jax[serve]'"
         ) from error
-    from dfer_jax.recognition import predict, spans
+    from dfer_jax.recognition import predict
     from dfer_jax.recognition.recognizer import Recognizer
     from dfer_jax.runtime import compilation_cache
     from dfer_jax.serving.jobs import Jobs, Limits
 
+    compilation_cache.enable()
+    recognizer = Recognizer.load(*_WEIGHTS.value)
     options = predict.Options(
         out=Path(tempfile.mkdtemp(prefix="dfer_serve_")),
-        window=str(spans.parse(_WINDOW.value, name="--window")),
-        stride=str(spans.parse(_STRIDE.value, name="--stride")),
+        window=recognizer.span("window", _WINDOW.value),
+        stride=recognizer.span("stride", _STRIDE.value),
         is_cropped=_CROPPED.value,
         face_model=_FACE_MODEL.value,
     )
-    compilation_cache.enable()
-    recognizer = Recognizer.load(*_WEIGHTS.value)
     recognizer.finder(is_cropped=options.is_cropped, face_model=options.face_model)  # or say why
     predict.warn(recognizer, options)
     jobs = Jobs(recognizer, options, Limits(_MAX_MB.value, _MAX_MINUTES.value))

@@ -121,8 +121,8 @@ def _published(metadata: Mapping[str, Any]) -> Iterator[str]:
     if not release or not release["scores"]:
         return
     rows = "\n".join(
-        f"| {what} | {'-' if uar is None else f'{uar:.2f}'} | {war:.2f} |"
-        for what, uar, war in release["scores"]
+        f"| {what} | {' | '.join('-' if x is None else f'{x:.2f}' for x in values)} |"
+        for what, *values in release["scores"]
     )
     yield (
         "## Published scores\n\nNot measured here, and of all files of this kind; which of them "

@@ -3,6 +3,7 @@
     dfer import gca_ial FILE OUT        # a checkpoint trained with the official GCA+IAL code
     dfer import resnet50_ft FILE OUT    # ResNet-50 of VGGFace2: a backbone to start from
     dfer import r3d_18 FILE OUT         # a network of those compared, by its name in `dfer models`
+    dfer import emo_affectnet STATIC LSTM OUT   # one that is published in two files
 
 FILE is a `.pth`, `.pt` or `.tar` (PyTorch is not needed; nothing in it is run), a `.safetensors`
 or a `.npz` file; OUT is a new directory. Every name in FILE must be accounted for. Where several
@@ -19,7 +20,11 @@ from dfer_jax.errors import UserError
 from dfer_jax.interop import by_name
 from dfer_jax.runs.workdir_lock import only_one
 
-_MODULES = ("gca_ial", "resnet50_ft")  # each of that name beside this one
+_MODULES = {  # network -> module beside this one
+    "emo_affectnet_lstm": "emo_affectnet",
+    "gca_ial": "gca_ial",
+    "resnet50_ft": "resnet50_ft",
+}
 NAMES = (*_MODULES, *by_name.NAMES)
 """Networks whose weights can be read."""
 _DATASET = flags.DEFINE_string(
@@ -28,10 +33,10 @@ _DATASET = flags.DEFINE_string(
 
 
 def main(argv: list[str]) -> None:
-    """Command line: NAME FILE OUT."""
-    if len(argv) != 4:
+    """Command line: NAME FILE... OUT."""
+    if len(argv) < 4:
         raise app.UsageError("expected three arguments: NAME FILE OUT")
-    _, name, file, out = argv
+    _, name, *files, out = argv
     if name not in NAMES:
         close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
@@ -39,10 +44,12 @@ def main(argv: list[str]) -> None:
     if _DATASET.value and name in _MODULES:
         raise UserError(f"--dataset={_DATASET.value} says nothing of {name}; leave it out")
     with only_one(out):
-        if name in _MODULES:
-            importlib.import_module(f"dfer_jax.interop.{name}").convert(file, out)
+        if name not in _MODULES:
+            by_name.convert(name, files[0], out, others=files[1:], dataset=_DATASET.value)
+        elif len(files) == 1:
+            importlib.import_module(f"dfer_jax.interop.{_MODULES[name]}").convert(files[0], out)
         else:
-            by_name.convert(name, file, out, dataset=_DATASET.value)
+            raise UserError(f"{name} is read from one file, but {len(files)} were given; name one")
 
 
 if __name__ == "__main__":

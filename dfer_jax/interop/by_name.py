@@ -1,6 +1,7 @@
 """Turns weights of the networks compared with GCA+IAL into work directories.
 
     dfer import r3d_18 IN OUT
+    dfer import emo_affectnet STATIC LSTM OUT    # published in two files
     dfer eval configs/conv3d/r3d_18.py fold=1 --workdir OUT
 
 IN is a checkpoint of the published implementation, of whoever trained it; OUT is a new directory.
@@ -10,7 +11,7 @@ must be in IN, and every name in IN must be of the network.
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -58,7 +59,7 @@ def from_state_dict(
     """
     state_dict = without_prefix(state_dict, "module.")
     unused = unused_names(state_dict, model=model)
-    what = f"this {type(model).__name__} network"
+    what = f"this {type(model).__name__} network{_in_parts(type(model))}"
     return load(wanted(model), state_dict, unused=unused, what=what)
 
 
@@ -68,7 +69,9 @@ def unused_names(state_dict: Mapping[str, np.ndarray], *, model: ClipNetwork) ->
     return [name for name in names if name.endswith(_COUNTER) or model.is_unused(name)]
 
 
-def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
+def convert(
+    name: str, source: str, workdir: str, *, others: Sequence[str] = (), dataset: str = ""
+) -> None:
     """Writes the weights in the file `source` as a new work directory, and prints what was read.
 
     Of a masked autoencoder's pre-training the encoder is read; its classifier is still to be
@@ -78,15 +81,17 @@ def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
         name: of the network.
         source: file of the weights.
         workdir: new or empty.
+        others: further files of a network that is published in parts, in the order of its `files`.
         dataset: that they were trained on, such as "ferv39k", where the classes do not tell it.
 
     Raises:
-        UserError: if the file cannot be read, does not hold the network `name`, or `workdir` is in
+        UserError: if a file cannot be read, they do not hold the network `name`, or `workdir` is in
             use.
     """
     if not is_unused(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
-    state_dict, left_out = without_prefix(read_state_dict(source), "module."), []
+    sources = (source, *others)
+    state_dict, left_out = _read(name, sources), []
     if issubclass(MODELS[name], VideoViT):
         state_dict, left_out = masked_autoencoder.as_classifier(state_dict)
     if issubclass(MODELS[name], DFERCLIP):
@@ -96,12 +101,12 @@ def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
     if of_classes is None:
         raise UserError(
             f"{source} has no {classifier}.bias; it does not hold {name}: use a checkpoint of that "
-            "network, its classifier included"
+            f"network, its classifier included{_in_parts(MODELS[name])}"
         )
     model = _create(name, num_classes=of_classes.shape[0] if of_classes.ndim else 0)
     variables = from_state_dict(state_dict, model=model)
     trained_on = _trained_on(name, model, dataset)
-    checkpoint.save_weights(workdir, variables, _metadata(name, model, source, trained_on))
+    checkpoint.save_weights(workdir, variables, _metadata(name, model, sources, trained_on))
     unused = unused_names(state_dict, model=model) + left_out
     values = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
     print(
@@ -110,6 +115,32 @@ def convert(name: str, source: str, workdir: str, *, dataset: str = "") -> None:
         f"skipped {len(unused)} tensors that are never used:\n{list_some(unused)}\n"
         f"{''.join(f'{line}{os.linesep}' for line in _known(name, trained_on))}wrote {workdir}"
     )
+
+
+def _in_parts(kind: type[ClipNetwork]) -> str:
+    return f", all its {len(kind.files)} files" if len(kind.files) > 1 else ""
+
+
+def _read(name: str, sources: Sequence[str]) -> Mapping[str, np.ndarray]:
+    """Returns the tensors of all files of a network.
+
+    Raises:
+        UserError: if there are too many or too few, one cannot be read, or two hold the same.
+    """
+    prefixes = MODELS[name].files
+    if len(sources) not in (1, len(prefixes)):
+        raise UserError(
+            f"{name} is published as {len(prefixes)} file(s), but {len(sources)} were given; name "
+            "each once, in the order of the documentation"
+        )
+    found: dict[str, np.ndarray] = {}
+    for source, prefix in zip(sources, prefixes, strict=False):
+        read = without_prefix(read_state_dict(source), "module.")
+        named = {f"{prefix}{key}": value for key, value in read.items()}
+        if twice := sorted(named.keys() & found.keys()):
+            raise UserError(f"{source} holds {twice[0]}, as a file before it does; give each once")
+        found |= named
+    return found
 
 
 def _create(name: str, *, num_classes: int) -> ClipNetwork:
@@ -128,7 +159,7 @@ def _trained_on(name: str, model: ClipNetwork, dataset: str) -> TrainedOn | None
 
 
 def _metadata(
-    name: str, model: ClipNetwork, source: str, trained_on: TrainedOn | None
+    name: str, model: ClipNetwork, sources: Sequence[str], trained_on: TrainedOn | None
 ) -> dict[str, Any]:
     fields = [f.name for f in dataclasses.fields(model) if f.name not in _NOT_ARGUMENTS]
     of_faces = model.num_classes == len(CLASSES)
@@ -149,9 +180,9 @@ def _metadata(
             **(usual.preprocess if usual else {}),
         },
         dataset=trained_on.dataset if trained_on else "DFEW" if of_faces else "another data set",
-        source=os.path.basename(source),
+        source=" + ".join(map(os.path.basename, sources)),
     ) | {
-        "source_sha256": checkpoint_files.digest(source),
+        "source_sha256": " + ".join(map(checkpoint_files.digest, sources)),
         **({"release": RELEASES[name].about(trained_on)} if trained_on else {}),
     }
 
@@ -167,7 +198,12 @@ def _known(name: str, trained_on: TrainedOn | None) -> Iterator[str]:
     )
     if trained_on.scores:
         shown = [
-            f"{what} {'' if uar is None else f'UAR {uar:.2f}, '}WAR {war:.2f}"
+            f"{what} "
+            + ", ".join(
+                f"{kind} {value:.2f}"
+                for kind, value in (("UAR", uar), ("WAR", war))
+                if value is not None
+            )
             for what, uar, war in trained_on.scores
         ]
         yield f"published: {'; '.join(shown)} ({trained_on.protocol})"

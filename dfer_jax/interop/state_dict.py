@@ -38,6 +38,11 @@ def read_state_dict(path: str) -> dict[str, np.ndarray]:
     if not os.path.isfile(path):
         raise UserError(f"there is no file {path}")
     suffix = os.path.splitext(path)[1].lower()
+    if suffix in (".h5", ".hdf5", ".keras"):
+        raise UserError(
+            f"{path} is a file of Keras, which is not read here; take the PyTorch form of the "
+            "weights, or save name -> array as .npz"
+        )
     if suffix not in _READERS:
         raise UserError(
             f"{path} has an unknown ending; weights are read from {', '.join(_READERS)}"

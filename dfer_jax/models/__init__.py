@@ -14,6 +14,7 @@ from dfer_jax.models.conv3d.video_resnet import MC318, R3D18, R2Plus1D18
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.models.rdfer import RDFER
 from dfer_jax.models.recurrent.dfew_reslstm import DFEWResLSTM
+from dfer_jax.models.recurrent.emo_affectnet import EmoAffectNet, EmoAffectNetStatic
 from dfer_jax.models.recurrent.frame_rnn import (
     VGG11LSTM,
     VGG13,
@@ -29,6 +30,7 @@ from dfer_jax.models.transformers.former_dfer import FormerDFER
 from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
 from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.mae_dfer import MAEDFER
+from dfer_jax.models.vit.s2d import S2D
 from dfer_jax.models.vit.svfap import SVFAPB
 
 MODELS = {
@@ -51,7 +53,10 @@ MODELS = {
     "nr_dfernet": NRDFERNet,
     "mae_dfer": MAEDFER,
     "svfap_b": SVFAPB,
+    "s2d": S2D,
     "dfew_reslstm": DFEWResLSTM,
+    "emo_affectnet": EmoAffectNet,
+    "emo_affectnet_static": EmoAffectNetStatic,
     "resnet18": ResNet18,
     "resnet18_gru": ResNet18GRU,
     "resnet18_lstm": ResNet18LSTM,

@@ -51,6 +51,8 @@ class ClipNetwork(nn.Module):
     """Name of the layer that gives the logits."""
     pretrained: ClassVar[Mapping[int, str]] = MappingProxyType({})
     """Number of classes of published weights -> the normalisation that these need."""
+    files: ClassVar[tuple[str, ...]] = ("",)
+    """What the names in each of the published files begin with here, and not there."""
     unused: ClassVar[str] = r"(?!)"
     """Pattern of the names of published parameters that no output depends on."""
 

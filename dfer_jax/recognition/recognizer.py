@@ -16,8 +16,10 @@ from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.sources import Source, find_sources
 from dfer_jax.recognition.spans import parse
-from dfer_jax.recognition.timeline import Pictures, Timing, timeline
+from dfer_jax.recognition.timeline import STRIDE, WINDOW, Pictures, Timing, timeline
 from dfer_jax.recognition.weights import Cut, Weights
+
+_USUAL = {"window": str(WINDOW), "stride": str(STRIDE)}
 
 
 class Recognizer:
@@ -80,8 +82,8 @@ class Recognizer:
         *,
         fps: float = 25.0,
         is_cropped: bool = False,
-        window: str = "2.4s",
-        stride: str = "8",
+        window: str | None = None,
+        stride: str | None = None,
     ) -> Iterator[Row]:
         """Yields the rows of frames in memory.
 
@@ -106,8 +108,8 @@ class Recognizer:
         *,
         is_cropped: bool = False,
         fps: float = 25.0,
-        window: str = "2.4s",
-        stride: str = "8",
+        window: str | None = None,
+        stride: str | None = None,
         face_model: str | Path | None = None,
     ) -> Iterator[Row]:
         """Yields the rows of a video, a still or a folder of frames; memory is bounded.
@@ -116,7 +118,8 @@ class Recognizer:
             path: of it.
             is_cropped: whether every frame is a face crop already.
             fps: of a folder of frames.
-            window: length of what gets one label, seconds ("2.4s") or frames ("16").
+            window: length of what gets one label, seconds ("2.4s") or frames ("16"); None: what the
+                weights are used with, else 2.4 s, and strides of 8 frames.
             stride: from one window to the next, likewise.
             face_model: the file of the face networks; None looks for it.
 
@@ -155,12 +158,34 @@ class Recognizer:
         )
         return BesideOurs(find, peer, cut) if cut else find
 
+    def span(self, name: str, given: str | None) -> str:
+        """Returns the window or the stride as it is given, else as the weights are used with.
+
+        Args:
+            name: "window" or "stride".
+            given: as in `video`.
+
+        Raises:
+            UserError: if it is no length.
+        """
+        usual = self.weights.usual_span(name, other=_USUAL[name])
+        return str(parse(usual if given is None else given, name=f"--{name}"))
+
     def rows(
-        self, pictures: Pictures, finder: Finder, *, window: str, stride: str, batch_size: int = 0
+        self,
+        pictures: Pictures,
+        finder: Finder,
+        *,
+        window: str | None,
+        stride: str | None,
+        batch_size: int = 0,
     ) -> Iterator[Row]:
         """Yields the rows of any pictures with their times; see `video` and `timeline.timeline`."""
-        timing = Timing(parse(window, name="window"), parse(stride, name="stride"), batch_size)
-        return timeline(pictures, finder, self.weights, timing)
+        spans = (
+            parse(self.span(name, given), name=name)
+            for name, given in (("window", window), ("stride", stride))
+        )
+        return timeline(pictures, finder, self.weights, Timing(*spans, batch_size))
 
 
 def _resized(frames: np.ndarray, places: Sequence[int], *, size: int) -> list[np.ndarray]:

@@ -119,7 +119,7 @@ class ClipRows:
                 member = network.member
                 filled = clips.copy()  # the device may read it while the next one is filled
                 for window, clip in zip(of_faces, filled, strict=False):
-                    clip[:] = window.clips(member.protocol, member.cut)
+                    clip[:] = window.clips(member.protocol, member.cut, fps=member.fps)
                 found.append(network(filled))
         self._computing.append((self._waiting, found))
         self._waiting = []

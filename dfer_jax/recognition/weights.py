@@ -81,6 +81,11 @@ class Member:
         )
 
     @property
+    def fps(self) -> float | None:
+        """Frames that a second of video counts for; None: see `windows.Window.clips`."""
+        return self.inputs.get("fps")
+
+    @property
     def of_frames(self) -> bool:
         """Whether it labels every frame, from the window around it."""
         return "segments" not in self.inputs
@@ -177,6 +182,10 @@ class Weights:
         """Whether exactly one class holds at a time; action units do not exclude each other."""
         return self.classes != ACTION_UNITS
 
+    def usual_span(self, name: str, other: str) -> str:
+        """Returns the `window` or `stride` that the first network is used with, else `other`."""
+        return self.members[0].inputs.get(f"{name}_span", other)
+
     @property
     def cuts(self) -> tuple[Cut, ...]:
         """What the networks take of a face, each once."""
@@ -214,6 +223,11 @@ def load(folders: Sequence[str | Path]) -> Weights:
                 "or one that dfer import wrote"
             )
         variables, metadata = checkpoint.load_last_weights(folder)
+        if "features" in metadata["preprocess"]:
+            raise UserError(
+                f"the weights in {folder} take features of frames, not pictures; import them "
+                "together with the network that computes these"
+            )
         check_weights(variables, metadata, folder=folder)
         member = Member(folder, metadata)
         if not {"segments", "window"} & set(member.inputs):

@@ -73,7 +73,9 @@ class Window:
         """Those in which the face was found."""
         return [seen for seen in self.frames if seen.face is not None]
 
-    def clips(self, protocol: FrameProtocol, cut: Any) -> UInt8[np.ndarray, "v t s s 3"]:
+    def clips(
+        self, protocol: FrameProtocol, cut: Any, *, fps: float | None = None
+    ) -> UInt8[np.ndarray, "v t s s 3"]:
         """Returns the views that a network sees, of crops in RGB.
 
         The window is cut into slots of equal time, as many as it has frames, or as `protocol.slots`
@@ -83,11 +85,15 @@ class Window:
         Args:
             protocol: of the network.
             cut: which of the pictures of a face.
+            fps: slots of a second, from the first frame on; None: see above.
         """
         found, start = self.found, self.frames[0].seconds
         times = [seen.seconds for seen in found]
-        slots = protocol.slots(len(self.frames), self.end - start)
-        slot = (self.end - start) / slots
+        if fps:
+            slot, slots = 1 / fps, 1 + int((self.frames[-1].seconds - start) * fps + 1e-6)
+        else:
+            slots = protocol.slots(len(self.frames), self.end - start)
+            slot = (self.end - start) / slots
         return protocol.clips(
             slots,
             lambda places: [

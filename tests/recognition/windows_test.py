@@ -56,6 +56,17 @@ def test_a_short_video_is_one_window_and_sampled_as_in_evaluation():
         assert chosen[:, 0, 0, 0].tolist() == FOUR.test(length)[0].tolist()
 
 
+def test_five_frames_a_second_are_seen_whatever_the_rate_and_the_last_is_repeated():
+    protocol = FrameProtocol(10, sampling="padded")
+    for fps, steps in ((25, 5), (30, 6), (29.97, 6), (10, 2)):
+        window = windows_of(at_rate(fps, int(5 * fps)), window="2s", stride="1s")[0]
+        seen = window.clips(protocol, 8, fps=5.0)[0, :, 0, 0, 0]
+        assert seen.tolist() == [steps * k for k in range(10)], fps
+    [short] = windows_of(at_rate(25, 12), window="2s")
+    seen = short.clips(protocol, 8, fps=5.0)[0, :, 0, 0, 0]
+    assert seen.tolist() == [0, 5, *[10] * 8]
+
+
 def test_varying_rates_are_sampled_evenly_in_time():
     times = [*np.arange(0, 1, 0.1), *np.arange(1, 2, 0.02)]  # 10 frames, then 50
     [window] = windows_of(times, window="5s")

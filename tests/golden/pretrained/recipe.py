@@ -25,7 +25,7 @@ def make_tensors(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]
 
 def make_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Returns the weights of one name, float32."""
-    noise = _noise(name, shape)
+    noise = make_noise(name, shape)
     if name == "fovea.smooth" or name.endswith(".fovea.smooth"):
         value = 5 + 0.2 * noise
     elif name.endswith("num_batches_tracked"):
@@ -41,11 +41,11 @@ def make_tensor(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 def make_clips(shape: tuple[int, ...]) -> np.ndarray:
     """Returns float32 clips [b, t, h, w, c] for a shape b, t, c, h, w."""
-    return (0.5 + _noise("input", shape)).astype(np.float32).transpose(0, 1, 3, 4, 2)
+    return (0.5 + make_noise("input", shape)).astype(np.float32).transpose(0, 1, 3, 4, 2)
 
 
-def _noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Hashes the flat index and the name to numbers in [-0.5, 0.5)."""
+def make_noise(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Returns numbers in [-0.5, 0.5), hashes of the flat index and the name, float64."""
     h = np.arange(int(np.prod(shape)), dtype=np.uint32) + np.uint32(zlib.crc32(name.encode()))
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
         h = (h ^ (h >> np.uint32(shift))) * np.uint32(factor)
