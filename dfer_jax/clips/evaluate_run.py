@@ -49,19 +49,13 @@ def evaluate_checkpoints(
     steps = checkpoint.list_checkpoints(workdir, best_metric="war")
     name = experiment.splits(config).test_name
     met: Meeting | None = None
-    eval_step: Callable | None = None
     results: dict[tuple[str, int], Evaluation] = {}
-    training_frames = None
+    judged: noisy_labels.Judged | None = None
     for which, step in steps.items():
         config, variables, metadata = _restore(config, workdir, step, overrides)
-        met = met or _meet(config, metadata, test=name)  # a cache has the checkpoint's size
-        eval_step = eval_step or make_eval_step(  # compiled once for all that follows
-            _model(config, len(metadata["classes"]), devices),
-            image_size=config.model.image_size,
-            parallel=devices,
-            logits_of=met.logits_of,
-            view_average=config.data.view_average,
-        )
+        if met is None:  # a cache has the checkpoint's size
+            met = _meet(config, metadata, test=name)
+            eval_step = _eval_step(config, metadata, met, devices)  # compiled once for all
         selection = (
             metadata["selection"] if which == "best" else checkpoint_metadata.last_is(metadata)
         )
@@ -73,25 +67,45 @@ def evaluate_checkpoints(
                 results[split, step] = evaluate(
                     eval_step, variables, batches, devices, classes=met.shared.names
                 )
-            result = results[split, step]
             about = _about(config, metadata, name=split, selection=selection, step=step)
-            chosen = checkpoint_metadata.in_words(selection)
-            title = f"{config.data.dataset} {split}, {chosen}, step {step}"
             if processes.is_first():
-                file_name = evaluation_files.stem(about) + ".best" * (which == "best")
-                path = write_evaluation(workdir, file_name, result, about | met.about(split))
-                warning = f"\nwarning: {seen}" if (seen := about.get("seen_before")) else ""
-                print(f"\n{table(result, title)}{warning}\nwrote {path}")
+                _write(workdir, which, results[split, step], about | met.about(split))
         if which == "last" and config.robust.method == "agreement" and met.shared.are_all:
             of_train = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, met.sources.train, variables, of_train, devices)
-            training_frames = _frame_reader(met.sources.train, judged.clip_ids)
     if processes.is_first():
-        shown = [row["clip_id"] for row in results[name, step].predictions]
-        frames = {"training_filmstrips": training_frames}
+        frames = {}
+        if judged:
+            frames["training_filmstrips"] = _frame_reader(met.sources.train, judged.clip_ids)
         if report.shown_in_full(workdir) == evaluation_files.stem(about):
+            shown = [row["clip_id"] for row in results[name, step].predictions]
             frames["filmstrips"] = _frame_reader(met.sources.test, shown)
         print(f"wrote {report.write_report(workdir, **frames)}")
+
+
+def _eval_step(
+    config: ml_collections.ConfigDict,
+    metadata: dict[str, Any],
+    met: Meeting,
+    devices: parallel.Parallel,
+) -> Callable:
+    return make_eval_step(
+        _model(config, len(metadata["classes"]), devices),
+        image_size=config.model.image_size,
+        parallel=devices,
+        logits_of=met.logits_of,
+        view_average=config.data.view_average,
+    )
+
+
+def _write(workdir: str, which: str, result: Evaluation, about: dict[str, Any]) -> None:
+    """Writes one evaluation and prints its table."""
+    file_name = evaluation_files.stem(about) + ".best" * (which == "best")
+    path = write_evaluation(workdir, file_name, result, about)
+    chosen = checkpoint_metadata.in_words(about["selection"])
+    title = f"{about['dataset']} {about['split']}, {chosen}, step {about['step']}"
+    warning = f"\nwarning: {seen}" if (seen := about.get("seen_before")) else ""
+    print(f"\n{table(result, title)}{warning}\nwrote {path}")
 
 
 def judge_last_checkpoint(
