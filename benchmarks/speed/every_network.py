@@ -37,7 +37,7 @@ _OUT = flags.DEFINE_string("out", "runs/benchmarks/speed", "Folder for figures a
 
 _BATCH = 2
 _SHORTEST_S, _CALLS = 0.25, 2
-_TOLERANCE = 1e-4  # of the probabilities
+_TOLERANCE = 1e-3  # of the probabilities
 Figures = dict[str, dict[str, float]]
 """Task -> milliseconds of ours and of PyTorch's, and how many times as fast ours is."""
 

@@ -51,8 +51,9 @@ class Network:
         self._parallel = parallel.over(jax.devices()[:1])
         released = work.network == "gca_ial"
         options = work.model_options() if released else {}
-        if hasattr(MODELS[work.network], "drop_path"):
-            options["drop_path"] = 0.0  # no part of the comparison
+        kind = MODELS[work.network]
+        drops = [name for name in ("dropout", "drop_path") if hasattr(kind, name)]
+        options |= dict.fromkeys(drops, 0.0)  # chance is no part of the comparison
         self._model = create_model(work.network, **options, dtype=jnp.dtype(work.dtype))
         self._loss = _RELEASED_LOSS if released else _CROSS_ENTROPY
         read = gca_ial.from_state_dict if released else by_name.from_state_dict
