@@ -17,6 +17,7 @@ from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from dfer_jax.ops.attention import attend
 from dfer_jax.ops.conv_norm import conv_norm
 from dfer_jax.ops.matrix_product import as_dot_general
 
@@ -176,18 +177,10 @@ class TransformerLayer(nn.Module):
 
     def _attend(self, x: Float[Array, "b n d"]) -> Float[Array, "b n d"]:
         """Multi-head self-attention; the softmax is float32."""
-        b, n, width = x.shape
+        width = x.shape[-1]
         inner = self.num_heads * self.head_dim
         project = dense(
             3 * inner, fan_in=width, use_bias=self.qkv_bias, dtype=self.dtype, name=self.names[1]
         )
-        qkv = project(x).reshape(b, n, 3, self.num_heads, self.head_dim)  # [b, n, 3, g, e]
-        q, k, v = qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]  # [b, n, g, e]
-        scores = jnp.einsum("bqge,bkge->bgqk", q, k, preferred_element_type=jnp.float32)
-        scores = scores * self.head_dim**-0.5
-        if self.causal:
-            before = jnp.tril(jnp.ones((n, n), bool))
-            scores = jnp.where(jnp.broadcast_to(before, scores.shape), scores, -jnp.inf)
-        weights = nn.softmax(scores, axis=-1).astype(v.dtype)
-        y = jnp.einsum("bgqk,bkge->bqge", weights, v).reshape(b, n, inner)
+        y = attend(*jnp.split(project(x), 3, axis=-1), num_heads=self.num_heads, causal=self.causal)
         return dense(width, fan_in=inner, dtype=self.dtype, name=self.names[2])(y)

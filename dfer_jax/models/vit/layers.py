@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Float32
 
 from dfer_jax.errors import UserError
 from dfer_jax.models.layers import layer_norm, uniform, uniform_fan_in
+from dfer_jax.ops.attention import attend
 from dfer_jax.ops.matrix_product import as_dot_general
 
 EPSILON = 1e-6
@@ -62,23 +63,6 @@ def sinusoid_positions(count: int, width: int) -> Float32[np.ndarray, "1 n d"]:
     angles = np.arange(count, dtype=np.float64)[:, None] * rates
     odd = np.arange(width) % 2 == 1
     return np.where(odd, np.cos(angles), np.sin(angles))[None].astype(np.float32)
-
-
-def attend(
-    q: Float[Array, "b n d"],
-    k: Float[Array, "b m d"],
-    v: Float[Array, "b m d"],
-    *,
-    num_heads: int,
-) -> Float[Array, "b n d"]:
-    """Returns what each query takes of the values; heads lie one behind the other in a channel."""
-    b, n, width = q.shape
-    q, k, v = (x.reshape(b, x.shape[1], num_heads, width // num_heads) for x in (q, k, v))
-    scores = jnp.einsum(
-        "bqge,bkge->bgqk", q * q.shape[-1] ** -0.5, k, preferred_element_type=jnp.float32
-    )
-    weights = nn.softmax(scores, axis=-1).astype(v.dtype)
-    return jnp.einsum("bgqk,bkge->bqge", weights, v).reshape(b, n, width)
 
 
 class Attention(nn.Module):
