@@ -28,6 +28,7 @@ from dfer_jax.models.recurrent.frame_rnn import (
 from dfer_jax.models.resnet50 import ResNet50
 from dfer_jax.models.transformers.former_dfer import FormerDFER
 from dfer_jax.models.transformers.nr_dfernet import NRDFERNet
+from dfer_jax.models.transformers.stt import STT
 from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.mae_dfer import MAEDFER
 from dfer_jax.models.vit.s2d import S2D
@@ -51,6 +52,7 @@ MODELS = {
     "former_dfer": FormerDFER,
     "m3dfel": M3DFEL,
     "nr_dfernet": NRDFERNet,
+    "stt": STT,
     "mae_dfer": MAEDFER,
     "svfap_b": SVFAPB,
     "s2d": S2D,
