@@ -3,10 +3,14 @@
 Published: UAR 56.10, WAR 69.25 over five folds, best epoch on the test fold; FERV39k 35.94, 47.67.
 Users of the code report WAR 66.5 to 67.9.
 
-    dfer train configs/conv3d/m3dfel.py fold=1
+    dfer import r3d_18 r3d_18-b3b3357e.pth runs/kinetics
+    dfer train configs/conv3d/m3dfel.py fold=1 train.init_from=runs/kinetics
 
-Deviates: from random weights, where the paper starts from Kinetics-400; of its colour jitter only
-the brightness; frames are evenly spaced at test, where the code moves them at random.
+The first reads torchvision's Kinetics-400 weights, from which the paper starts; LSTM, attention and
+classifier are new. Without train.init_from all weights are.
+
+Deviates: of the colour jitter only the brightness; frames are evenly spaced at test, where the code
+moves them at random.
 """
 
 from configs.conv3d import base

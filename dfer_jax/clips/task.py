@@ -134,16 +134,19 @@ class ClipTask:
     def start_from(self, state: TrainState, workdir: str) -> TrainState:
         """Returns the state with the last weights of another run of the same model.
 
-        Where that one tells other classes apart, its backbone alone is taken.
+        Where that one tells other classes apart, its backbone alone is taken; where it is of the
+        network that this one is built around, it becomes that.
         """
+        name = self._config.model.name
         return initial_weights.with_weights(
             state,
             workdir,
             classes=self.sources.train.classes,
             crop=self._crop,
             of_head=lambda: network.head_leaves(
-                self._config.model.name, self._model_kwargs, clip_shape=self._clip_shape
+                name, self._model_kwargs, clip_shape=self._clip_shape
             ),
+            places_of=functools.partial(network.places_of_backbone, name),
         )
 
     def step_at(self, step: int) -> Callable:

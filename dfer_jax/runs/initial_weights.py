@@ -1,4 +1,4 @@
-"""The weights of another run as the start of this one, whatever classes that one tells apart."""
+"""The weights of another run as the start of this one: of other classes, or of its backbone."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -20,11 +20,12 @@ def with_weights(
     classes: Sequence[str],
     crop: Mapping[str, Any] | None,
     of_head: Callable[[], Collection[str]],
+    places_of: Callable[[str], Mapping[str, str] | None],
 ) -> TrainState:
     """Returns the state with parameters and statistics of a work directory's last checkpoint.
 
-    Where that one tells other classes apart, or in another order, the head stays as it is, and a
-    line says so.
+    Where that one tells other classes apart, or in another order, the head stays as it is; where it
+    is of the network that this one is built around, all but that does. A line says so.
 
     Args:
         state: fresh.
@@ -33,13 +34,21 @@ def with_weights(
         crop: how the faces here were cut out, as stored; None if unknown. A line says so if those
             of the other run were cut otherwise.
         of_head: returns the paths of the variables that depend on the classes.
+        places_of: returns by the name of the other network where this one holds that one's parts;
+            None if it is not built around it.
 
     Raises:
         UserError: if there is no checkpoint, or its weights are not of this model's shapes.
     """
     weights, metadata = load_last_weights(workdir)
     warn_of_other_crops(metadata, crop, dataset="this run")
-    if tuple(metadata["classes"]) != tuple(classes):
+    if (places := places_of(metadata["model"]["name"])) is not None:
+        weights, new = _with_parts(state.variables, weights, places)
+        processes.say(
+            f"the weights in {workdir} are those of {metadata['model']['name']}: they are the "
+            f"backbone of this network; {list_in_line(new)} are new"
+        )
+    elif tuple(metadata["classes"]) != tuple(classes):
         weights = _with_leaves_of(state.variables, weights, of_head())
         theirs = list_in_line(metadata["classes"])
         processes.say(
@@ -70,3 +79,20 @@ def _with_leaves_of(own: PyTree, other: PyTree, names: Collection[str]) -> PyTre
         lambda path, leaf: new[name] if (name := jax.tree_util.keystr(path)) in names else leaf,
         other,
     )
+
+
+def _with_parts(
+    own: Mapping[str, PyTree], other: Mapping[str, PyTree], places: Mapping[str, str]
+) -> tuple[dict[str, PyTree], list[str]]:
+    """Returns `own` with the named parts of `other` in their places, and what is left of `own`."""
+    parts = {
+        kind: {
+            f"{places[part]}{name.removeprefix(part)}": leaves
+            for name, leaves in tree.items()
+            if (part := name.partition(".")[0]) in places
+        }
+        for kind, tree in other.items()
+    }
+    joined = {kind: {**tree, **parts[kind]} for kind, tree in own.items()}
+    left = own["params"].keys() - parts["params"].keys()
+    return joined, sorted(left)

@@ -58,6 +58,22 @@ def head_leaves(
     return frozenset(path for path, shape in ours.items() if other[path] != shape)
 
 
+def places_of_backbone(name: str, other: str) -> dict[str, str] | None:
+    """Returns where a network holds the parts of another, by their names there.
+
+    None if it is not built around that one, or is that one.
+
+    Args:
+        name: of the network.
+        other: name that a checkpoint gives; need not be a network that is known.
+    """
+    ours, theirs = models.MODELS[name], models.MODELS.get(other)
+    if theirs is None or theirs is ours or not issubclass(ours, theirs):
+        return None
+    parts = getattr(theirs, "places", None), getattr(ours, "places", None)
+    return dict(zip(*parts, strict=True)) if all(parts) else None
+
+
 def check_weights(variables: PyTree, metadata: Mapping[str, Any], *, folder: str) -> None:
     """Refuses weights that are not those of the network that is said to belong to them.
 
