@@ -96,6 +96,8 @@ def get_config() -> ml_collections.ConfigDict:
     optim.learning_rate = 1e-3
     optim.momentum = 0.9  # sgd
     optim.weight_decay = 0.1  # on every parameter; sgd: coupled
+    optim.decay_kernels_only = False  # not on biases, norms, positions and tokens
+    optim.layer_decay = 1.0  # rate of a transformer's block as a share of the next one's; 1: alike
     optim.schedule = "staircase"  # exponential, multi_step, warmup_cosine, or of optax.schedules
     optim.decay_rate = 0.5  # factor per decay_epochs, or at each milestone
     optim.decay_epochs = 7.0  # staircase, exponential

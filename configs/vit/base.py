@@ -26,6 +26,8 @@ def of_network(name, *, learning_rate, **fields):
     config.augment.flip_probability = 0.5
     config.loss.label_smoothing = 0.1
     config.optim.weight_decay = 0.05
+    config.optim.decay_kernels_only = True
+    config.optim.layer_decay = 0.75
     config.optim.schedule = "warmup_cosine"
     config.optim.learning_rate = learning_rate
     config.optim.warmup_epochs = 5.0

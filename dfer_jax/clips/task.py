@@ -83,6 +83,8 @@ class ClipTask:
             name=config.optim.name,
             factors=config.optim.factors.to_dict(),
             frozen=getattr(model, "frozen", ()),
+            decay_kernels_only=config.optim.decay_kernels_only,
+            layer_decay=config.optim.layer_decay,
         )
         self._clip_shape = (experiment.num_frames(config), size, size, 3)
         centres = {"centre_loss": targets.centre_loss(config)}

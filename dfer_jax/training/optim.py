@@ -7,6 +7,7 @@ import optax
 
 from dfer_jax.errors import UserError
 from dfer_jax.training import optim
+from dfer_jax.training.layer_decay import kernels_alone, scale_by_depth
 
 
 def make_schedule(
@@ -89,12 +90,15 @@ def make_optimizer(
     frozen: Sequence[str] = (),
     name: str = "sgd",
     factors: Mapping[str, float] | None = None,
+    decay_kernels_only: bool = False,
+    layer_decay: float = 1.0,
 ) -> optax.GradientTransformation:
     """Returns SGD with momentum and coupled weight decay (PyTorch's `SGD`), or AdamW.
 
     The decay of SGD is added to the gradient of every parameter, BatchNorm, biases and positions
     included, before momentum, as the released codes of GCA+IAL and ABAW 2021 do. AdamW has
-    PyTorch's constants (0.9, 0.999, 1e-8); its decay, on every parameter too, is decoupled.
+    PyTorch's constants (0.9, 0.999, 1e-8); its decay, on every parameter too unless it is said
+    otherwise, is decoupled.
 
     Args:
         schedule: learning rate by step.
@@ -103,15 +107,18 @@ def make_optimizer(
         frozen: top-level names in the parameter tree that stay as they are, without decay.
         name: `sgd` or `adamw`.
         factors: on the learning rate, by top-level name in the parameter tree; 1 for others.
+        decay_kernels_only: whether decay leaves biases, norms, positions and tokens alone.
+        layer_decay: of `layer_decay.scale_by_depth`; 1: every layer has the same rate.
 
     Raises:
-        UserError: if there is no such optimiser.
+        UserError: if there is no such optimiser, or `layer_decay` is out of bounds.
     """
+    mask = kernels_alone if decay_kernels_only else None
     if name == "sgd":
         sgd = optax.sgd(schedule, momentum=momentum)
-        trained = optax.chain(optax.add_decayed_weights(weight_decay), sgd)
+        trained = optax.chain(optax.add_decayed_weights(weight_decay, mask), sgd)
     elif name == "adamw":
-        trained = optax.adamw(schedule, weight_decay=weight_decay)
+        trained = optax.adamw(schedule, weight_decay=weight_decay, mask=mask)
     else:
         raise UserError(f"optim.name={name!r} is unknown; choose sgd or adamw")
     if factors:
@@ -120,6 +127,8 @@ def make_optimizer(
             scales, lambda params: {name: name if name in scales else "1" for name in params}
         )
         trained = optax.chain(trained, by_part)
+    if layer_decay != 1:
+        trained = optax.chain(trained, scale_by_depth(layer_decay))
     if not frozen:
         return trained
     return optax.partition(

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -78,3 +79,34 @@ def test_sgd_decays_the_gradient_before_momentum():
         updates, state = optimizer.update({"w": jnp.float32(gradient)}, state, params)
         params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(params["w"], weight, rtol=1e-6)
+
+
+def test_layers_near_the_pixels_learn_slower_and_decay_is_of_kernels_alone():
+    names = ("patch_embed.proj", "blocks.0", "blocks.1", "head")
+    params = {name: {"kernel": jnp.float32(1.0), "bias": jnp.float32(1.0)} for name in names}
+    params["lg_region_tokens"] = jnp.ones((2, 2))
+    optimizer = optim.make_optimizer(
+        optax.constant_schedule(0.1),
+        momentum=0.0,
+        weight_decay=0.5,
+        name="adamw",
+        decay_kernels_only=True,
+        layer_decay=0.75,
+    )
+    gradients = jax.tree.map(jnp.ones_like, params)
+    with jax.numpy_dtype_promotion("standard"):  # Optax's Adam takes powers of a step count
+        updates, _ = optimizer.update(gradients, optimizer.init(params), params)
+    for power, name in ((3, names[0]), (2, names[1]), (1, names[2]), (0, names[3])):
+        found = updates[name]
+        assert found["kernel"] == pytest.approx(-0.1 * 1.5 * 0.75**power, rel=1e-5), name
+        assert found["bias"] == pytest.approx(-0.1 * 0.75**power, rel=1e-5), name
+    np.testing.assert_allclose(updates["lg_region_tokens"], -0.1, rtol=1e-5)
+
+
+def test_layer_decay_is_refused_where_it_means_nothing():
+    schedule, recipe = optax.constant_schedule(0.1), {"momentum": 0.9, "weight_decay": 0.0}
+    with pytest.raises(UserError, match=r"layer_decay=0\.0 must be above 0 and at most 1"):
+        optim.make_optimizer(schedule, **recipe, layer_decay=0.0)
+    optimizer = optim.make_optimizer(schedule, **recipe, layer_decay=0.5)
+    with pytest.raises(UserError, match="is for vision transformers, whose blocks are numbered"):
+        optimizer.init({"layer1.0": {"kernel": jnp.ones(2)}})
