@@ -20,6 +20,9 @@ def of_network(name, *, learning_rate, **fields):
         drop_path=0.1,  # of the last block, in training
         **fields,
     )
+    config.data.sampling = "strided"
+    config.data.frame_step = 4
+    config.data.test_views = 2
     config.data.decode_size = 224
     config.augment.area = (0.08, 1.0)
     config.augment.ratio = (3 / 4, 4 / 3)
