@@ -27,6 +27,8 @@ def of_network(name, *, learning_rate, **fields):
     config.augment.area = (0.08, 1.0)
     config.augment.ratio = (3 / 4, 4 / 3)
     config.augment.flip_probability = 0.5
+    config.mix.mixup_alpha = 0.8
+    config.mix.cutmix_alpha = 1.0
     config.loss.label_smoothing = 0.1
     config.optim.weight_decay = 0.05
     config.optim.decay_kernels_only = True
