@@ -124,7 +124,7 @@ def recall_chart(
         counts = [f"  n={n}" for n in totals[0]] if len(runs) == 1 else [""] * len(classes)
         axes.set_yticks(places, [f"{c}{n}" for c, n in zip(classes, counts, strict=True)])
         axes.tick_params(axis="y", length=0, labelcolor=colours.ink)
-        axes.invert_yaxis()
+        axes.set_ylim(len(classes) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.set_xlim(0, 1)
         axes.set_xticks(np.linspace(0, 1, 6), [f"{v} %" for v in range(0, 101, 20)])
@@ -218,9 +218,18 @@ def legend_above(
     figure: Figure, names: Sequence[str], *, handles: Sequence[Artist] | None = None
 ) -> None:
     """Puts the legend over the axes, in as many columns as the longest name leaves room for."""
-    columns = max(1, min(4, 56 // (max(map(len, names)) + 4)))
+    columns = _legend_columns(names)
     options = {"handlelength": 1.6, "borderpad": 0, "columnspacing": 1.2, "handles": handles}
     figure.legend(loc="outside upper left", ncols=columns, **options)
+
+
+def legend_height(names: Sequence[str]) -> float:
+    """Returns the height of the legend of `legend_above` in inches."""
+    return 0.2 * -(-len(names) // _legend_columns(names))
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    return max(1, min(4, 56 // (max(map(len, names)) + 4)))
 
 
 def _mark_epoch(axes: Axes, epoch: float, colours: Colours) -> None:

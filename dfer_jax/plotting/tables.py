@@ -1,6 +1,5 @@
 """Tables of the report: HTML on the page, CSV and LaTeX beside it."""
 
-import csv
 import dataclasses
 import io
 import os
@@ -9,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 from dfer_jax.runtime.durable_files import replacing
+from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 
 Cell = str | int | float
 
@@ -58,8 +58,7 @@ class Table:
     def csv(self) -> str:
         """Returns the cells as CSV with every digit of a number."""
         target = io.StringIO()
-        writer = csv.writer(target, lineterminator="\n")
-        writer.writerows([self.heads, *self.rows])
+        SpreadsheetWriter(target).writerows([self.heads, *self.rows])
         return target.getvalue()
 
     def latex(self) -> str:

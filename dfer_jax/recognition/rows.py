@@ -1,15 +1,16 @@
 """Rows of a result: what one face showed from one moment to another, and their CSV file."""
 
-import csv
 import dataclasses
+import io
 from collections.abc import Sequence
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from dfer_jax.recognition.intensity import intensity
 from dfer_jax.recognition.peers import answers
 from dfer_jax.recognition.windows import Window
+from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 
 NO_FACE = "no face"
 QUALITY = ("size_px", "blur", "yaw", "pitch", "roll", "confidence")
@@ -90,9 +91,14 @@ class CsvRows:
     """Writes rows to an open file, each whole when `write` returns."""
 
     def __init__(
-        self, file: IO[str], *, video: str, classes: Sequence[str], peer: Sequence[str] = ()
+        self,
+        file: io.TextIOBase,
+        *,
+        video: str,
+        classes: Sequence[str],
+        peer: Sequence[str] = (),
     ) -> None:
-        self._writer, self._file = csv.writer(file, lineterminator="\n"), file
+        self._writer, self._file = SpreadsheetWriter(file), file
         self._video, self._classes, self._peer = video, tuple(classes), tuple(peer)
         self._writer.writerow([*columns(classes), *answers.columns(peer)])
 

@@ -1,6 +1,5 @@
 """A cross-validation table as text, CSV, LaTeX and JSON, beside the published row."""
 
-import csv
 import dataclasses
 import io
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from dfer_jax.clips.crossval.scores import CURVES, Row, headline
 from dfer_jax.plotting.tables import escape_latex
 from dfer_jax.results.intervals import wilson_interval
 from dfer_jax.results.published import PublishedRow, war_of_recalls
+from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 
 IN_WORDS = {
     "last": "last epoch",
@@ -81,7 +81,7 @@ def as_csv(table: Table) -> str:
     """Returns every row with its bounds, percentages; empty cells where there is no value."""
     names = [*table.classes, "UAR", "WAR"]
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
+    writer = SpreadsheetWriter(file)
     sides = [f"{name} {side}" for side in ("95% low", "95% high") for name in names]
     writer.writerow(["selection", "row", "seed", "clips", *names, *sides])
     for row in table.rows:

@@ -1,6 +1,5 @@
 """The judged clips of a run, written for programs (JSON) and for people who check labels (CSV)."""
 
-import csv
 import dataclasses
 import os
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from dfer_jax.errors import UserError
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.json_text import parse_object
+from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 from dfer_jax.training.agreement import VERDICTS
 
 _NOISY = VERDICTS.index("noisy")
@@ -180,9 +180,7 @@ def _parse(raw: dict[str, Any]) -> Judged:
 
 def _write_csv(path: str, rows: list[dict[str, Any]]) -> None:
     with replacing(path) as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        SpreadsheetWriter(file).writerows([rows[0], *(row.values() for row in rows)])
 
 
 def _nine_digits(value: np.float32) -> float:

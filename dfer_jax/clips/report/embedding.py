@@ -7,7 +7,7 @@ from jaxtyping import Float, Float32
 from matplotlib.figure import Figure
 
 from dfer_jax.clips.report.inputs import Evaluation
-from dfer_jax.plotting.charts import legend_above
+from dfer_jax.plotting.charts import legend_above, legend_height
 from dfer_jax.plotting.markup import Section, panel, protocol, section, side_by_side
 from dfer_jax.plotting.picture import Chart, Colours
 from dfer_jax.plotting.tables import Table
@@ -95,7 +95,7 @@ def _map(
     size = float(np.clip(150 / np.sqrt(len(places)), 2.0, 5.0))  # points
 
     def draw(colours: Colours) -> Figure:
-        figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+        figure = Figure(figsize=(4.6, 4.0 + legend_height(classes)), layout="constrained")
         axes = figure.subplots()
         handles = {}
         for i in order:

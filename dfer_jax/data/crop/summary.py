@@ -1,6 +1,5 @@
 """Tells what was cropped: a table, a sentence or two, and a sheet of pictures to look at."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from dfer_jax.data.crop.clip import Outcome
 from dfer_jax.data.crop.plan import FACES_FOLDER
 from dfer_jax.errors import list_some
 from dfer_jax.runtime import durable_files
+from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 
 TABLE = f"{FACES_FOLDER}/crops.csv"
 SHEET = "contact_sheet.jpg"
@@ -32,7 +32,7 @@ def write_table(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Pat
         OSError: if it cannot be written.
     """
     with durable_files.replacing(out / TABLE) as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = SpreadsheetWriter(file)
         writer.writerow(_COLUMNS)
         for o in outcomes:
             without = o.frames - o.cropped
