@@ -2,7 +2,7 @@
 
 import collections
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from dfer_jax.errors import UserError, list_some
@@ -15,6 +15,8 @@ from tfds_builders.frames import Clip, Listing
 from tfds_builders.named_clips import Found
 from tfds_builders.single_pass import SinglePass
 
+REPAIRED = "asked_repaired"
+"""Configuration for copies of which the user repaired those that are broken at the source."""
 CLASS_NAMES = in_class_order(names.EMOTIONS.values())
 
 _MAX_FRAMES = 1000  # half a minute; sound clips last some three seconds
@@ -22,10 +24,14 @@ _USUAL_FRAMES = 80
 _SPARSE = re.compile(r"image-?\d*-?fps", re.IGNORECASE)
 
 
-def expected() -> dict[str, tuple[int, ...]]:
-    """Returns the published clips per class of each fold as asked, without the broken four."""
+def expected(broken: Collection[str] = BROKEN) -> dict[str, tuple[int, ...]]:
+    """Returns the published clips per class of each fold as asked.
+
+    Args:
+        broken: clips that do not count.
+    """
     counts = collections.Counter(
-        (take.split, take.asked) for take in PUBLISHED if take.id not in BROKEN
+        (take.split, take.asked) for take in PUBLISHED if take.id not in broken
     )
     return {split: tuple(counts[split, name] for name in CLASS_NAMES) for split in names.FOLDS}
 
@@ -35,7 +41,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
 
     Args:
         manual_dir: the user's folder.
-        config: `asked` or `seen`.
+        config: `asked`, `asked_repaired` or `seen`.
         allow_missing: folders of frames may be empty.
 
     Raises:
@@ -56,13 +62,14 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
     actor_folds.refuse_half_folds(
         names.FOLDS, {take.actor for take in takes.values()}, release="CREMA-D"
     )
+    broken = () if config == REPAIRED else tuple(BROKEN)
     state = SinglePass(
         release=f"CREMA-D ({config})",
         tree=tree,
         listing=Listing(),
         splits=tuple(names.FOLDS),
         classes=CLASS_NAMES,
-        expected=expected() if config == "asked" else {},
+        expected={} if config == "seen" else expected(broken),
         warnings=warnings,
     )
     labels = {clip_id: take.asked for clip_id, take in takes.items()}
@@ -72,7 +79,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
     clips = [
         _clip(takes[clip_id], labels[clip_id], paths[clip_id], actors)
         for clip_id in takes
-        if clip_id in labels and clip_id not in BROKEN
+        if clip_id in labels and clip_id not in broken
     ]
     actor_folds.list_clips(
         clips,
@@ -81,7 +88,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
         usual_frames=_USUAL_FRAMES,
         allow_missing=allow_missing,
     )
-    state.warnings += _remarks(takes, tree)
+    state.warnings += _remarks(takes, tree, broken)
     return state
 
 
@@ -150,18 +157,17 @@ def _clip(take: Take, label: str, path: Path, actors: Mapping[int, Actor]) -> Cl
     )
 
 
-def _remarks(takes: Mapping[str, Take], tree: Found) -> list[str]:
+def _remarks(takes: Mapping[str, Take], tree: Found, broken: Collection[str]) -> list[str]:
     """Returns warnings on the broken four, on actors who lack clips, and on what is not there."""
-    broken = [f"{clip_id}: {BROKEN[clip_id]}" for clip_id in takes if clip_id in BROKEN]
-    lines = [
-        f"{len(broken)} clips are broken at the source and were left out:\n{list_some(broken)}"
-    ] * bool(broken)
-    absent = [take.id for take in PUBLISHED if take.id not in takes and take.id not in BROKEN]
+    bad = [f"{clip_id}: {BROKEN[clip_id]}" for clip_id in takes if clip_id in BROKEN]
+    done = "were left out" if broken else "are built as found; see that they were repaired"
+    lines = [f"{len(bad)} clips are broken at the source and {done}:\n{list_some(bad)}"] * bool(bad)
+    absent = [take.id for take in PUBLISHED if take.id not in takes and take.id not in broken]
     lines += actor_folds.short_actors(
-        (take.actor for take in takes.values() if take.id not in BROKEN),
-        (take.actor for take in PUBLISHED if take.id not in BROKEN),
+        (take.actor for take in takes.values() if take.id not in broken),
+        (take.actor for take in PUBLISHED if take.id not in broken),
     )
-    published = len(PUBLISHED) - len(BROKEN)
+    published = len(PUBLISHED) - len(broken)
     return lines + actor_folds.remarks(tree, absent=absent, published=published, release="CREMA-D")
 
 

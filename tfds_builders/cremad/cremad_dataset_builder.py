@@ -24,6 +24,9 @@ class Builder(ClipBuilder):
     BUILDER_CONFIGS: ClassVar = [
         tfds.core.BuilderConfig(name="asked", description="what the actor was told to show"),
         tfds.core.BuilderConfig(
+            name=clips.REPAIRED, description="likewise, with the four that are broken at the source"
+        ),
+        tfds.core.BuilderConfig(
             name="seen", description="what most viewers of the face alone saw, without ties"
         ),
     ]

@@ -5,7 +5,7 @@ from release_trees import cremad
 from release_trees.named import touch
 
 from dfer_jax.errors import UserError
-from tfds_builders.cremad.clips import prepare
+from tfds_builders.cremad.clips import REPAIRED, prepare
 from tfds_builders.cremad.names import BROKEN, PUBLISHED
 from tfds_builders.cremad.tables import TIES, UNIQUE_VOTES
 
@@ -37,6 +37,18 @@ def test_the_whole_release_but_the_broken_four(tmp_path):
     assert len({(clip.features["group"], clip.split) for clip in clips}) == 91
     (told,) = [line for line in state.warnings if "broken at the source" in line]
     assert told.startswith("4 clips") and all(name in told for name in BROKEN)
+    assert not any("published" in line for line in state.warnings)
+
+
+def test_the_broken_four_are_built_where_they_were_repaired(tmp_path):
+    lay(tmp_path, PUBLISHED)
+    state = found(tmp_path, REPAIRED)
+    clips = {clip.id: clip for clip in state.listing.clips}
+    assert not state.problems and len(clips) == 7442 and set(BROKEN) <= set(clips)
+    assert clips["1064_TIE_SAD_XX"].label == "sadness" and clips["1064_TIE_SAD_XX"].split == "fd4"
+    assert sum(map(sum, state.expected.values())) == 7442
+    (told,) = [line for line in state.warnings if "broken at the source" in line]
+    assert told.startswith("4 clips are broken at the source and are built as found;")
     assert not any("published" in line for line in state.warnings)
 
 
