@@ -33,6 +33,7 @@ VERBS = {
         "train": Verb("dfer_jax.main", "train an experiment, or go on with it"),
         "eval": Verb("dfer_jax.main", "evaluate a run's checkpoints", ("--mode=eval",)),
         "crossval": Verb("dfer_jax.clips.crossval", "train and score every fold and seed"),
+        "compare": Verb("dfer_jax.clips.compare", "train many networks alike, and compare them"),
         "pool": Verb("dfer_jax.clips.crossval.pool", "score runs made one by one, one per fold"),
         "ensemble": Verb("dfer_jax.commands.ensemble", "combine the predictions of several runs"),
         "import": Verb("dfer_jax.interop", "read weights that others trained"),

@@ -1,12 +1,13 @@
 """Published results, as data, and which of them a config reproduces. None of them is ours."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dfer_jax.results import metrics
+from dfer_jax.results.published_row import PublishedRow
+from dfer_jax.results.published_tables import TABLE_IV, TABLE_V, TABLE_VI
 
 _FIVE_FOLDS = "five folds, best epoch on test"
 _OFFICIAL_SPLIT = "official test split, best epoch on test"
@@ -15,32 +16,6 @@ _FERV39K = ("ferv39k", "ferv39k/all_scenes")
 
 
 _WHOLE = {"pretrain.epochs": 0, "train.init_from": "", "data.clips_per_class": 0}
-
-
-@dataclasses.dataclass(frozen=True)
-class PublishedRow:
-    """One row of a paper's table; percentages, as printed.
-
-    Attributes:
-        method: name in the paper.
-        source: paper and table.
-        protocol: what was tested on, and how the epoch was chosen.
-        datasets: TFDS names with their config.
-        settings: config fields that make it this row, by dotted name; one that a config does not
-            have counts as off there.
-        uar: in percent; None where it is lost.
-        war: in percent.
-        recall: per class in the data set's order, in percent; empty if not printed.
-    """
-
-    method: str
-    source: str
-    protocol: str
-    datasets: tuple[str, ...]
-    settings: Mapping[str, Any]
-    uar: float | None
-    war: float
-    recall: tuple[float, ...] = ()
 
 
 def _ial(
@@ -212,7 +187,30 @@ FINE_TUNED = (
     *_of_last_epoch("svfap_b", "TAFFC 2024", (62.83, 74.27), (42.14, 52.29)),
 )
 
-ROWS = (*GCA_IAL, *OPTIMIZED_IAL, FORMER_DFER, DFER_CLIP, *FINE_TUNED, *OTHER_SETS)
+ROWS = (
+    *GCA_IAL, *OPTIMIZED_IAL, *TABLE_IV, *TABLE_V, *TABLE_VI, FORMER_DFER, DFER_CLIP,
+    *FINE_TUNED, *OTHER_SETS
+)  # fmt: skip
+
+
+def _whole(dataset: str, ial_weight: float) -> PublishedRow:
+    """The row of the whole system in the GCA+IAL paper."""
+    wanted = {"model.attention": "gca", "loss.ial_weight": ial_weight, "model.reduction": 16}
+    return next(
+        row for row in GCA_IAL
+        if dataset in row.datasets and wanted.items() <= row.settings.items()
+    )  # fmt: skip
+
+
+TABLES = {
+    "GCA+IAL, Table IV": (*TABLE_IV[:-2], FORMER_DFER, *TABLE_IV[-2:], _whole("dfew/full", 0.1)),
+    "GCA+IAL, Table V": (*TABLE_V, _whole("ferv39k/all_scenes", 0.15)),
+    "Optimized IAL, Table VI": (
+        FORMER_DFER, *TABLE_VI[:2], TABLE_IV[-1], TABLE_VI[2], _whole("dfew/full", 0.1),
+        TABLE_VI[3],
+    ),
+}  # fmt: skip
+"""Every row of the tables that compare systems, in their order."""
 
 
 def on(dataset: str) -> list[PublishedRow]:
@@ -224,13 +222,14 @@ def on(dataset: str) -> list[PublishedRow]:
     return [row for row in OTHER_SETS if dataset in row.datasets]
 
 
-def match(config: Mapping[str, Any]) -> PublishedRow | None:
+def match(config: Mapping[str, Any], among: Sequence[PublishedRow] = ROWS) -> PublishedRow | None:
     """Returns the row that a config reproduces, None if there is none.
 
     Args:
         config: nested plain values, as in `config.json` or `ConfigDict.to_dict()`.
+        among: rows to choose from.
     """
-    for row in ROWS:
+    for row in (row for row in among if row.settings):
         if config["data"]["dataset"] in row.datasets and all(
             _same(_field(config, name), value) for name, value in row.settings.items()
         ):
@@ -265,6 +264,8 @@ def _field(config: Mapping[str, Any], name: str) -> object:
 
 
 def _same(found: object, asked: object) -> bool:
+    if isinstance(asked, frozenset):
+        return found in asked
     if found is None:  # an option that did not exist yet: off
         return not asked
     found, asked = (tuple(x) if isinstance(x, list) else x for x in (found, asked))

@@ -25,16 +25,20 @@ class Run:
 
     Attributes:
         config: of this run, complete.
+        title: for people, where fold and seed do not tell it from others.
     """
 
     fold: int
     seed: int
     workdir: str
     config: ml_collections.ConfigDict
+    title: str = ""
 
     @property
     def name(self) -> str:
         """For people."""
+        if self.title:
+            return self.title
         return f"fold {self.fold} seed {self.seed}" if self.fold else f"seed {self.seed}"
 
     @property
@@ -197,6 +201,6 @@ def _evaluated(run: Run) -> tuple[int, int] | None:
         return None
     for about in (last, best):
         found = about.get("preprocess", {})
-        if {**FrameProtocol.of(found).to_json(), **found} != as_asked:
+        if {**FrameProtocol(1).to_json(), **found} != as_asked:  # older ones lack fields
             return None
     return int(last["step"]), int(best["step"])
