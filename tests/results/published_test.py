@@ -2,8 +2,9 @@ import importlib
 
 import pytest
 
+from configs.conv3d import ecstfl_paper
 from dfer_jax.clips.crossval.render import other_systems_note
-from dfer_jax.results import published
+from dfer_jax.results import published, published_tables
 from dfer_jax.results.published import FORMER_DFER, GCA_IAL, match, on, war_of_recalls
 from tfds_builders.mafw import labels
 
@@ -108,14 +109,28 @@ def test_a_saved_config_finds_its_row_too():
     assert match(config) is GCA_IAL_ROW
 
 
-@pytest.mark.parametrize("row", published.TABLES["GCA+IAL, Table IV"])
-def test_recalls_of_table_iv_give_its_scores(row):
+OF_DFEW = (*published.TABLES["GCA+IAL, Table IV"], *published_tables.DFEW_PAPER[:2])
+
+
+@pytest.mark.parametrize("row", OF_DFEW, ids=lambda row: row.method)
+def test_recalls_on_dfew_give_the_scores_of_their_row(row):
     misprinted = {"STT": (54.58, 66.65), "ResNet18+GRU": (51.90, 64.09)}
     uar, war = misprinted.get(row.method, (row.uar, row.war))
     assert abs(war_of_recalls(row.recall, DFEW_CLIPS) - war) < 0.04, row.method
     assert abs(sum(row.recall) / 7 - uar) < 0.01, row.method
     if row.method in misprinted:
         assert f"{war:.2f}" in row.note, "the misprint is not named"
+
+
+@pytest.mark.parametrize("network", ecstfl_paper._NETWORKS)
+def test_configs_of_losses_on_features_find_their_rows(network):
+    config = ecstfl_paper.get_config(network)
+    row = match(config.to_dict())
+    assert "EC-STFL" in row.method
+    assert f"{row.uar:.2f}, {row.war:.2f}" in " ".join(ecstfl_paper.__doc__.split())
+    config.loss.ecstfl_weight, config.loss.centre_weight = 0.0, 1e-4
+    row = match(config.to_dict())
+    assert ("center loss" in row.method) if network in ("c3d", "hara_resnet18_b") else row is None
 
 
 def test_interpolated_clips_and_sampled_frames_are_rows_of_their_own():
