@@ -20,6 +20,9 @@ MAFW_CLASSES = (
 """The eleven of MAFW in the order of its labels."""
 
 
+_FPS = 25  # at which a step counts the frames of a video
+
+
 def _strided(step: int) -> Mapping[str, Any]:
     """Two windows of 16 frames, of every `step`-th frame; Pillow's bilinear from crops of 224."""
     return MappingProxyType(
@@ -29,6 +32,8 @@ def _strided(step: int) -> Mapping[str, Any]:
             "test_views": 2,
             "view_average": "probabilities",
             "decode_size": 224,
+            "window_span": f"{16 * step / _FPS:g}s",  # one view
+            "stride_span": f"{8 * step / _FPS:g}s",
         }
     )
 

@@ -122,7 +122,7 @@ class ClipNetwork:
 
     def __call__(self, clips: UInt8[np.ndarray, "b v t s s 3"]) -> Array:
         """Returns probabilities float32 [b, k] over the views, on their way from the device."""
-        return self._compiled(self.variables, clips)
+        return self._compiled(self.variables, test_views.without_copies(clips))
 
 
 class FrameNetwork:

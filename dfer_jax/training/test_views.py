@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 
@@ -14,6 +15,12 @@ def in_a_row(clips: UInt8[Array, "b *rest"]) -> tuple[UInt8[Array, "bv t s s 3"]
     if clips.ndim == 5:
         return clips, 1
     return clips.reshape(-1, *clips.shape[2:]), clips.shape[1]
+
+
+def without_copies(clips: UInt8[np.ndarray, "b v *rest"]) -> UInt8[np.ndarray, "b w *rest"]:
+    """Returns one view where those of each clip are alike, as they are of short ones; else all."""
+    alike = all(np.array_equal(clips[:, 0], clips[:, view]) for view in range(1, clips.shape[1]))
+    return clips[:, :1] if alike else clips
 
 
 def average_logits(

@@ -72,7 +72,9 @@ def test_the_data_set_is_named_where_the_classes_do_not_tell_it(tmp_path, capsys
     out = _imported(tmp_path, _state_dict(), dataset="ferv39k")
     _, metadata = checkpoint.load_last_weights(out)
     assert metadata["dataset"] == "ferv39k/all_scenes"
-    assert metadata["preprocess"]["frame_step"] == 1, "its frames follow each other"
+    inputs = metadata["preprocess"]
+    assert inputs["frame_step"] == 1, "its frames follow each other"
+    assert (inputs["window_span"], inputs["stride_span"]) == ("0.64s", "0.32s"), "one view of video"
     assert "if they are not, say --dataset=" in capsys.readouterr().out
 
 

@@ -34,3 +34,12 @@ def test_one_view_is_untouched():
     np.testing.assert_allclose(
         test_views.mean(logits, 2), logits.reshape(2, 2, 5).mean(1), rtol=1e-6
     )
+
+
+def test_views_that_are_alike_are_computed_once():
+    clips = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 1, 1, 2, 2, 3)
+    twice = np.repeat(clips, 2, axis=1)
+    np.testing.assert_array_equal(test_views.without_copies(twice), clips)
+    np.testing.assert_array_equal(test_views.without_copies(clips), clips)
+    twice[1, 1] += 1  # of one clip they differ
+    np.testing.assert_array_equal(test_views.without_copies(twice), twice)
