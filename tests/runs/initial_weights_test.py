@@ -18,12 +18,17 @@ CLIPS = np.zeros((1, 8, 32, 32, 3), np.float32)
 SIZE = {"num_frames": 8, "image_size": 32}
 
 
-def _saved(folder, *, width):
-    model = create_model("r3d_18", num_classes=4, width=width, **SIZE)
-    variables = random_variables(model, CLIPS)
+@functools.cache
+def _variables(name, **options):
+    return random_variables(create_model(name, width=8, **SIZE, **options), CLIPS)
+
+
+def _saved(folder, **params):
+    variables = _variables("r3d_18", num_classes=4)
+    variables = variables | {"params": variables["params"] | params}
     metadata = checkpoint.make_metadata(
         model_name="r3d_18",
-        model_kwargs={"width": width},
+        model_kwargs={"width": 8},
         classes=[f"class {i}" for i in range(4)],
         preprocess={},
         dataset="",
@@ -33,13 +38,8 @@ def _saved(folder, *, width):
     return variables
 
 
-@functools.cache
-def _own():
-    return random_variables(create_model("m3dfel", width=8, **SIZE), CLIPS)
-
-
 def _started(folder):
-    variables = _own()
+    variables = _variables("m3dfel")
     state = TrainState(jnp.int32(0), variables["params"], variables["batch_stats"], {})
     options = {"classes": ["joy", "fear"], "crop": None, "of_head": set}
     places = functools.partial(places_of_backbone, "m3dfel")
@@ -47,7 +47,7 @@ def _started(folder):
 
 
 def test_the_backbone_is_taken_and_the_rest_is_new(tmp_path, capsys):
-    theirs = _saved(tmp_path / "kinetics", width=8)
+    theirs = _saved(tmp_path / "kinetics")
     before, after = _started(tmp_path / "kinetics")
     renamed = {"stem": "features.0", **{f"layer{i}": f"features.{i}" for i in range(1, 5)}}
     taken = 0
@@ -66,9 +66,10 @@ def test_the_backbone_is_taken_and_the_rest_is_new(tmp_path, capsys):
     assert "are those of r3d_18: they are the backbone of this network; fc, lstm, norm, " in said
 
 
-def test_another_width_is_refused(tmp_path):
-    _saved(tmp_path / "wide", width=16)
-    with pytest.raises(UserError, match=r"\(r3d_18\) do not fit this model"):
+def test_a_part_of_another_shape_is_refused_by_its_name(tmp_path):
+    _saved(tmp_path / "wide", **{"layer1.0.conv1.0": {"kernel": np.zeros((3, 3, 3, 8, 16))}})
+    message = r"\(r3d_18\) do not fit this model.*\n.*features.1.0.conv1.0.*8, 16.*here.*8, 8"
+    with pytest.raises(UserError, match=message):
         _started(tmp_path / "wide")
 
 
