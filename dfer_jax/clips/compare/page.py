@@ -56,10 +56,10 @@ def _selections(results: Sequence[Result]) -> list[str]:
 def _headline(comparison: Comparison, results: Sequence[Result], num_classes: int) -> Section:
     config = results[0].entry.config
     missing = [f"{r.entry.name} {r.done} of {r.asked}" for r in results if r.done < r.asked]
-    clips = {result.clips for result in results if result.clips}
+    clips = sorted({result.clips for result in results if result.clips})
     lead = (
-        f"{len(results)} experiments on {config.data.dataset}, seeds "
-        f"{', '.join(map(str, comparison.seeds))}, {', '.join(map(str, sorted(clips)))} test "
+        f"Trained alike on {config.data.dataset}, seed "
+        f"{', '.join(map(str, comparison.seeds))}; {', '.join(map(str, clips)) or 'no'} test "
         f"clips; even guessing has a UAR of {100 / num_classes:.1f} %. {comparison.note}"
     )
     absent = (
@@ -75,6 +75,7 @@ def _headline(comparison: Comparison, results: Sequence[Result], num_classes: in
 
 def _scores(results: Sequence[Result], which: str, num_classes: int) -> Section:
     shown = [result for result in results if which in result.scores]
+    beside = any(result.entry.published for result in shown)
     rows: list[list[Cell]] = []
     for result in shown:
         found, row = result.scores[which], result.entry.published
@@ -82,9 +83,10 @@ def _scores(results: Sequence[Result], which: str, num_classes: int) -> Section:
         for place in (-2, -1):  # UAR, WAR
             cells += [100 * found.mean[place], 100 * found.spread[place]]
         printed = [row.uar if row.uar is not None else "", row.war] if row else ["", ""]
-        rows.append([*cells, 100 * found.values[:, -2].min(), *printed])
+        rows.append([*cells, 100 * found.values[:, -2].min(), *(printed if beside else [])])
     heads = ["experiment", "seeds", "UAR", "UAR sd", "WAR", "WAR sd", "lowest UAR"]
-    table = Table(f"scores-{_slug(which)}", [*heads, "UAR printed", "WAR printed"], rows)
+    heads += ["UAR printed", "WAR printed"] if beside else []
+    table = Table(f"scores-{_slug(which)}", heads, rows)
     few = any(len(result.scores[which].values) < _FEW_SEEDS for result in shown)
     note = "In percent: mean and standard deviation over seeds, each pooled over its folds. " + (
         "Fewer than three seeds say little of the spread: rank nothing by them." if few else ""
