@@ -106,8 +106,8 @@ def measure(video: Path, weights: str) -> dict[str, float]:
     if recognizer.weights.of_frames:
         batch, compute = np.zeros((16, side, side, 3), np.uint8), network.backbone
     else:
-        length = network.member.inputs["segments"]
-        batch, compute = np.zeros((4, length, side, side, 3), np.uint8), network
+        shape = (4, *network.member.protocol.shape, side, side, 3)
+        batch, compute = np.zeros(shape, np.uint8), network
     jax.block_until_ready(compute(batch))  # compiled
     found: dict[str, float] = {}
     [source] = find_sources(video, fps=RATE)
