@@ -96,8 +96,8 @@ class Member:
         return FrameProtocol.of(self.inputs)
 
 
-class ClipNetwork:
-    """Weights that give a clip one label, compiled.
+class _Network:
+    """Weights on the first device of this process.
 
     Attributes:
         member: what their checkpoint says of itself.
@@ -107,7 +107,19 @@ class ClipNetwork:
 
     def __init__(self, member: Member, variables: PyTree) -> None:
         self.member = member
-        self.model, devices = _model(member)
+        self._devices = Parallel((jax.local_devices()[0],))
+        described = member.metadata["model"]
+        self.model = create_model(
+            described["name"], described["kwargs"], dtype="auto", parallel=self._devices
+        )
+        self.variables = self._devices.replicate(variables)
+
+
+class ClipNetwork(_Network):
+    """Weights that give a clip one label, compiled."""
+
+    def __init__(self, member: Member, variables: PyTree) -> None:
+        super().__init__(member, variables)
         size, average = member.inputs["image_size"], member.protocol.view_average
 
         def probabilities(variables: PyTree, clips: UInt8[Array, "b v t s s 3"]) -> Array:
@@ -117,7 +129,6 @@ class ClipNetwork:
             )
             return jax.nn.softmax(test_views.average_logits(logits, views, of=average))
 
-        self.variables = devices.replicate(variables)
         self._compiled = jax.jit(probabilities)
 
     def __call__(self, clips: UInt8[np.ndarray, "b v t s s 3"]) -> Array:
@@ -125,23 +136,13 @@ class ClipNetwork:
         return self._compiled(self.variables, test_views.without_copies(clips))
 
 
-class FrameNetwork:
-    """Weights that label every frame, in two compiled halves.
-
-    Attributes:
-        member: what their checkpoint says of itself.
-        model: the network.
-        variables: `{"params", "batch_stats"}`.
-    """
+class FrameNetwork(_Network):
+    """Weights that label every frame, in two compiled halves."""
 
     def __init__(self, member: Member, variables: PyTree) -> None:
-        self.member = member
-        self.model, devices = _model(member)
-        inputs = member.inputs
-        network = Network(
-            self.model, image_size=inputs["image_size"], length=inputs["window"], devices=devices
-        )
-        self.variables = devices.replicate(variables)
+        super().__init__(member, variables)
+        size, length = member.inputs["image_size"], member.inputs["window"]
+        network = Network(self.model, image_size=size, length=length, devices=self._devices)
         self.backbone, self._head = network.backbone(self.variables), network.head(self.variables)
 
     def head(self, features: Float32[np.ndarray, "b t d"]) -> Float32[np.ndarray, "b k"]:
@@ -238,13 +239,6 @@ def load(folders: Sequence[str | Path]) -> Weights:
         networks.append((FrameNetwork if member.of_frames else ClipNetwork)(member, variables))
     _check_alike([network.member for network in networks])
     return Weights(tuple(networks), networks[0].member.classes)
-
-
-def _model(member: Member) -> tuple[Any, Parallel]:
-    devices = Parallel((jax.local_devices()[0],))
-    described = member.metadata["model"]
-    model = create_model(described["name"], described["kwargs"], dtype="auto", parallel=devices)
-    return model, devices
 
 
 def _check_alike(members: Sequence[Member]) -> None:
