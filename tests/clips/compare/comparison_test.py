@@ -1,5 +1,6 @@
 """Lists of experiments: what they name, what they print, and what is wrong with a list."""
 
+import clip_dataset
 import pytest
 
 from configs import compare_synthetic
@@ -55,6 +56,18 @@ def test_the_example_is_of_small_networks_of_clips_each_its_own():
     for entry in comparison.read("configs/compare_synthetic.py").entries:
         assert entry.config.model.width <= 64 and entry.config.data.num_folds == 0, entry.name
         assert entry.published is None, f"{entry.name} small is no printed row"
+
+
+def test_a_budget_of_steps_becomes_whole_epochs_of_each(tmp_path):
+    clip_dataset.build(str(tmp_path), "truth")  # 12 training clips
+    own = ["data.dataset=clip_dataset/truth", f"data.data_dir={tmp_path}", "data.clips_per_class=0"]
+    found = comparison.read(
+        "configs/compare_synthetic.py", [*own, "train.batch_size=4"], only=["C3D", "I3D"]
+    )
+    budget = comparison.with_steps(found, 10)
+    assert [entry.config.train.epochs for entry in budget.entries] == [4, 4]  # of 3 steps
+    assert all("--config.train.epochs=4" in c for c in comparison.in_order(budget, "")[1])
+    assert [entry.config.train.epochs for entry in found.entries] != [4, 4]
 
 
 @pytest.mark.parametrize(
