@@ -177,6 +177,7 @@ def _judge(
 
 
 def _meet(config: ml_collections.ConfigDict, metadata: dict[str, Any], *, test: str) -> Meeting:
+    checkpoint_metadata.warn_of_other_frames(metadata, config.data.dataset)
     checkpoint_metadata.warn_of_other_crops(
         metadata,
         crop_of(config.data.dataset, config.data.data_dir),

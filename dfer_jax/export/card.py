@@ -125,8 +125,8 @@ def _published(metadata: Mapping[str, Any]) -> Iterator[str]:
         for what, *values in release["scores"]
     )
     yield (
-        "## Published scores\n\nNot measured here, and of all files of this kind; which of them "
-        f"this is, the file does not say. {release['code']}; {release['protocol']}.\n\n"
+        "## Published scores\n\nBy the authors, not measured here; of several files a file "
+        f"itself does not say which it is. {release['code']}; {release['protocol']}.\n\n"
         f"| tested on | UAR % | WAR % |\n|---|---|---|\n{rows}"
     )
 

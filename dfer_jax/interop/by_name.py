@@ -113,7 +113,7 @@ def convert(
         f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "
         f"{values['batch_stats']:,} running statistics; {model.num_classes} classes\n"
         f"skipped {len(unused)} tensors that are never used:\n{list_some(unused)}\n"
-        f"{''.join(f'{line}{os.linesep}' for line in _known(name, trained_on))}wrote {workdir}"
+        f"{''.join(_known(name, trained_on, dataset))}wrote {workdir}"
     )
 
 
@@ -187,14 +187,15 @@ def _metadata(
     }
 
 
-def _known(name: str, trained_on: TrainedOn | None) -> Iterator[str]:
-    """Yields lines on what the authors say of such weights."""
+def _known(name: str, trained_on: TrainedOn | None, dataset: str) -> Iterator[str]:
+    """Yields lines, with their ends, on what the authors say of such weights."""
     if trained_on is None:
         return
+    alike = [w for w in RELEASES[name].weights if len(w.classes) == len(trained_on.classes)]
     yield (
-        f"taken to be trained on {trained_on.dataset}; if they are not, say --dataset="
-        if sum(len(w.classes) == len(trained_on.classes) for w in RELEASES[name].weights) > 1
-        else f"trained on {trained_on.dataset}"
+        f"trained on {trained_on.dataset}\n"
+        if dataset or len(alike) == 1
+        else f"taken to be trained on {trained_on.dataset}; if they are not, say --dataset=\n"
     )
     if trained_on.scores:
         shown = [
@@ -206,8 +207,9 @@ def _known(name: str, trained_on: TrainedOn | None) -> Iterator[str]:
             )
             for what, uar, war in trained_on.scores
         ]
-        yield f"published: {'; '.join(shown)} ({trained_on.protocol})"
-    yield "terms of the data: " + "; ".join(RELEASES[name].about(trained_on)["terms"])
+        yield f"published: {'; '.join(shown)} ({trained_on.protocol})\n"
+    terms = RELEASES[name].about(trained_on)["terms"]
+    yield f"terms of the data: {'; '.join(terms)}\n"
 
 
 def wanted(model: ClipNetwork) -> PyTree:

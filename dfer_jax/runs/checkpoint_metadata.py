@@ -11,6 +11,8 @@ from dfer_jax.results.overlaps import seen_before
 from dfer_jax.runs.workdir import differing_fields
 from dfer_jax.video.faces import CropSettings
 
+_SIXTEEN = "f16"
+
 
 def check_same_model(metadata: Mapping[str, Any], *, name: str, kwargs: Mapping[str, Any]) -> None:
     """Refuses a checkpoint of another model than the config's.
@@ -96,6 +98,23 @@ def warn_of_other_crops(
             "alike, or expect other scores",
             dataset,
             "; ".join(differ),
+        )
+
+
+def warn_of_other_frames(metadata: Mapping[str, Any], dataset: str) -> None:
+    """Warns when weights of DFEW's whole clips meet its clips of 16 frames, or the reverse.
+
+    Args:
+        metadata: of the checkpoint.
+        dataset: TFDS name with its config of the clips that they meet.
+    """
+    trained, met = (name.lower().partition("/") for name in (metadata["dataset"], dataset))
+    if {trained[0], met[0]} == {"dfew"} and (trained[2] == _SIXTEEN) != (met[2] == _SIXTEEN):
+        logging.warning(
+            "the weights were trained on frames of %s, clips of %s have others; build the former, "
+            "or expect other scores",
+            metadata["dataset"],
+            dataset,
         )
 
 

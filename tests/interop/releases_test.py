@@ -75,7 +75,7 @@ def test_the_data_set_is_named_where_the_classes_do_not_tell_it(tmp_path, capsys
     inputs = metadata["preprocess"]
     assert inputs["frame_step"] == 1, "its frames follow each other"
     assert (inputs["window_span"], inputs["stride_span"]) == ("0.64s", "0.32s"), "one view of video"
-    assert "if they are not, say --dataset=" in capsys.readouterr().out
+    assert "\ntrained on ferv39k/all_scenes\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from absl import logging
 
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint_metadata
-from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
+from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops, warn_of_other_frames
 from dfer_jax.video.faces import LIKE, CropSettings
 
 
@@ -27,6 +27,15 @@ def test_other_crops_are_told(warned):
         "faces of mine are cut out otherwise than those the weights were trained on (alignment: "
         "seetaface, arcface); crop alike, or expect other scores"
     ]
+
+
+def test_whole_clips_and_those_of_sixteen_frames_are_told_apart(warned):
+    warn_of_other_frames({"dataset": "dfew/full"}, "dfew/f16")
+    (line,) = warned
+    assert "trained on frames of dfew/full, clips of dfew/f16 have others" in line
+    for trained, met in (("dfew/full", "dfew/full"), ("mafw/single", "dfew/f16"), ("", "dfew/f16")):
+        warn_of_other_frames({"dataset": trained}, met)
+    assert len(warned) == 1, "the same, or nothing known"
 
 
 def test_the_same_or_unknown_crops_are_not(warned):
