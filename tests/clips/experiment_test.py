@@ -25,11 +25,15 @@ from dfer_jax.runtime import parallel
 from dfer_jax.training import network
 from dfer_jax.training.loop import Trainer
 
-FILES = sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
+FILES = [
+    path
+    for path in sorted(pathlib.Path(configs.__path__[0]).glob("[!_]*.py"))
+    if "base" not in path.stem and "get_comparison" not in path.read_text()  # of lists
+]
 ONE = parallel.over(jax.devices()[:1])
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if "base" not in p.stem], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_every_config_checks_and_builds_its_model(path):
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
