@@ -38,6 +38,7 @@ _MOMENT = 15  # frames in which a lost face is also looked for where it was
 _AROUND = 3.5  # times its size
 _MOST_FACES = 12  # at once; the least certain of the newest are left out
 _REMEMBERED = 150  # frames that a lost face is remembered
+_ALONE = 0.1  # how much less must fit of the only face lost, where the only one comes back
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +190,7 @@ class FaceTracker:
     ) -> None:
         """Gives lost tracks the candidates that fit best, and takes these out of the list."""
         lost = [track for track in self._tracks if track.lost]
+        alone = len(self._tracks) == len(candidates) == 1
         while lost and candidates:
             pairs = [
                 (track.memory.fits(seen(picture, landmarks), landmarks, track.lost), index, track)
@@ -196,7 +198,7 @@ class FaceTracker:
                 for track in lost
             ]
             fit, index, track = max(pairs, key=lambda pair: pair[0])
-            if fit < 0:
+            if fit < (-_ALONE if alone else 0):
                 return
             track.landmarks, track.score = candidates.pop(index)
             track.seen, track.lost = seen(picture, track.landmarks), 0

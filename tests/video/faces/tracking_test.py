@@ -43,6 +43,16 @@ def test_a_man_hidden_for_a_second_keeps_his_number():
     assert found[16:40] == [[]] * 24
 
 
+def test_a_man_who_moves_behind_a_hand_keeps_his_number():
+    frames = face_pictures("carphone", 70)[20:]
+    for k, frame in enumerate(frames[18:48]):  # it comes from below and covers half a second more
+        below = 14 * max(0, 8 - k, k - 22)
+        cv2.ellipse(frame, (90, 72 + below), (40, 52), 10, 0, 360, (196, 146, 120), cv2.FILLED)
+    found = numbers(track(frames))
+    assert found[:18] == [[0]] * 18 and [] in found[18:48] and found[-2:] == [[0], [0]]
+    assert all(faces in ([], [0]) for faces in found)
+
+
 def test_a_scene_cut_starts_new_numbers():
     scene = face_pictures("carphone", 10)
     dark = [np.full_like(scene[0], 5) for _ in range(3)]
