@@ -41,6 +41,7 @@ from dfer_jax.recognition import predict
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.sources import find_sources
 from dfer_jax.runs import checkpoint
+from dfer_jax.runtime import freed_memory
 from dfer_jax.video.decode import read_frames
 
 _MINUTES = flags.DEFINE_list("minutes", ["1", "5"], "Lengths of the videos")
@@ -100,6 +101,7 @@ def save_network(folder: Path, name: str) -> None:
 
 def measure(video: Path, weights: str) -> dict[str, float]:
     """Returns seconds of the whole and of its parts, and the peak of memory in MB."""
+    freed_memory.give_back_at_once()
     recognizer = Recognizer.load(weights)
     [network] = recognizer.weights.networks
     side = network.member.size

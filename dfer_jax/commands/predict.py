@@ -54,9 +54,10 @@ def main(argv: list[str]) -> None:
     from dfer_jax.recognition import camera, faces, predict, results, sources
     from dfer_jax.recognition.peers.still import StillPeer
     from dfer_jax.recognition.recognizer import Recognizer
-    from dfer_jax.runtime import compilation_cache
+    from dfer_jax.runtime import compilation_cache, freed_memory
 
     found = [s for path in argv[1:] for s in sources.find_sources(Path(path), fps=_FPS.value)]
+    freed_memory.give_back_at_once()
     compilation_cache.enable()
     recognizer = Recognizer.load(*_WEIGHTS.value)
     options = predict.Options(
