@@ -7,8 +7,8 @@ classes drawn alike); FERV39k 41.28, 52.56, MAFW 41.86, 57.37.
     dfer train configs/vit/s2d.py fold=1 train.init_from=imported
 
 Adapters, prompts and head are trained. Deviates: starts from random weights, or from those of
-another run, where the code starts from its own stills of AffectNet; augmentation is crop and flip,
-where the code also has RandAugment, random erasing, mixup and cutmix.
+another run, where the code starts from its own stills of AffectNet; augmentation is crop, flip,
+mixup and cutmix, where the code also has RandAugment and random erasing.
 """
 
 from configs.conv3d import base
@@ -30,6 +30,8 @@ def get_config():
     config.augment.area = (0.08, 1.0)
     config.augment.ratio = (3 / 4, 4 / 3)
     config.augment.flip_probability = 0.5
+    config.mix.mixup_alpha = 0.8
+    config.mix.cutmix_alpha = 1.0
     config.loss.label_smoothing = 0.1
     config.optim.weight_decay = 0.05
     config.optim.schedule = "warmup_cosine"

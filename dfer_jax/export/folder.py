@@ -19,11 +19,17 @@ def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str
         license_name: for the card; "" if it is open.
 
     Raises:
-        UserError: if there are no intact weights, or `out` is not empty or cannot be written.
+        UserError: if there are no intact weights, they are of a part of a network, or `out` is not
+            empty or cannot be written.
     """
     prepare(out)
     step = checkpoint.list_checkpoints(run, best_metric="")["last"]
     variables, metadata = checkpoint.load_weights(run, step)
+    if not {"segments", "window"} & set(metadata["preprocess"]):
+        raise UserError(
+            f"the weights in {run} are a part of a network, which judges no clips by itself; train "
+            "a run that starts from them, or import all files of the network"
+        )
     card = card_of(run, license_name=license_name)
     try:
         os.makedirs(out, exist_ok=True)

@@ -89,7 +89,7 @@ def convert(source: str, workdir: str) -> None:
     params = load(by_published_names(dict(shapes)), state_dict, unused=(), what=what)["params"]
     metadata = checkpoint.make_metadata(
         model_name="emo_affectnet",
-        model_kwargs={},
+        model_kwargs={"num_classes": len(CLASSES)},
         classes=CLASSES,
         preprocess={"features": "frame_features of emo_affectnet_static"},
         dataset=WHOLE.weights[0].dataset,

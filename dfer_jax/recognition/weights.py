@@ -224,11 +224,6 @@ def load(folders: Sequence[str | Path]) -> Weights:
                 "or one that dfer import wrote"
             )
         variables, metadata = checkpoint.load_last_weights(folder)
-        if "features" in metadata["preprocess"]:
-            raise UserError(
-                f"the weights in {folder} take features of frames, not pictures; import them "
-                "together with the network that computes these"
-            )
         check_weights(variables, metadata, folder=folder)
         member = Member(folder, metadata)
         if not {"segments", "window"} & set(member.inputs):

@@ -87,6 +87,11 @@ def check_weights(variables: PyTree, metadata: Mapping[str, Any], *, folder: str
             shape; the first of them is named.
     """
     described, inputs = metadata["model"], metadata["preprocess"]
+    if "features" in inputs:
+        raise UserError(
+            f"the weights in {folder} take features of frames, not pictures; import them "
+            "together with the network that computes these"
+        )
     frames = inputs.get("window") or inputs["segments"] * inputs["frames_per_segment"]
     clip_shape = (frames, inputs["image_size"], inputs["image_size"], 3)
     try:

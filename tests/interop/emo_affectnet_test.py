@@ -8,6 +8,7 @@ import rivals_case
 from dfer_jax import models
 from dfer_jax.errors import UserError
 from dfer_jax.export.card import card_of
+from dfer_jax.export.folder import write_folder
 from dfer_jax.interop import by_name, emo_affectnet
 from dfer_jax.models.recurrent.emo_affectnet import EmoAffectNet, EmoAffectNetStatic
 from dfer_jax.recognition.recognizer import Recognizer
@@ -66,6 +67,8 @@ def test_the_lstm_alone_takes_features_and_reads_no_video(files, tmp_path):
     assert logits.shape == (2, 7)
     with pytest.raises(UserError, match="take features of frames, not pictures; import"):
         Recognizer.load(out)
+    with pytest.raises(UserError, match="are a part of a network, which judges no clips"):
+        write_folder(out, str(tmp_path / "folder"))
 
 
 def test_one_file_of_two_is_named_as_such(files, tmp_path):
