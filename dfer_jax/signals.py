@@ -16,6 +16,14 @@ received: list[int] = []
 """Those that came since `watch`, in order."""
 
 
+class StopError(KeyboardInterrupt):
+    """A request to stop.
+
+    Python ends a process by SIGINT itself, whatever its exit code, if a `KeyboardInterrupt` of no
+    other kind has once left text that was executed, as `dataclasses` does.
+    """
+
+
 def watch() -> None:
     """Handles requests to stop from now on; one that is ignored, as under nohup, stays ignored."""
     for number in NUMBERS:
@@ -35,7 +43,7 @@ def exit_code(number: int) -> int:
 
 def _interrupt(number: int, _: object) -> None:
     received.append(number)
-    raise KeyboardInterrupt
+    raise StopError
 
 
 def _listen(reading: int) -> None:

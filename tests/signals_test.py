@@ -62,6 +62,15 @@ def test_the_first_request_stops_with_a_documented_code(number, code):
     assert (waiting.returncode, said) == (code, "stopped\n")
 
 
+def test_the_code_is_that_one_too_when_executed_text_is_interrupted():
+    text = WAITING.replace("time.sleep(600)", 'exec("import time; time.sleep(600)")')
+    waiting = start("-c", text)
+    assert waiting.stdout.readline() == "busy\n"
+    waiting.send_signal(signal.SIGINT)
+    _, said = waiting.communicate(timeout=60)
+    assert (waiting.returncode, said) == (130, "stopped\n")
+
+
 def test_the_second_request_ends_compiled_code_at_once():
     busy = start("-c", BUSY)
     assert busy.stdout.readline() == "busy\n"
@@ -69,5 +78,5 @@ def test_the_second_request_ends_compiled_code_at_once():
     with pytest.raises(subprocess.TimeoutExpired):
         busy.wait(timeout=1)
     busy.send_signal(signal.SIGTERM)
-    _, said = busy.communicate(timeout=10)
+    _, said = busy.communicate(timeout=60)
     assert (busy.returncode, said) == (143, "stopped at once, nothing more was saved\n")

@@ -22,6 +22,20 @@ def mounted(where, size):
         subprocess.run(["umount", "-l", str(where)], check=True)
 
 
+@contextlib.contextmanager
+def read_only(folder):
+    """Makes a folder read-only, for root too; skips the test of a user who may not."""
+    try:
+        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount a folder")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
 def resize(where, size):
     """Makes the disk larger or smaller."""
     subprocess.run(["mount", "-o", f"remount,size={size}", str(where)], check=True)

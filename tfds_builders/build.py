@@ -11,6 +11,7 @@ Exit codes: 0 done (or already built), 1 something in the input is wrong, 2 bad 
 import contextlib
 import importlib
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -155,6 +156,17 @@ def _room_suffices(data_dir: Path, full_name: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def _no_empty_folders(data_dir: Path) -> Iterator[None]:
+    """Deletes the folders that TFDS makes for downloads, which no builder of ours has."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # what has something in it stays
+            (data_dir / "downloads" / "extracted").rmdir()
+            (data_dir / "downloads").rmdir()
+
+
 def build(
     full_name: str,
     *,
@@ -198,7 +210,7 @@ def build(
             builder = create()
             # TFDS would announce a download of unknown size, and nothing is downloaded.
             builder._log_download_bytes = builder._log_download_done = lambda: None
-            with _room_suffices(folder, full_name):
+            with _room_suffices(folder, full_name), _no_empty_folders(folder):
                 builder.download_and_prepare(download_config=download_config)
     return builder, True
 
@@ -241,7 +253,7 @@ def _next_command(full_name: str) -> str:
     command = f"dfer train configs/{experiment}.py"
     command += f" data.dataset={full_name}"
     if _DATA_DIR.value != DATA_DIR:
-        command += f" data.data_dir={_DATA_DIR.value}"
+        command += f" data.data_dir={shlex.quote(_DATA_DIR.value)}"
     return command
 
 

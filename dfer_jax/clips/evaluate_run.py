@@ -33,7 +33,8 @@ def evaluate_checkpoints(
     Writes `eval/<split>.json` (last epoch), `eval/<split>.best.json` and `report.html`; where there
     are validation clips, the same of them as `eval/validation.json` and `validation.best.json`.
     Frames are sampled and sized as the checkpoint says. With `robust.method` "agreement" the last
-    epoch also judges the training clips, as `judge_last_checkpoint` does.
+    epoch also judges the training clips, as `judge_last_checkpoint` does. Where the work directory
+    cannot be written the scores are only printed.
 
     Args:
         config: says which data to evaluate on; its model must be the checkpoint's.
@@ -70,10 +71,11 @@ def evaluate_checkpoints(
             about = _about(config, metadata, name=split, selection=selection, step=step)
             if processes.is_first():
                 _write(workdir, which, results[split, step], about | met.about(split))
-        if which == "last" and config.robust.method == "agreement" and met.shared.are_all:
+        judges = config.robust.method == "agreement" and met.shared.are_all
+        if which == "last" and judges and not evaluation_files.why_not_kept(workdir):
             of_train = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, met.sources.train, variables, of_train, devices)
-    if processes.is_first():
+    if processes.is_first() and not evaluation_files.why_not_kept(workdir):
         frames = {}
         if judged:
             frames["training_filmstrips"] = _frame_reader(met.sources.train, judged.clip_ids)
@@ -99,13 +101,15 @@ def _eval_step(
 
 
 def _write(workdir: str, which: str, result: Evaluation, about: dict[str, Any]) -> None:
-    """Writes one evaluation and prints its table."""
-    file_name = evaluation_files.stem(about) + ".best" * (which == "best")
-    path = write_evaluation(workdir, file_name, result, about)
+    """Writes one evaluation, where that is possible, and prints its table."""
+    told = evaluation_files.why_not_kept(workdir)
+    if not told:
+        file_name = evaluation_files.stem(about) + ".best" * (which == "best")
+        told = f"wrote {write_evaluation(workdir, file_name, result, about)}"
     chosen = checkpoint_metadata.in_words(about["selection"])
     title = f"{about['dataset']} {about['split']}, {chosen}, step {about['step']}"
     warning = f"\nwarning: {seen}" if (seen := about.get("seen_before")) else ""
-    print(f"\n{table(result, title)}{warning}\nwrote {path}")
+    print(f"\n{table(result, title)}{warning}\n{told}")
 
 
 def judge_last_checkpoint(

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -267,11 +268,7 @@ def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.nda
 
 
 def known_splits(dataset: str, data_dir: str) -> tuple[str, ...]:
-    """Returns the names of the splits of a built dataset.
-
-    Raises:
-        UserError: if it is not built in `data_dir`.
-    """
+    """Returns the names of the splits of a built dataset; UserError if it is not built there."""
     return tuple(tfds.builder_from_directory(newest_version(dataset, data_dir)).info.splits)
 
 
@@ -289,7 +286,7 @@ def newest_version(dataset: str, data_dir: str) -> Path:
         manual = " --manual_dir FOLDER" * (name != "synthetic_dfer")
         raise UserError(
             f"{dataset} is not built in {data_dir}; build it with "
-            f"`dfer build {dataset} --data_dir {data_dir}{manual}`"
+            f"`dfer build {dataset} --data_dir {shlex.quote(data_dir)}{manual}`"
         )
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".")])
 

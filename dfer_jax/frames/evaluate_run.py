@@ -12,6 +12,7 @@ from dfer_jax.frames.report import write_report
 from dfer_jax.frames.scorer import Scorer
 from dfer_jax.frames.task import FrameTask
 from dfer_jax.runs import checkpoint, checkpoint_metadata
+from dfer_jax.runs.evaluation_files import why_not_kept
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.training.network import check_weights
 
@@ -25,7 +26,8 @@ def evaluate_checkpoints(
 
     Writes `eval/<split>.json` (last epoch) and `eval/<split>.best.json`, each with the logits of
     every frame beside it, the same of `validation` where videos were held out, and `report.html`.
-    Windows and sizes are those of the checkpoint.
+    Windows and sizes are those of the checkpoint. Where the work directory cannot be written the
+    scores are only printed.
 
     Args:
         config: says which data to evaluate on; its model must be the checkpoint's.
@@ -41,7 +43,7 @@ def evaluate_checkpoints(
     dataset, crop = config.data.dataset, crop_of(config.data.dataset, config.data.data_dir)
     steps = checkpoint.list_checkpoints(workdir, best_metric=FrameTask.best_metric)
     results: dict[tuple[str, int], FrameEvaluation] = {}
-    parts, scorer = None, None
+    parts, scorer, not_kept = None, None, why_not_kept(workdir)
     for which, step in steps.items():
         variables, metadata = checkpoint.load_weights(workdir, step)
         checkpoint_metadata.check_same_model(
@@ -77,7 +79,9 @@ def evaluate_checkpoints(
             chosen = checkpoint_metadata.in_words(selection)
             title = f"{config.data.dataset} {split}, {chosen}, step {step}"
             if processes.is_first():
-                path = write_evaluation(workdir, file_name, result, about)
-                print(f"\n{table(result, title)}\nwrote {path}")
-    if processes.is_first():
+                told = not_kept
+                if not told:
+                    told = f"wrote {write_evaluation(workdir, file_name, result, about)}"
+                print(f"\n{table(result, title)}\n{told}")
+    if processes.is_first() and not not_kept:
         print(f"wrote {write_report(workdir)}")

@@ -29,7 +29,7 @@ from dfer_jax.models.clip_network import ClipNetwork
 from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.video_vit import VideoViT
 from dfer_jax.runs import checkpoint, checkpoint_files
-from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runs.workdir_lock import takes_import
 
 NAMES = tuple(name for name, kind in MODELS.items() if issubclass(kind, ClipNetwork))
 """Networks whose weights can be read by their names."""
@@ -88,7 +88,7 @@ def convert(
         UserError: if a file cannot be read, they do not hold the network `name`, or `workdir` is in
             use.
     """
-    if not is_unused(workdir):
+    if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     sources = (source, *others)
     state_dict, left_out = _read(name, sources), []

@@ -16,7 +16,7 @@ from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import by_published_names, load, without_prefix
 from dfer_jax.models import create_model
 from dfer_jax.runs import checkpoint, checkpoint_files
-from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runs.workdir_lock import takes_import
 from dfer_jax.video.faces import CropSettings
 
 CLASSES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
@@ -79,7 +79,7 @@ def convert(source: str, workdir: str) -> None:
     Raises:
         UserError: if the file cannot be read, does not hold the LSTM, or `workdir` is in use.
     """
-    if not is_unused(workdir):
+    if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     model = create_model("emo_affectnet")
     features = jnp.zeros((1, model.num_frames, 8 * model.width))

@@ -23,7 +23,7 @@ from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise,
 from dfer_jax.labels import CLASSES
 from dfer_jax.models.gca_ial import GCAIAL
 from dfer_jax.runs import checkpoint
-from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runs.workdir_lock import takes_import
 
 # The release's parameters that no output depends on, and BatchNorm's step counters.
 _UNUSED = re.compile(
@@ -119,7 +119,7 @@ def convert(source: str, workdir: str) -> None:
         UserError: if the file cannot be read, does not hold the released network, or `workdir` is
             in use.
     """
-    if not is_unused(workdir):
+    if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     state_dict = read_state_dict(source)
     model = GCAIAL()

@@ -21,7 +21,7 @@ from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import Tensor, in_pytorch_layout, load, pointwise, without_prefix
 from dfer_jax.models.resnet50 import BACKBONE, ResNet50
 from dfer_jax.runs import checkpoint
-from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runs.workdir_lock import takes_import
 
 _IN_BLOCK = {
     "conv1": "1x1_reduce",
@@ -87,7 +87,7 @@ def convert(source: str, workdir: str) -> None:
     Raises:
         UserError: if the file cannot be read, does not hold the network, or `workdir` is in use.
     """
-    if not is_unused(workdir):
+    if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     state_dict = without_prefix(read_state_dict(source), "module.cnn.", "module.")
     if absent := [name for name in _CLASSIFIER if name not in state_dict]:

@@ -25,7 +25,8 @@ from dfer_jax.errors import UserError, list_in_line
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees, pretrained_folder
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.train_state import TrainState
-from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runs.workdir import refuse_patterns
+from dfer_jax.runs.workdir_lock import takes_import
 from dfer_jax.runtime import processes
 
 FORMAT = 1
@@ -124,8 +125,7 @@ class Checkpoints:
     def raise_if_failed(self) -> None:
         """Lets a save that failed in the background fail the run; call it after every step.
 
-        Raises:
-            UserError: if the disk is full, closed or gone.
+        UserError if the disk is full, closed or gone.
         """
         if self._unfinished is not None and self._unfinished.done():
             self._wait()
@@ -224,10 +224,8 @@ class Checkpoints:
 def list_checkpoints(workdir: str, *, best_metric: str) -> dict[str, int]:
     """Returns {"last": step, "best": step} of a run; "best" only if some step has the metric.
 
-    An older checkpoint that is damaged is left out with a warning.
-
-    Raises:
-        UserError: if the directory has no checkpoint, or the newest is damaged.
+    An older checkpoint that is damaged is left out with a warning. UserError if there is no
+    checkpoint, or the newest is damaged.
     """
     if pretrained_folder.is_one(workdir):
         return {"last": pretrained_folder.step_of(workdir)}
@@ -265,8 +263,7 @@ def load_last_weights(workdir: str) -> tuple[dict[str, PyTree], dict[str, Any]]:
 def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """Returns ({"params", "batch_stats"}, metadata) of one checkpoint, or of a pretrained folder.
 
-    Raises:
-        UserError: if it is damaged, or was written by another format.
+    UserError if it is damaged, or was written by another format.
     """
     if pretrained_folder.is_one(workdir):
         return pretrained_folder.read(workdir)
@@ -287,13 +284,14 @@ def load_weights(workdir: str, step: int) -> tuple[dict[str, PyTree], dict[str, 
 def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[str, Any]) -> None:
     """Writes imported weights as step 0 of a new work directory, ready for `dfer eval`.
 
-    Raises:
-        UserError: if the directory exists and is not empty, or cannot be written.
+    UserError if the directory exists and is not empty, or cannot be written.
     """
-    if not is_unused(workdir):
+    if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
+    refuse_patterns(workdir)
     try:
         os.makedirs(workdir, exist_ok=True)
+        checkpoint_files.clear_unfinished(workdir)
     except OSError as error:
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
     with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:

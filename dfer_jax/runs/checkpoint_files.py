@@ -7,9 +7,11 @@ writes them.
 """
 
 import contextlib
+import glob
 import hashlib
 import math
 import os
+import shutil
 from typing import Any
 
 from dfer_jax.runtime.durable_files import replacing, sync_file, sync_folder
@@ -51,6 +53,21 @@ def steps(workdir: str) -> list[int]:
         return []
     numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
     return sorted(n for n in numbers if os.path.isdir(step_dir(workdir, n)))
+
+
+def finished(workdir: str) -> list[int]:
+    """Returns the steps whose checkpoint was written to its end, with checksums."""
+    return [
+        n for n in steps(workdir) if os.path.exists(os.path.join(step_dir(workdir, n), SUMS_FILE))
+    ]
+
+
+def clear_unfinished(workdir: str) -> None:
+    """Deletes what a killed import was writing; a checkpoint without checksums is set aside."""
+    for step in set(steps(workdir)) - set(finished(workdir)):
+        set_aside(workdir, step)
+    for path in glob.glob("*.orbax-checkpoint-tmp*", root_dir=checkpoint_dir(workdir)):
+        shutil.rmtree(os.path.join(checkpoint_dir(workdir), path))
 
 
 def describe(folder: str) -> tuple[dict[str, Any], dict[str, float]]:

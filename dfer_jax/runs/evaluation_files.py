@@ -16,6 +16,21 @@ def is_evaluated(workdir: str) -> bool:
     return bool(evaluation_files(workdir))
 
 
+def why_not_kept(workdir: str) -> str:
+    """Returns why an evaluation of a run cannot be kept, in a sentence; "" if it can.
+
+    A copy on read-only storage is evaluated nevertheless.
+    """
+    folder = os.path.join(workdir, "eval")
+    folder = folder if os.path.isdir(folder) else workdir
+    if os.access(folder, os.W_OK):
+        return ""
+    return (
+        f"not kept, for {folder} cannot be written: for files and a report copy the work "
+        "directory to where you may write"
+    )
+
+
 def evaluation_files(workdir: str) -> list[str]:
     """Returns the names of the evaluations; other JSON files of `eval/` are of other things."""
     folder = os.path.join(workdir, "eval")

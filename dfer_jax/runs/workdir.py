@@ -71,6 +71,7 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
     """
     path = os.path.join(workdir, CONFIG_FILE)
     config = json.loads(json.dumps(config))
+    refuse_patterns(workdir)
     try:
         os.makedirs(workdir, exist_ok=True)
         refuse_other(workdir, config)
@@ -120,6 +121,19 @@ def kept(workdir: str) -> Iterator[Callable[[], None]]:
         check()  # says why, where that is the reason
         raise
     check()
+
+
+def refuse_patterns(workdir: str) -> None:
+    """Refuses a path in which Orbax would not find what it has just written.
+
+    Raises:
+        UserError: if there is a character in it that stands for others in patterns.
+    """
+    if found := sorted(set("*?[") & set(os.path.abspath(workdir))):
+        raise UserError(
+            f"checkpoints cannot be written to {os.path.abspath(workdir)}, for the library that "
+            f"writes them takes {' and '.join(found)} for a pattern; choose a --workdir without"
+        )
 
 
 def differing_fields(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from dfer_jax.errors import UserError
+from dfer_jax.runs import checkpoint_files
 from dfer_jax.runtime import file_lock, processes
 
 LOCK_FILE = "work.lock"
-_PATIENCE = 2.0  # seconds that a holder has to say who it is
+_PATIENCE = 10.0  # seconds that a holder has to say who it is
 
 
 @contextlib.contextmanager
@@ -71,6 +72,14 @@ def only_run(workdir: str, *, create: bool = True) -> Iterator[None]:
 def is_unused(workdir: str) -> bool:
     """Returns whether a work directory is missing or holds nothing but a lock."""
     return not os.path.isdir(workdir) or set(os.listdir(workdir)) <= {LOCK_FILE}
+
+
+def takes_import(workdir: str) -> bool:
+    """Returns whether a work directory is unused, or has only what a killed import left."""
+    if is_unused(workdir):
+        return True
+    names = set(os.listdir(workdir)) - {LOCK_FILE}
+    return names == {"checkpoints"} and not checkpoint_files.finished(workdir)
 
 
 def _missing(workdir: str) -> list[str]:

@@ -38,6 +38,10 @@ class Window:
         return means | {f"train/{unit}_per_s": speed, "train/data_wait": self.waited / seconds}
 
 
+def _is_alone() -> bool:
+    return jax.process_count() == 1
+
+
 class Trainer:
     """One run, from its config to the last step; every piece is built once, here."""
 
@@ -126,7 +130,12 @@ class Trainer:
         window = Window()
         for step in range(start + 1, self.total_steps + 1):
             before = time.perf_counter()
-            batch = next(batches)
+            try:
+                batch = next(batches)
+            except StoppedError:  # what reads is stuck
+                if start < step - 1 and (step - 1) % self.steps_per_epoch and _is_alone():
+                    yield step - 1, state  # once more, to be saved
+                raise
             if not window.metrics or window.metrics[-1]["loss"].is_ready():
                 window.waited += time.perf_counter() - before  # the device was idle meanwhile
             elif window.metrics:

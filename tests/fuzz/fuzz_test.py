@@ -52,14 +52,14 @@ def feed(name, folder, data):
     target = TARGETS[name]
     path = folder / target.name
     path.write_bytes(data)
-    before, memory = time.monotonic(), peak_memory()
+    before, memory = time.process_time(), peak_memory()  # what others do meanwhile does not count
     said = ""
     try:
         target.read(path)
     except target.refusals as error:
         said = str(error)
         assert said and "Traceback" not in said
-    assert time.monotonic() - before < MOST_SECONDS
+    assert time.process_time() - before < MOST_SECONDS
     assert peak_memory() - memory < MOST_MEMORY
     return said
 

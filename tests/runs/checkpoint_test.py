@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import small_disk
 
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, checkpoint_files
@@ -213,6 +214,20 @@ def test_another_model_is_no_damage(run):
     assert _folder(run).is_dir()
 
 
+@pytest.mark.parametrize("left", ["1.orbax-checkpoint-tmp", "0"])
+def test_an_import_that_was_killed_is_done_again(tmp_path, left):
+    (tmp_path / "checkpoints" / left / "weights").mkdir(parents=True)
+    variables = {"params": {"w": np.ones(3, np.float32)}, "batch_stats": {}}
+    metadata = _METADATA | {"source": "a.npz"}
+    checkpoint.save_weights(str(tmp_path), variables, metadata)
+    aside = ["damaged-0"] * (left == "0")
+    assert sorted(os.listdir(tmp_path / "checkpoints")) == ["0", *aside]
+    again, _ = checkpoint.load_weights(str(tmp_path), 0)
+    np.testing.assert_array_equal(again["params"]["w"], np.ones(3))
+    with pytest.raises(UserError, match="exists and is not empty; choose a new directory"):
+        checkpoint.save_weights(str(tmp_path), variables, metadata)
+
+
 def test_a_save_that_fails_in_the_background_fails_the_run(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -225,17 +240,10 @@ def test_a_save_that_fails_in_the_background_fails_the_run(tmp_path, monkeypatch
 
 
 @pytest.fixture
-def small_disk(tmp_path):
+def disk(tmp_path):
     """A disk of 1.4 MB, on which two checkpoints of `_random_state` have room."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1400k", "tmpfs", str(where)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user may not mount a small disk")
-    yield where
-    subprocess.run(["umount", str(where)], check=True)
+    with small_disk.mounted(tmp_path / "disk", "1400k") as where:
+        yield where
 
 
 def _random_state(step):
@@ -244,9 +252,9 @@ def _random_state(step):
     return state.replace(params=params, opt_state=optax.sgd(0.1, momentum=0.9).init(params))
 
 
-def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(small_disk, caplog):
+def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(disk, caplog):
     def train(until):
-        with checkpoint.Checkpoints(str(small_disk), best_metric="war") as saved:
+        with checkpoint.Checkpoints(str(disk), best_metric="war") as saved:
             like = jax.eval_shape(lambda: _random_state(0))
             state = saved.restore_latest(like, classes=_METADATA["classes"])
             start = 0 if state is None else int(state.step)
@@ -258,6 +266,6 @@ def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(small_di
     with pytest.raises(UserError, match=message):
         train(6)
     assert not caplog.messages  # one sentence, not a page of tracebacks
-    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    small_disk.resize(disk, "4m")
     assert train(6) == 2
-    assert sorted(os.listdir(small_disk / "checkpoints")) == ["4", "5"]
+    assert sorted(os.listdir(disk / "checkpoints")) == ["4", "5"]

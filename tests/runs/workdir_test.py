@@ -1,4 +1,5 @@
 import os
+import re
 
 import pytest
 
@@ -30,6 +31,18 @@ def test_a_read_only_place_is_explained(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="cannot be written"):
         workdir.claim(str(tmp_path / "run"), CONFIG, {})
+
+
+@pytest.mark.parametrize("name", ["runs [2]", "run*", "what?"])
+def test_a_path_that_the_writer_of_checkpoints_takes_for_a_pattern_is_refused(tmp_path, name):
+    path, character = tmp_path / name / "run", re.search(r"[\[*?]", name)[0]
+    message = (
+        f"checkpoints cannot be written to {path}, for the library that writes them takes "
+        f"{character} for a pattern; choose a --workdir without"
+    )
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        workdir.claim(str(path), CONFIG, {})
+    assert not path.exists()
 
 
 def test_imported_weights_are_not_trained_over(tmp_path):

@@ -33,6 +33,7 @@ def test_builds_once_and_again_only_when_told(little, tmp_path):
     first = contents(tmp_path)
     _, built = build.build("synthetic_dfer/smoke", data_dir=str(tmp_path))
     assert not built and contents(tmp_path) == first
+    assert not list(tmp_path.rglob("downloads")) and not list(tmp_path.rglob("incomplete*"))
     _, built = build.build("synthetic_dfer/smoke", data_dir=str(tmp_path), overwrite=True)
     records = [name for name in first if "array_record" in name.name]
     assert built and records and all(contents(tmp_path)[name] == first[name] for name in records)

@@ -92,4 +92,4 @@ def test_the_lock_ends_with_the_block(tmp_path):
     for _ in range(2):
         with replacing.locked(tmp_path / "1.0.0"):
             pass
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30

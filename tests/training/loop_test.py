@@ -1,16 +1,21 @@
 import json
+import multiprocessing
 import os
 import shutil
+import signal
+import threading
+import time
 
 import clip_dataset
 import jax
 import numpy as np
 import pytest
+import small_disk
 import tiny
 
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.task import ClipTask
-from dfer_jax.errors import UserError
+from dfer_jax.errors import StoppedError, UserError
 from dfer_jax.runs import checkpoint, metric_writer
 from dfer_jax.runtime import parallel
 from dfer_jax.training.loop import Trainer, Window
@@ -57,7 +62,40 @@ def test_a_work_directory_deleted_meanwhile_is_said(built_clips, tmp_path, monke
         _train(tiny.config(built_clips), directory)
 
 
-def test_two_devices_follow_the_trajectory_of_one(built_clips, gentle_run, tmp_path):
+def test_a_run_whose_reader_stands_still_stops_in_seconds_and_is_saved(
+    built_clips, tmp_path, monkeypatch, one_device
+):
+    config, steps, asked = tiny.config(built_clips), [], []
+    config.data.num_workers, config.train.epochs = 1, 400
+
+    def ask():
+        asked.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def update(bar):
+        steps.append(bar)
+        if len(steps) == 4:
+            (reader,) = multiprocessing.active_children()
+            os.kill(reader.pid, signal.SIGSTOP)
+            threading.Timer(1, ask).start()  # by then it waits for the reader
+
+    monkeypatch.setattr(tiny.tqdm, "update", update)
+    said = r"stopped at step \d+ of 1200 and saved; run|stopped: a process that reads clips has sto"
+    with pytest.raises(StoppedError, match=said) as caught:
+        _train(config, tmp_path)
+    assert time.monotonic() - asked[0] < 15 and caught.value.exit_code == 143
+    assert _last(tmp_path) == len(steps)
+
+
+@pytest.mark.parametrize("first", [0, 4])
+def test_two_devices_follow_the_trajectory_of_one_and_go_on_with_it(
+    built_clips, gentle_run, tmp_path, monkeypatch, first
+):
+    if first:
+        with monkeypatch.context() as patch, pytest.raises(UserError, match=f"at step {first} of"):
+            patch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+            tiny.stop_after(patch, first)
+            _train(tiny.gentle(built_clips), tmp_path)
     assert len(jax.local_devices()) == 2
     two, one = _train(tiny.gentle(built_clips), tmp_path), _weights(gentle_run)
     for name in ("train/loss", "test/loss"):
@@ -78,7 +116,9 @@ def own_run(tiny_run, tmp_path):
     return tmp_path
 
 
-def test_evaluation_restores_and_counts_every_clip_once(built_clips, own_run, tmp_path, one_device):
+def test_evaluation_restores_and_counts_every_clip_once(
+    built_clips, own_run, tmp_path, one_device, capsys
+):
     config = tiny.config(built_clips)
     seen = []
     for batch_size in (4, 3):
@@ -102,6 +142,16 @@ def test_evaluation_restores_and_counts_every_clip_once(built_clips, own_run, tm
     assert first["selection"] == "last" and first["step"] == 6 and first["epoch"] == 2
     assert (tmp_path / "eval" / "test.best.json").exists()
     assert (tmp_path / "report.html").stat().st_size > 10_000
+    written = (tmp_path / "eval" / "test.json").stat().st_mtime_ns
+    said = capsys.readouterr().out.rpartition("test, last epoch")[2]
+    with small_disk.read_only(tmp_path):
+        evaluate_run.evaluate_checkpoints(config, str(tmp_path))
+    again = capsys.readouterr().out
+    assert said.splitlines()[1:4] == again.rpartition("test, last epoch")[2].splitlines()[1:4]
+    advice = "for files and a report copy the work directory to where you may write"
+    assert f"not kept, for {tmp_path}/eval cannot be written: {advice}\n" in again
+    assert "wrote" not in again
+    assert (tmp_path / "eval" / "test.json").stat().st_mtime_ns == written
 
 
 def test_the_validation_split_chooses_the_best_epoch(built_clips, tmp_path, one_device):

@@ -8,6 +8,8 @@ interrupted run is continued by the same command. --verify checks all checksums.
 Exit codes: 0 done (or already there), 1 something is wrong, 2 bad usage.
 """
 
+import shlex
+
 from absl import app, flags, logging
 
 from dfer_jax.data.frame_cache.build import build, verify
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> None:
     except KeyboardInterrupt as interrupt:
         raise StoppedError("interrupted; the same command continues") from interrupt
     print(f"{place.folder} {'is complete' if built else 'is there already'}")
-    elsewhere = f" data.cache_dir={place.cache_dir}" if place.cache_dir else ""
+    elsewhere = f" data.cache_dir={shlex.quote(place.cache_dir)}" if place.cache_dir else ""
     print(f"  use it with data.cache=True data.decode_size={place.size}{elsewhere}")
 
 

@@ -11,6 +11,7 @@ Any number of processes may read it at once; the system keeps what was read in m
 import dataclasses
 import functools
 import hashlib
+import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,9 @@ class Place:
     @property
     def command(self) -> str:
         """The command that builds it."""
-        elsewhere = f" --cache_dir {self.cache_dir}" if self.cache_dir else ""
-        return f"dfer cache {self.dataset} --data_dir {self.data_dir} --size {self.size}{elsewhere}"
+        elsewhere = f" --cache_dir {shlex.quote(self.cache_dir)}" if self.cache_dir else ""
+        folder = shlex.quote(self.data_dir)
+        return f"dfer cache {self.dataset} --data_dir {folder} --size {self.size}{elsewhere}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,12 +18,14 @@ from collections.abc import Iterator
 from multiprocessing import util
 from typing import Any
 
+from dfer_jax import signals
 from dfer_jax.data.readers import notes
 from dfer_jax.data.readers.process import THREADS, Items, serve
-from dfer_jax.errors import UserError
+from dfer_jax.errors import StoppedError, UserError
 
 PATIENCE = 40
 """Seconds that one clip may take before its process counts as stuck."""
+_HURRY = 3  # as many once the run has been asked to stop
 _STARTING = 300  # as many for a process to start where its processor time is not known
 _AHEAD = 2 * THREADS  # items asked of a process at a time: being read, and waiting to be taken
 _ON = "run the same command again to go on from the last checkpoint"
@@ -39,6 +41,7 @@ def read_ahead(items: Items, num_processes: int) -> Iterator[Any]:
 
     Raises:
         UserError: if a process has died or is stuck, naming what it read.
+        StoppedError: if the run was asked to stop and a process is stuck.
         BaseException: whatever an item raises, in its place.
     """
     work = pickle.dumps(items)
@@ -137,6 +140,8 @@ class _Reader:
                 now = taken, None if at_clips else _processor_time(self._process.pid)
                 looks = looks + 1 if now == before else 0
                 before = now
+                if signals.received and looks >= _HURRY:
+                    raise StoppedError(f"stopped: {self._stuck(taken, looks)}") from None
                 if looks >= (PATIENCE if at_clips or now[1] else _STARTING):
                     raise UserError(self._stuck(taken, looks)) from None
                 continue

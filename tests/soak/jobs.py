@@ -1,0 +1,131 @@
+"""Commands that write something, what they leave when nothing disturbs them, and starting them."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import fold_dataset
+import frame_folders
+import jax
+import numpy as np
+import tensorflow_datasets as tfds
+import xla_flags
+
+from dfer_jax.data.contents import contents_of
+from dfer_jax.runs import checkpoint
+
+MEASURED_TIME = ("clips_per_s", "data_wait")  # differ from run to run
+UNFINISHED = (".new", ".tmp", "tmp.", ".orbax-checkpoint-tmp", ".building", "incomplete.", "new-")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A command.
+
+    Attributes:
+        module: that is run.
+        arguments: from the folder it writes to.
+        outcome: from that folder to everything in it that does not depend on the clock.
+    """
+
+    module: str
+    arguments: Callable[[Path], list[str]]
+    outcome: Callable[[Path], object]
+
+    def start(self, folder: Path, *, injected: tuple[str, ...] = ()) -> subprocess.Popen:
+        """Starts it, with a fault if there is one."""
+        how = ["tests/injected.py", *injected, self.module] if injected else ["-m", self.module]
+        return subprocess.Popen(
+            [sys.executable, *how, *self.arguments(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={
+                **os.environ,
+                "XLA_FLAGS": xla_flags.of_devices(1),
+                "PYTHONPATH": os.pathsep.join([os.getcwd(), f"{os.getcwd()}/tests"]),
+            },
+        )
+
+
+def all_of(base: Path) -> dict[str, Job]:
+    """Returns the jobs by name; what they read is made in a folder."""
+    release, data = frame_folders.write(base / "release"), base / "data"
+    build = ["video_folder/soak", f"--manual_dir={release}"]
+    subprocess.run(
+        [sys.executable, "-m", "tfds_builders.build", *build, f"--data_dir={data}"],
+        check=True,
+        capture_output=True,
+    )
+    np.savez(base / "weights.npz", **frame_folders.state_dict())
+    folds = [f"--config.{k}={v}" for k, v in fold_dataset.build(base / "folds").items()]
+    phases = {"train.epochs": 3, "pretrain.epochs": 1, "pretrain.clips_per_class": 2}
+    fields = frame_folders.fields(data, "video_folder/soak", **phases)
+    return {
+        "train": Job(
+            "dfer_jax.main",
+            lambda folder: ["--config=configs/base.py", *fields, f"--workdir={folder}"],
+            run_outcome,
+        ),
+        "build": Job(
+            "tfds_builders.build", lambda folder: [*build, f"--data_dir={folder}"], built_outcome
+        ),
+        "cache": Job(
+            "dfer_jax.data.frame_cache",
+            lambda folder: [
+                *("video_folder/soak", f"--data_dir={data}", "--size=16", f"--cache_dir={folder}")
+            ],
+            files_in,
+        ),
+        "import": Job(
+            "dfer_jax.interop",
+            lambda folder: ["gca_ial", str(base / "weights.npz"), str(folder)],
+            lambda folder: weights(folder, 0),
+        ),
+        "crossval": Job(
+            "dfer_jax.clips.crossval",
+            lambda folder: [
+                *("--config=configs/synthetic.py", *folds, "--config.data.num_folds=3"),
+                f"--workdir={folder}",
+            ],
+            lambda folder: [(folder / f"crossval.{kind}").read_bytes() for kind in ("json", "csv")],
+        ),
+    }
+
+
+def run_outcome(folder: Path) -> object:
+    step = checkpoint.list_checkpoints(str(folder), best_metric="war")["last"]
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    rows = [{k: v for k, v in row.items() if not k.endswith(MEASURED_TIME)} for row in rows]
+    evaluations = [path.read_bytes() for path in sorted((folder / "eval").glob("*.json"))]
+    assert (folder / "report.html").stat().st_size > 1000
+    return step, weights(folder, step), rows, evaluations
+
+
+def weights(folder: Path, step: int) -> list[bytes]:
+    variables, _ = checkpoint.load_weights(str(folder), step)
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
+
+
+def built_outcome(folder: Path) -> object:
+    (info,) = folder.rglob("dataset_info.json")
+    found = contents_of(tfds.builder_from_directory(info.parent))
+    (info.parent / "contents.npz").unlink()
+    return found.frames, found.labels
+
+
+def files_in(folder: Path) -> object:
+    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    return {name: path.read_bytes() for name, path in found.items() if not name.endswith(".npz")}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Returns what looks unfinished there."""
+    found = [
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.name != ".building"
+    ]  # a lock
+    return [name for name in found if any(mark in name for mark in UNFINISHED)]
