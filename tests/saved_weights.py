@@ -21,8 +21,8 @@ def _made(config, kwargs, preprocess, classes, length, scale):
         config.model.name, kwargs, dtype="float32", parallel=Parallel((jnp.zeros(1).device,))
     )
     variables = random_variables(model, jnp.zeros((1, length, SIZE, SIZE, 3)))
-    head = variables["params"]["classifier"]
-    head["kernel"] = head["kernel"] * scale
+    if head := variables["params"].get("classifier"):
+        head["kernel"] = head["kernel"] * scale
     metadata = checkpoint.make_metadata(
         model_name=config.model.name,
         model_kwargs=kwargs,
@@ -57,6 +57,20 @@ def _of_clips(*, data_dir="", classes=CLASSES, scale=1.0, segments=4, **inputs):
         segments,
         scale,
     )
+
+
+def of_network(folder, name, *, classes=CLASSES, segments=4, **inputs):
+    """Saves a compared network of width 8 and 32 x 32 pixels; returns the folder."""
+    config = tiny.config("")
+    config.model = type(config.model)(
+        {"name": name, "image_size": SIZE, "width": 8, "dtype": "float32"}
+    )
+    config.data.segments = segments
+    kwargs = clips.model_kwargs(config, num_classes=len(classes))
+    preprocess = clips.preprocess(config) | inputs
+    made = _made(config, kwargs, preprocess, classes, segments, 1.0)
+    checkpoint.save_weights(str(folder), *made)
+    return str(folder)
 
 
 def of_frames(folder, system="gru", *, data_dir=""):

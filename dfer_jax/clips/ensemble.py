@@ -54,16 +54,31 @@ def held_out(members: Sequence[Predictions], files: Sequence[str] | None) -> lis
         files: one per member; None for the validation file beside each member's own.
 
     Raises:
-        UserError: if one does not exist, or its clips are test clips.
+        UserError: if one does not exist, its clips are test clips, or those beside a member are
+            training clips of weights that others trained.
     """
     paths = evaluation_files.held_out_files([m.path for m in members], files)
-    found = predictions.join([predictions.read(path) for path in paths])
+    read = [predictions.read(path) for path in paths]
+    if not files and (seen := [p for p in read if _trained_elsewhere(p)]):
+        raise UserError(
+            f"{seen[0].path} is of imported weights, whose authors trained on these clips: they "
+            "are not held out; give --weights, or with --fit_on evaluations of clips that no "
+            "member was trained on"
+        )
+    found = predictions.join(read)
     if both := sorted(set(found[0].clip_ids) & set(members[0].clip_ids)):
         raise UserError(
             f"{len(both)} clips of {paths[0]} are test clips, so they are not held out; name other "
             f"files, or say --select_on_test:\n{list_some(both)}"
         )
     return found
+
+
+def _trained_elsewhere(found: Predictions) -> bool:
+    """Whether weights that were imported were trained on the data set of these clips."""
+    names = (str(found.about.get(name, "")) for name in ("trained_on", "dataset"))
+    trained_on, dataset = (name.partition("/")[0].lower() for name in names)
+    return found.about.get("source") != "trained" and trained_on == dataset
 
 
 def choose_weights(

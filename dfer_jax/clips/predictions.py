@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from dfer_jax.errors import UserError, list_in_line, list_some
+from dfer_jax.labels import shared_classes
 from dfer_jax.runs.evaluation_files import _read_object
 
 _ROUNDING = 1e-4  # probabilities are stored with six digits
@@ -96,6 +97,8 @@ def read(path: str) -> Predictions:
 def join(members: Sequence[Predictions]) -> list[Predictions]:
     """Returns the members with clips and classes in the order of the first, matched by name.
 
+    A class that another member calls by a synonym ("happy", "happiness") is the same.
+
     Raises:
         UserError: if the classes, the sets of clips, or labels differ.
     """
@@ -153,13 +156,15 @@ def _in_the_order_of(first: Predictions, other: Predictions) -> Predictions:
 def _in_the_classes_of(first: Predictions, other: Predictions) -> Predictions:
     if first.classes == other.classes:
         return other
-    if set(first.classes) != set(other.classes):
+    shared = shared_classes(first.classes, other.classes)
+    if not shared.are_all:
         raise UserError(
             f"the classes of {other.path} are not those of {first.path} "
             f"({list_in_line(other.classes)} against {list_in_line(first.classes)}); combine runs "
             "that tell the same classes apart"
         )
-    place = np.array([first.classes.index(name) for name in other.classes])
+    ours = dict(zip(shared.of_data, shared.names, strict=True))
+    place = np.array([first.classes.index(ours[name]) for name in other.classes])
     return dataclasses.replace(
         other,
         classes=first.classes,

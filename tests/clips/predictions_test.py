@@ -89,9 +89,9 @@ def test_other_classes_are_refused(tmp_path, case):
     other = prediction_files.write(tmp_path / "b", ids, labels, first.probabilities)
 
     def rename(raw):
-        raw["classes"][0] = "joy"
+        raw["classes"][0] = "awe"
         for row in raw["predictions"]:
-            row |= {k: "joy" for k in ("label", "prediction") if row[k] == "happiness"}
+            row |= {k: "awe" for k in ("label", "prediction") if row[k] == "happiness"}
 
     with pytest.raises(UserError, match="combine runs that tell the same classes apart"):
         predictions.join([first, predictions.read(_edit(other, rename))])

@@ -40,10 +40,10 @@ class VisualTower(nn.Module):
         """Returns their vectors, float32, not normalised; sides are multiples of 32."""
         options = {"use_bias": False, "dtype": self.dtype, "name": "conv1"}
         tokens = PatchEmbedding(self.width, (PATCH, PATCH), **options)(pictures)
-        tokens = tokens.reshape(len(tokens), -1, self.width)
+        tokens = tokens.reshape(tokens.shape[0], -1, self.width)
         normal = nn.initializers.normal(self.width**-0.5)
         first = self.param("class_embedding", normal, (self.width,), jnp.float32)
-        first = jnp.broadcast_to(first, (len(tokens), 1, self.width)).astype(self.dtype)
+        first = jnp.broadcast_to(first, (tokens.shape[0], 1, self.width)).astype(self.dtype)
         x = jnp.concatenate([first, tokens], axis=1)
         shape = x.shape[1:]
         positions = self.param("positional_embedding", normal, shape, jnp.float32)

@@ -39,7 +39,7 @@ class MAEDFER(VideoViT):
         tokens = _in_regions(self._tokens(clips), self.region)
         shape = (tokens.shape[1], self.width)
         regions = self.param("lg_region_tokens", truncated_normal, shape, jnp.float32)
-        first = jnp.broadcast_to(regions[None, :, None], (len(tokens), shape[0], 1, shape[1]))
+        first = jnp.broadcast_to(regions[None, :, None], (tokens.shape[0], shape[0], 1, shape[1]))
         x = jnp.concatenate([first.astype(tokens.dtype), tokens], axis=2)  # [b, r, 1 + n, d]
         for i, rate in enumerate(self._drop_rates(self.depth)):
             block = _LocalGlobalBlock(self.num_heads, rate, self.dtype, name=f"blocks.{i}")

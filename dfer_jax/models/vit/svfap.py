@@ -72,8 +72,10 @@ class SVFAPB(VideoViT):
         """Halves time, lets bottleneck tokens gather from all others, then these from them."""
         x = _halve_time(x, name=f"temporal_downsamples.{k}", dtype=self.dtype)
         name = f"spatial_downsamples.{k}"
-        few = _Bottleneck(self.bottleneck, self.dtype, name=name)(x).reshape(len(x), -1, self.width)
-        tokens = x.reshape(len(x), -1, self.width)
+        few = _Bottleneck(self.bottleneck, self.dtype, name=name)(x).reshape(
+            x.shape[0], -1, self.width
+        )
+        tokens = x.reshape(x.shape[0], -1, self.width)
         for i in blocks:
             block = _CrossBlock(self.num_heads, "qv", rates[i], self.dtype, name=f"blocks.{i}")
             if i != blocks[-1]:
