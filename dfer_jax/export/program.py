@@ -31,7 +31,7 @@ from dfer_jax.training import test_views
 STABLEHLO, ONNX, SIDECAR = "model.stablehlo", "model.onnx", "model.json"
 PLATFORMS = ("cpu", "cuda")
 MOST_WRONG = 1e-5
-_BATCHES = (1, 3)
+_BATCHES = (1, 3, 40)
 
 
 class Written(NamedTuple):
@@ -63,7 +63,7 @@ def write_program(run: str, out: str, *, name: str = STABLEHLO) -> Written:
     weights = weights_of.load([run])
     (network,) = weights.networks
     shape = input_shape(network)
-    with library.left_out():
+    with library.left_out(in_planes=name == ONNX):
         content = convert(probabilities_of(network), shape, weights.classes)
     about = _about(network, name, shape, weights.exclusive)
     try:

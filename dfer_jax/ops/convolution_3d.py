@@ -84,7 +84,7 @@ def _choose(on_cpu: Callable, elsewhere: Callable) -> Callable:
     @jax.custom_vjp
     def run(*inputs: Array | Norm) -> Array:
         if library.is_left_out():
-            return elsewhere(*inputs)
+            return (on_cpu if library.is_in_planes() else elsewhere)(*inputs)
         return lax.platform_dependent(*inputs, cpu=on_cpu, default=elsewhere)
 
     def forward(*inputs: Array | Norm) -> tuple[Array, tuple]:

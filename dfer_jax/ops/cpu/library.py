@@ -47,17 +47,22 @@ _TIMEOUT_SECONDS = 300
 
 
 @contextlib.contextmanager
-def left_out() -> Iterator[None]:
-    """Whatever is traced in the block, in this thread, is the same on every platform."""
-    before, _wanted.not_here = _wanted.not_here, True
+def left_out(*, in_planes: bool = False) -> Iterator[None]:
+    """Whatever is traced in the block, in this thread, is the same on every platform.
+
+    Args:
+        in_planes: convolutions over time become 2D ones, for converters that know no others.
+    """
+    before = _wanted.not_here, _wanted.in_planes
+    _wanted.not_here, _wanted.in_planes = True, in_planes
     try:
         yield
     finally:
-        _wanted.not_here = before
+        _wanted.not_here, _wanted.in_planes = before
 
 
 class _Wanted(threading.local):
-    not_here = False
+    not_here = in_planes = False
 
 
 _wanted = _Wanted()
@@ -66,6 +71,11 @@ _wanted = _Wanted()
 def is_left_out() -> bool:
     """Whether nothing may be done otherwise on CPU than elsewhere."""
     return _wanted.not_here
+
+
+def is_in_planes() -> bool:
+    """Whether convolutions over time must be 2D ones."""
+    return _wanted.in_planes
 
 
 def takes(*arrays: Array) -> bool:

@@ -1,0 +1,181 @@
+r"""GCA+IAL as others run it: ONNX Runtime and OpenVINO beside ours and PyTorch, on CPU, in one run.
+
+    pip install -e '.[bench]'
+    pip install jax2onnx openvino
+    python -m benchmarks.speed.other_runtimes
+
+One call at a time, of one clip and of four, from uint8 frames in host memory to probabilities
+there. All have the same weights; ONNX Runtime and OpenVINO run the program that is exported for
+ONNX. Probabilities must agree before anything is timed. They are timed in turn, each in a process
+of its own with as many threads as cores; all float32.
+
+Prints a table and writes other_runtimes.json: milliseconds a call, medians, and how many times as
+fast ours is.
+"""
+
+import os
+import statistics
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from benchmarks.speed import interleaved, network_speed, speed_table
+from benchmarks.speed.interleaved import Peer
+from benchmarks.speed.network_work import Work, call_seconds
+from dfer_jax.errors import UserError, run
+from dfer_jax.runtime.cores import usable_cores
+
+_BATCHES = flags.DEFINE_list("batches", ["1", "4"], "Clips of a call, a row each.")
+_REPEATS = flags.DEFINE_integer("repeats", 9, "Measurements of each, 20 calls long.", 1)
+_OUT = flags.DEFINE_string("out", "runs/benchmarks/speed", "Folder for the figures.")
+
+ONNX_RUNTIME, OPENVINO = "ONNX Runtime", "OpenVINO"
+_TOLERANCE = 1e-4  # of the probabilities
+_CARD = "# Random weights\n"
+
+
+class Program:
+    """An exported program at work; lives in a process of its own."""
+
+    def __init__(self, runtime: str, path: str, work: Work, threads: int) -> None:
+        self._work = work
+        self._run = {ONNX_RUNTIME: _in_onnx_runtime, OPENVINO: _in_openvino}[runtime](path, threads)
+
+    def probabilities(self) -> np.ndarray:
+        """Returns those of the check clips."""
+        return self._run(self._work.check_clips())
+
+    def prepare(self) -> None:
+        """Calls it once."""
+        self._run(self._work.arrays()[0])
+
+    def measure(self) -> list[float]:
+        """Returns the seconds of each call."""
+        clips = self._work.arrays()[0]
+        return call_seconds(lambda: self._run(clips), calls=self._work.calls)
+
+
+def _in_onnx_runtime(path: str, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda clips: session.run(["probabilities"], {"frames": clips})[0]
+
+
+def _in_openvino(path: str, threads: int) -> Any:
+    import openvino
+
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings |= {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(path, "CPU", settings)
+    return lambda clips: compiled([clips])[0]
+
+
+def write_program(weights: str, folder: str) -> str:
+    """Writes weights by the released names as an ONNX program, as a user would; returns its path.
+
+    Raises:
+        UserError: if the converter is missing or the program says something else.
+    """
+    from configs import dfew
+    from dfer_jax.clips import experiment
+    from dfer_jax.export import program
+    from dfer_jax.interop import gca_ial
+    from dfer_jax.labels import CLASSES
+    from dfer_jax.models import create_model
+    from dfer_jax.runs import checkpoint, pretrained_folder
+
+    config = dfew.get_config()
+    kwargs = experiment.model_kwargs(config, num_classes=len(CLASSES))
+    with np.load(weights, allow_pickle=False) as file:
+        variables = gca_ial.from_state_dict(dict(file), model=create_model("gca_ial", **kwargs))
+    metadata = checkpoint.make_metadata(
+        model_name="gca_ial",
+        model_kwargs=kwargs,
+        classes=CLASSES,
+        preprocess=experiment.preprocess(config) | {"decode_size": config.model.image_size},
+        dataset="none",
+        source="random weights",
+    )
+    exported, out = os.path.join(folder, "exported"), os.path.join(folder, "program")
+    os.makedirs(exported)
+    pretrained_folder.write(exported, variables, metadata, step=0, card=_CARD)
+    program.write_program(exported, out, name=program.ONNX)
+    return os.path.join(out, program.ONNX)
+
+
+def compare(batch: int, *, repeats: int) -> dict[str, float]:
+    """Returns milliseconds a call of so many clips, by who runs it.
+
+    Raises:
+        UserError: if the probabilities differ, or something is missing.
+    """
+    threads = usable_cores()
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        weights = os.path.join(folder, "weights.npz")
+        work = Work("latency", "cpu", batch, 16, 112, 64, "float32", weights)
+        environment = {**network_speed.HUGE_PAGES, "JAX_PLATFORMS": "cpu"}
+
+        def start(name: str, target: str, *given: Any) -> Peer:
+            peer = Peer(name, f"benchmarks.speed.{target}", given, environment)
+            return stack.enter_context(peer)
+
+        eager = start("PyTorch", "network_torch:Network", work, threads, False)
+        eager.call("save_weights")
+        ours = start("dfer_jax", "network_jax:Network", work)
+        path = write_program(weights, folder)
+        programs = [
+            start(name, "other_runtimes:Program", name, path, work, threads)
+            for name in (ONNX_RUNTIME, OPENVINO)
+        ]
+        _check(ours, eager, programs)
+        peers = [ours, eager, *programs]
+        for peer in peers:
+            peer.call("prepare")
+        seconds = interleaved.measure(peers, repeats=repeats)
+    return {
+        name: 1e3 * statistics.median(second for repeat in found for second in repeat)
+        for name, found in seconds.items()
+    }
+
+
+def _check(ours: Peer, eager: Peer, programs: list[Peer]) -> None:
+    expected = _softmax(ours.call("logits"))
+    found = {"PyTorch": _softmax(eager.call("logits"))}
+    found |= {peer.name: peer.call("probabilities") for peer in programs}
+    for name, probabilities in found.items():
+        apart = np.abs(probabilities - expected).max()
+        if not apart <= _TOLERANCE:
+            raise UserError(f"{name} says something else: probabilities are {apart:.2g} apart")
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def main(_: list[str]) -> None:
+    """Compares, prints, writes."""
+    network_speed.find_device()
+    load = os.getloadavg()[0]
+    print(f"{network_speed.cpu_name()}, {usable_cores()} cores, load {load:.1f}")
+    found = {}
+    for batch in map(int, _BATCHES.value):
+        found[batch] = milliseconds = compare(batch, repeats=_REPEATS.value)
+        ours = milliseconds["dfer_jax"]
+        shown = [f"{k} {v:.1f} ({v / ours:.2f}x)" for k, v in milliseconds.items()]
+        print(f"{batch} clip{'s' * (batch > 1)}, ms: {', '.join(shown)}", flush=True)
+    figures = {"cpu": network_speed.cpu_name(), "cores": usable_cores(), "load_before": load}
+    figures["milliseconds"] = {str(batch): found[batch] for batch in found}
+    speed_table.write(Path(_OUT.value) / "other_runtimes.json", figures)
+
+
+if __name__ == "__main__":
+    run(main)
