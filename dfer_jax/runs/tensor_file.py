@@ -1,4 +1,8 @@
-"""Trees of arrays as one `.safetensors` file, the names on the way to a leaf joined by dots."""
+"""Trees of arrays as one `.safetensors` file, the names on the way to a leaf joined by dots.
+
+Names that have dots themselves, as published ones have, are written with slashes: the array
+`params.layer1/0/conv1.kernel` is the leaf `kernel` of `layer1.0.conv1` of `params`.
+"""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -59,15 +63,16 @@ def read(path: str) -> dict[str, PyTree]:
 
 def _leaves(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, np.ndarray]]:
     for name, value in tree.items():
+        place = above + name.replace(".", "/")
         if isinstance(value, Mapping):
-            yield from _leaves(value, f"{above}{name}.")
+            yield from _leaves(value, f"{place}.")
         else:
-            yield f"{above}{name}", np.asarray(value)
+            yield place, np.asarray(value)
 
 
 def _put(tree: dict[str, Any], key: str, value: jax.Array) -> None:
     """Puts a leaf at its place; raises ValueError for a name that cannot be one."""
-    *way, last = key.split(".")
+    *way, last = (part.replace("/", ".") for part in key.split("."))
     if len(way) > _DEEPEST or not all((*way, last)):
         raise ValueError(f"{key[:80]!r} is no name of weights")
     for part in way:
