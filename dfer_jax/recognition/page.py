@@ -75,10 +75,14 @@ def _about(summary: Mapping[str, Any]) -> str:
     empty = summary["frames_without_face"]
     remarks = "".join(f" {note}." for note in summary["notes"])
     text = (
-        f"{summary['frames']:,} frames, {summary['seconds']:.1f} s; {len(summary['faces'])} faces, "
-        f"{empty:,} frames without one; {weights}.{remarks}"
+        f"{summary['frames']:,} frames, {summary['seconds']:.1f} s; "
+        f"{_faces(len(summary['faces']))}, {empty:,} frames without one; {weights}.{remarks}"
     )
     return text if summary["complete"] else f"{text} Incomplete: {summary['fault']}."
+
+
+def _faces(count: int) -> str:
+    return f"{count} face" + "s" * (count != 1)
 
 
 def _records(rows: Iterable[Row], classes: Sequence[str]) -> list[list[Any]]:
