@@ -30,7 +30,7 @@ from dfer_jax.errors import UserError, run
 from dfer_jax.runtime.cores import usable_cores
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "4"], "Clips of a call, a row each.")
-_REPEATS = flags.DEFINE_integer("repeats", 9, "Measurements of each, 20 calls long.", 1)
+_EACH = flags.DEFINE_integer("each", 9, "Measurements of each, 20 calls long.", 1)
 _OUT = flags.DEFINE_string("out", "runs/benchmarks/speed", "Folder for the figures.")
 
 ONNX_RUNTIME, OPENVINO = "ONNX Runtime", "OpenVINO"
@@ -168,7 +168,7 @@ def main(_: list[str]) -> None:
     print(f"{network_speed.cpu_name()}, {usable_cores()} cores, load {load:.1f}")
     found = {}
     for batch in map(int, _BATCHES.value):
-        found[batch] = milliseconds = compare(batch, repeats=_REPEATS.value)
+        found[batch] = milliseconds = compare(batch, repeats=_EACH.value)
         ours = milliseconds["dfer_jax"]
         shown = [f"{k} {v:.1f} ({v / ours:.2f}x)" for k, v in milliseconds.items()]
         print(f"{batch} clip{'s' * (batch > 1)}, ms: {', '.join(shown)}", flush=True)
