@@ -76,7 +76,7 @@ def compare(names: list[str] | None, *, each: int, programs: Path) -> Iterator[t
     target = "benchmarks.speed.network_work:InTurn"
     sides = {
         OURS: ("benchmarks.speed.network_jax:Network", environment),
-        EAGER: ("benchmarks.speed.network_torch:Network", network_speed.HUGE_PAGES),
+        EAGER: ("benchmarks.speed.pytorch.network_torch:Network", network_speed.HUGE_PAGES),
     }
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

@@ -176,7 +176,7 @@ def tabulate(
 def _torch(name: str, work: Work, threads: int | None = None, *, compiled: bool = False) -> Peer:
     environment = {**HUGE_PAGES, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
     arguments = (work, threads, compiled)
-    return Peer(name, "benchmarks.speed.network_torch:Network", arguments, environment)
+    return Peer(name, "benchmarks.speed.pytorch.network_torch:Network", arguments, environment)
 
 
 def rates(work: Work, seconds: list[list[float]]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
             peer = Peer(name, f"benchmarks.speed.{target}", given, environment)
             return stack.enter_context(peer)
 
-        eager = start("PyTorch", "network_torch:Network", work, threads, False)
+        eager = start("PyTorch", "pytorch.network_torch:Network", work, threads, False)
         eager.call("save_weights")
         ours = start("dfer_jax", "network_jax:Network", work)
         path = write_program(weights, folder)

@@ -14,7 +14,8 @@ import time
 import jax
 from absl import app, flags
 
-from configs import rdfer_synthetic, synthetic
+from configs import synthetic
+from configs.rdfer import synthetic as rdfer_synthetic
 from dfer_jax.clips.task import ClipTask
 from dfer_jax.runtime import parallel
 

@@ -51,9 +51,10 @@ def main(argv: list[str]) -> None:
     """Predicts every video named on the command line, or what a camera shows."""
     if (len(argv) < 2) == (_CAMERA.value is None):
         raise app.UsageError("give videos, pictures or folders, or else --camera")
-    from dfer_jax.recognition import camera, faces, predict, results, sources
+    from dfer_jax.recognition import camera, faces, predict, sources
     from dfer_jax.recognition.peers.still import StillPeer
     from dfer_jax.recognition.recognizer import Recognizer
+    from dfer_jax.recognition.written import results
     from dfer_jax.runtime import compilation_cache, freed_memory
 
     found = [s for path in argv[1:] for s in sources.find_sources(Path(path), fps=_FPS.value)]

@@ -9,13 +9,13 @@ from typing import Any
 
 from absl import logging
 
-from dfer_jax.recognition import overlay, page, results
 from dfer_jax.recognition.faces import ANY_FACE, Finder, Least, Picture
 from dfer_jax.recognition.peers.still import StillPeer
 from dfer_jax.recognition.recognizer import Recognizer
-from dfer_jax.recognition.results import Written, named
 from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.windows import Face
+from dfer_jax.recognition.written import overlay, page, results
+from dfer_jax.recognition.written.results import Written, named
 from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
 from dfer_jax.video import decode
 from dfer_jax.video.container import VideoError

@@ -15,10 +15,11 @@ from typing import Any
 import simplejpeg
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition import page, predict, results
+from dfer_jax.recognition import predict
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.timeline import Pictures
+from dfer_jax.recognition.written import page, results
 from dfer_jax.serving.gallery import Gallery
 from dfer_jax.video.container import VideoError, promised_frames
 from dfer_jax.video.decode import read_frames

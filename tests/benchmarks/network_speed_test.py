@@ -45,7 +45,7 @@ def networks(work, folder):
     """Gives our and PyTorch's side with the same weights, outside this process's type checks."""
     pytest.importorskip("torch")
     work = dataclasses.replace(work, weights=str(folder / "weights.npz"))
-    theirs = Peer(EAGER, "benchmarks.speed.network_torch:Network", (work, None, False))
+    theirs = Peer(EAGER, "benchmarks.speed.pytorch.network_torch:Network", (work, None, False))
     with theirs:
         theirs.call("save_weights")
         theirs.call("load_weights")
@@ -74,7 +74,8 @@ def test_training_is_the_same_before_and_after_a_step(tmp_path):
 @pytest.mark.parametrize(("dtype", "atol"), [("float32", 1e-5), ("bfloat16", 0.03)])
 def test_evaluation_steps_agree(dtype, atol, tmp_path):
     torch = pytest.importorskip("torch")
-    from benchmarks.speed import network_jax, network_torch
+    from benchmarks.speed import network_jax
+    from benchmarks.speed.pytorch import network_torch
 
     work = Work("eval", "cpu", 2, 4, 32, 4, dtype, str(tmp_path / "weights.npz"))
     theirs = network_torch.Network(work, torch.get_num_threads(), False)
@@ -91,7 +92,7 @@ def test_evaluation_steps_agree(dtype, atol, tmp_path):
 
 def test_pytorch_trains_in_bfloat16(tmp_path):
     torch = pytest.importorskip("torch")
-    from benchmarks.speed import network_torch
+    from benchmarks.speed.pytorch import network_torch
 
     losses = {}
     for dtype in ("float32", "bfloat16"):

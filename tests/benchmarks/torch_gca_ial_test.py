@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from golden.torch_gca_ial import TorchGCAIAL as Plain  # noqa: E402
 from golden.torch_gca_ial import losses  # noqa: E402
 
-from benchmarks.speed import torch_gca_ial  # noqa: E402
+from benchmarks.speed.pytorch import torch_gca_ial  # noqa: E402
 from dfer_jax.interop.gca_ial import unused_names  # noqa: E402
 
 OPTIONS = {"width": 8, "image_size": 48, "num_frames": 5, "num_classes": 7, "reduction": 4}

@@ -19,10 +19,11 @@ import video_files
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
-from dfer_jax.recognition import camera, predict, results, sources
+from dfer_jax.recognition import camera, predict, sources
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import NO_FACE, columns
 from dfer_jax.recognition.windows import Face
+from dfer_jax.recognition.written import results
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.faces import CropSettings
 from dfer_jax.video.faces.settings_file import write_settings

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition import predict, results, sources
+from dfer_jax.recognition import predict, sources
 from dfer_jax.recognition.faces import Least
 from dfer_jax.recognition.recognizer import Recognizer
+from dfer_jax.recognition.written import results
 from dfer_jax.video.faces import find_model
 
 

@@ -12,11 +12,12 @@ import video_files
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
-from dfer_jax.recognition import predict, results, sources
+from dfer_jax.recognition import predict, sources
 from dfer_jax.recognition.peers import answers
 from dfer_jax.recognition.peers.still import StillPeer
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import columns
+from dfer_jax.recognition.written import results
 
 EIGHT = pathlib.Path(__file__).with_name("eight.onnx")
 """Convolution of 16x16 at stride 16 to 8 channels, ReLU, mean, Gemm to 8: `input`, `output` as

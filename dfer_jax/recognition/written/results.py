@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition.kept_rows import KeptRows
 from dfer_jax.recognition.rows import CsvRows, Row
 from dfer_jax.recognition.sources import Source
-from dfer_jax.recognition.summary import summary
+from dfer_jax.recognition.written.kept_rows import KeptRows
+from dfer_jax.recognition.written.summary import summary
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.video.container import VideoError
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmarks.speed import torch_gca_ial
 from benchmarks.speed.network_work import Work
+from benchmarks.speed.pytorch import torch_gca_ial
 
 sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the statements are the goldens'
 from golden.pretrained import recipe as pretrained

@@ -6,9 +6,9 @@ import re
 import numpy as np
 
 from dfer_jax.labels import CLASSES
-from dfer_jax.recognition.page import write_page
 from dfer_jax.recognition.rows import NO_FACE, Row
-from dfer_jax.recognition.summary import summary
+from dfer_jax.recognition.written.page import write_page
+from dfer_jax.recognition.written.summary import summary
 
 ABOUT = {"cropped_before": False, "notes": ["HDR"], "weights": [], "peer": None}
 

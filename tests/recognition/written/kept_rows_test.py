@@ -2,8 +2,8 @@
 
 import tracemalloc
 
-from dfer_jax.recognition.kept_rows import KeptRows
 from dfer_jax.recognition.rows import NO_FACE, Row
+from dfer_jax.recognition.written.kept_rows import KeptRows
 
 FACE = Row(
     3, 1 / 3, 0.1, 7, 9, 2, (1 / 7, 2.0, 3.0, 4.0), "fear", {"fear": 0.1 + 0.2}, 1e-17, {"yaw": 2.0}

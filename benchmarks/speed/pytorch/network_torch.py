@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.speed import device_peak, torch_networks
+from benchmarks.speed import device_peak
 from benchmarks.speed.network_work import (
     LEARNING_RATE,
     MOMENTUM,
@@ -25,6 +25,7 @@ from benchmarks.speed.network_work import (
     host_peak_bytes,
     seconds_per_step,
 )
+from benchmarks.speed.pytorch import torch_networks
 
 
 class Network:

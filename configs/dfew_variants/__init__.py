@@ -1,0 +1,1 @@
+"""Experiments of Optimized IAL on DFEW: other losses, decays and pre-training."""
