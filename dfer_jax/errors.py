@@ -138,6 +138,8 @@ def _missing_field(text: str) -> str:
     """Says what ml_collections says of a field that a config does not have."""
     if within := re.search("Attempting to lookup: (.+)", text):  # of a value, as in fold.x
         return f"the config has no field {within[1]!r}"
+    if text.endswith("has no attribute 'get_config'"):
+        return "the config file has no get_config(); a list of experiments is for dfer compare"
     name = text.splitlines()[0].strip().strip("'\"")
     meant = re.search('Did you mean "(.+)" instead of', text)
     return f"the config has no field {name!r}" + (f"; did you mean {meant[1]!r}?" if meant else "")

@@ -40,11 +40,12 @@ def _refused(result, code, message):
             "did you mean 'learning_rate'?",
         ),
         (["--config=configs/dfew.py", "--config.train.epochs=many"], 2, "train.epochs=many"),
+        (["--config=configs/table4.py"], 2, "a list of experiments is for dfer compare"),
         (["--config=configs/dfew.py", "--config.fold=6"], 1, "has folds 1 to 5"),
         (["--config=configs/dfew.py"], 1, "build it with `dfer build dfew/full"),
         (["--config=configs/dfew.py", "now"], 2, "unexpected arguments ['now']"),
     ],
-    ids=["no file", "no field", "wrong type", "no fold", "not built", "stray word"],
+    ids=["no file", "no field", "wrong type", "a list", "no fold", "not built", "stray word"],
 )
 def test_mistakes_are_one_sentence_and_write_nothing(tmp_path, arguments, code, message):
     workdir = tmp_path / "run"

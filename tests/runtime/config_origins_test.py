@@ -7,7 +7,14 @@ import pytest
 from dfer_jax.runtime import config_origins
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-NAMES = sorted(path.stem for path in CONFIGS.glob("[!_]*.py"))
+FILES = [
+    p for folder in (".", "rdfer", "dfew_variants") for p in CONFIGS.glob(f"{folder}/[!_]*.py")
+]
+NAMES = sorted(
+    path.relative_to(CONFIGS).with_suffix("").as_posix().replace("/", ".")
+    for path in FILES
+    if "def get_config" in path.read_text()  # else a list for dfer compare
+)
 
 
 def _line(path, text):
@@ -15,7 +22,7 @@ def _line(path, text):
     (number,) = [
         number for number, line in enumerate(path.read_text().splitlines(), 1) if text in line
     ]
-    return f"configs/{path.name}:{number}"
+    return f"configs/{path.relative_to(CONFIGS).as_posix()}:{number}"
 
 
 @pytest.mark.parametrize("name", [*NAMES, "synthetic_frames:gru"])
@@ -30,7 +37,7 @@ def test_every_value_of_every_file_has_the_place_that_set_it(name):
         source = (CONFIGS.parent / path).read_text().splitlines()[int(line) - 1]
         whole = any(part in source for part in ("{", "_HEADS", "type(config", "[field]"))
         assert field.split(".")[-1] in source or whole, (field, place, source)
-    assert places["name"].startswith(f"configs/{name}.py:")
+    assert places["name"].startswith(f"configs/{name.replace('.', '/')}.py:")
 
 
 def test_the_last_assignment_counts():
