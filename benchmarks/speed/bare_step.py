@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import synthetic
-from dfer_jax.clips import experiment
+from dfer_jax.clips import experiment, targets
 from dfer_jax.labels import CLASSES
 from dfer_jax.runtime import parallel
 from dfer_jax.training import network, optim
@@ -90,7 +90,8 @@ def _functions(config: ConfigDict, devices: parallel.Parallel) -> tuple[Any, Any
     optimizer = optim.make_optimizer(
         schedule, momentum=config.optim.momentum, weight_decay=config.optim.weight_decay
     )
-    loss = config.loss.to_dict() | {
+    loss = {k: v for k, v in config.loss.items() if not k.startswith("centre_")} | {
+        "groups": targets.groups(config, CLASSES),
         "aux_weights": experiment.aux_weights(config),
         "instance_weights": experiment.instance_weights(config),
     }

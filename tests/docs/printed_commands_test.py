@@ -66,7 +66,7 @@ def _mistakes(commands, parsed):
             yield f"{line}\n  {said.strip()[-300:]}"
         elif "\\" in rest:
             yield f"{line}\n  a backslash that joins nothing"
-        elif dataset is not None and rest:
+        elif dataset is not None and len(rest) > (command.words[1] == "export"):  # of a run
             yield f"{line}\n  unexpected {rest}"
         elif command.words[1] in ("build", "check", "cache") and len(rest) == 1:
             dataset = rest[0]
