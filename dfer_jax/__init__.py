@@ -2,7 +2,12 @@
 
 from typing import Any
 
+from dfer_jax import start
+
 __version__ = "0.2.0"
+
+if start.is_command_of_ours():
+    start.stop_without_traceback()
 
 
 def __getattr__(name: str) -> Any:

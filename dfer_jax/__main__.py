@@ -6,13 +6,11 @@ dfer --version
 """
 
 import difflib
-import os
 import runpy
-import signal
 import sys
 from typing import NamedTuple
 
-from dfer_jax import __version__
+from dfer_jax import __version__, start
 
 
 class Verb(NamedTuple):
@@ -81,15 +79,9 @@ def main() -> None:
         print(f"error: dfer has no verb {name!r}; {hint}", file=sys.stderr)
         sys.exit(2)
     verb = verbs[name]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _stop)  # until the verb has been imported
+    start.stop_without_traceback()  # until the verb has been imported
     sys.argv = [f"dfer {name}", *verb.arguments, *arguments]
     runpy.run_module(verb.module, run_name="__main__", alter_sys=True)
-
-
-def _stop(number: int, _: object) -> None:
-    os.write(2, b"stopped\n")
-    os._exit(128 + number)
 
 
 def overview() -> str:

@@ -40,10 +40,24 @@ def start(*command):
     )
 
 
-@pytest.mark.parametrize("module", ["absl.app", "jax.version", "orbax.checkpoint._src.path"])
-def test_ctrl_c_while_it_starts_is_one_line(tmp_path, module):
-    verb = ["-X", "importtime", "-m", "dfer_jax", "train", "base.py", f"--workdir={tmp_path / 'r'}"]
-    starting = start(*verb)
+TRAIN = ["dfer_jax", "train", "base.py"]
+SAME = ["dfer_jax.main", "--config=configs/base.py"]
+BUILD = ["tfds_builders.build", "synthetic_dfer/smoke"]
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        (TRAIN, "absl.app"),
+        (TRAIN, "jax.version"),
+        (TRAIN, "orbax.checkpoint._src.path"),
+        (SAME, "jax.version"),
+        (BUILD, "tensorflow_datasets.version"),
+    ],
+)
+def test_ctrl_c_while_it_starts_is_one_line(tmp_path, command, module):
+    where = f"--data_dir={tmp_path}" if command is BUILD else f"--workdir={tmp_path / 'r'}"
+    starting = start("-X", "importtime", "-m", *command, where)
     for line in starting.stderr:  # each module as it is imported
         if module in line:
             break

@@ -1,5 +1,6 @@
 """TFDS builders; importing this package registers all of them with TFDS."""
 
+import dfer_jax  # noqa: F401 Ctrl-C says no more than that from here on
 from tfds_builders.aff_wild2 import aff_wild2_dataset_builder  # noqa: F401
 from tfds_builders.cremad import cremad_dataset_builder  # noqa: F401
 from tfds_builders.dfew import dfew_dataset_builder  # noqa: F401
