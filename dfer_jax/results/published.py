@@ -163,6 +163,16 @@ def _of_last_epoch(
     ]
 
 
+def _of_s2d() -> list[PublishedRow]:
+    """Rows of S2D's repository, without oversampling; on DFEW it takes the 16-frame release."""
+    settings = {"model.name": "s2d"}
+    ferv39k = "official test split, best epoch on test"
+    return [
+        PublishedRow("S2D", "TAFFC 2024", _FIVE_FOLDS, ("dfew/f16",), settings, 61.82, 76.03),
+        PublishedRow("S2D", "TAFFC 2024", ferv39k, _FERV39K, settings, 41.28, 52.56),
+    ]
+
+
 _BY_ACTOR = "{} folds by actor, face crops, best epoch on test"
 _SINGLE = "mafw/single"
 _MAE_DFER_RECALL = (77.13, 71.09, 58.26, 67.77, 57.46, 25.35, 34.88, 8.90, 33.08, 11.83, 12.09)
@@ -185,6 +195,7 @@ OTHER_SETS = (
 FINE_TUNED = (
     *_of_last_epoch("mae_dfer", "ACM MM 2023", (63.41, 74.43), (43.12, 52.07)),
     *_of_last_epoch("svfap_b", "TAFFC 2024", (62.83, 74.27), (42.14, 52.29)),
+    *_of_s2d(),
 )
 
 ROWS = (
