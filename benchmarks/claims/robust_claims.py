@@ -110,7 +110,7 @@ def find_apex(seeds: list[str]) -> None:
         (name, seed): Run(
             f"apex_{flag}_seed{seed}",
             (*_ON_TINY, f"model.resample={flag}", f"seed={seed}"),
-            config="configs/rdfer/synthetic.py",
+            config="configs/rdfer/rdfer_synthetic.py",
         )
         for name, flag in _RESAMPLE.items()
         for seed in seeds

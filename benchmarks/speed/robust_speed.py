@@ -15,7 +15,7 @@ import jax
 from absl import app, flags
 
 from configs import synthetic
-from configs.rdfer import synthetic as rdfer_synthetic
+from configs.rdfer import rdfer_synthetic
 from dfer_jax.clips.task import ClipTask
 from dfer_jax.runtime import parallel
 

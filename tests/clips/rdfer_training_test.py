@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny
 
-from configs.rdfer import synthetic as rdfer_synthetic
+from configs.rdfer import rdfer_synthetic
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.task import ClipTask
 from dfer_jax.runs.metric_writer import read_metrics

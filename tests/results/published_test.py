@@ -65,7 +65,7 @@ def test_other_class_counts_do_not_give_the_published_war():
             67.42,
         ),
         ("ferv39k", {}, 35.82, 48.54),
-        ("dfew_variants.exp_decay", {}, None, 69.204),
+        ("dfew_variants.dfew_exp_decay", {}, None, 69.204),
     ],
 )
 def test_configs_find_the_row_they_aim_at(name, fields, uar, war):
@@ -87,7 +87,7 @@ def test_what_nobody_published_finds_no_row(name, fields):
 
 
 def test_pretraining_has_rows_of_its_own():
-    config = _config("dfew_variants.exp_decay")
+    config = _config("dfew_variants.dfew_exp_decay")
     config["pretrain"] = {"epochs": 10, "gap_loss": False, "clips_per_class": 110}
     assert match(config).war == 69.290
     config["pretrain"]["epochs"] = 7

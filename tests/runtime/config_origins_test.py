@@ -42,12 +42,15 @@ def test_every_value_of_every_file_has_the_place_that_set_it(name):
 
 def test_the_last_assignment_counts():
     with config_origins.recorded() as origins:
-        config = importlib.import_module("configs.rdfer.dfew").get_config()
+        config = importlib.import_module("configs.rdfer.rdfer_dfew").get_config()
     places = origins.of(config)
-    assert places["train.epochs"] == _line(CONFIGS / "rdfer" / "dfew.py", "train.epochs")
+    rdfer = CONFIGS / "rdfer" / "rdfer_dfew.py"
+    assert places["train.epochs"] == _line(rdfer, "train.epochs")
     assert places["data.dataset"] == _line(CONFIGS / "dfew.py", "data.dataset")
     assert places["optim.momentum"] == _line(CONFIGS / "base.py", "optim.momentum = ")
-    assert places["model.hidden"] == _line(CONFIGS / "rdfer" / "dfew.py", "config.model = type")
+    assert places["model.hidden"] == _line(
+        CONFIGS / "rdfer" / "rdfer_dfew.py", "config.model = type"
+    )
 
 
 def test_levels_references_and_updates_of_all_kinds():

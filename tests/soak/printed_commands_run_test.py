@@ -58,7 +58,7 @@ NEEDS = {  # a word of a command -> why it is only parsed
         "synthetic_dfer/frames",
         "synthetic_dfer/noisy",
         "synthetic_frames",
-        "rdfer/synthetic",
+        "rdfer_synthetic",
     ),
     "another data set in the place of the first": ("train.init_from=runs/synthetic",),
 }

@@ -4,7 +4,7 @@ alpha 0.7 is the paper's best on the test fold; its WAR at this setting is lost.
 loss.gap_form=faithful is the loss as printed: for a misclassified clip it lowers the
 target's logit.
 
-    dfer train configs/dfew_variants/gap.py data.min_frames=16
+    dfer train configs/dfew_variants/dfew_gap.py data.min_frames=16
 """
 
 from configs import dfew

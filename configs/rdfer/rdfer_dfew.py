@@ -1,6 +1,6 @@
 """RDFER on DFEW, as reconstructed; its results on DFEW are not known to us.
 
-    dfer train configs/rdfer/dfew.py fold=1
+    dfer train configs/rdfer/rdfer_dfew.py fold=1
 
 64 frames of a clip, of which a synopsis network sees 16 and a detail network 16 around the key
 instants that it finds; clips that its four detail clips agree to be labelled wrongly are left out.

@@ -1,10 +1,10 @@
 """RDFER on FERV39k, as reconstructed; its results on FERV39k are not known to us.
 
-dfer train configs/rdfer/ferv39k.py
+dfer train configs/rdfer/rdfer_ferv39k.py
 """
 
 from configs import ferv39k
-from configs.rdfer import dfew as rdfer_dfew
+from configs.rdfer import rdfer_dfew
 
 
 def get_config():

@@ -1,13 +1,13 @@
 """RDFER, small, on rendered faces of which a fifth of the training labels are wrong.
 
     dfer build synthetic_dfer/noisy
-    dfer train configs/rdfer/synthetic.py
+    dfer train configs/rdfer/rdfer_synthetic.py
 
 Which labels those are is known, so that `benchmarks/claims/robust_claims.py` can ask how many are
 found.
 """
 
-from configs.rdfer import dfew as rdfer_dfew
+from configs.rdfer import rdfer_dfew
 
 
 def get_config():
