@@ -25,7 +25,8 @@ from absl import flags
 
 from benchmarks.speed import interleaved, network_speed, speed_table
 from benchmarks.speed.interleaved import Peer
-from benchmarks.speed.network_work import Work, call_seconds
+from benchmarks.speed.network_work import Work
+from benchmarks.speed.runtime_program import ONNX_RUNTIME, OPENVINO
 from dfer_jax.errors import UserError, run
 from dfer_jax.runtime.cores import usable_cores
 
@@ -33,48 +34,8 @@ _BATCHES = flags.DEFINE_list("batches", ["1", "4"], "Clips of a call, a row each
 _EACH = flags.DEFINE_integer("each", 9, "Measurements of each, 20 calls long.", 1)
 _OUT = flags.DEFINE_string("out", "runs/benchmarks/speed", "Folder for the figures.")
 
-ONNX_RUNTIME, OPENVINO = "ONNX Runtime", "OpenVINO"
 _TOLERANCE = 1e-4  # of the probabilities
 _CARD = "# Random weights\n"
-
-
-class Program:
-    """An exported program at work; lives in a process of its own."""
-
-    def __init__(self, runtime: str, path: str, work: Work, threads: int) -> None:
-        self._work = work
-        self._run = {ONNX_RUNTIME: _in_onnx_runtime, OPENVINO: _in_openvino}[runtime](path, threads)
-
-    def probabilities(self) -> np.ndarray:
-        """Returns those of the check clips."""
-        return self._run(self._work.check_clips())
-
-    def prepare(self) -> None:
-        """Calls it once."""
-        self._run(self._work.arrays()[0])
-
-    def measure(self) -> list[float]:
-        """Returns the seconds of each call."""
-        clips = self._work.arrays()[0]
-        return call_seconds(lambda: self._run(clips), calls=self._work.calls)
-
-
-def _in_onnx_runtime(path: str, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda clips: session.run(["probabilities"], {"frames": clips})[0]
-
-
-def _in_openvino(path: str, threads: int) -> Any:
-    import openvino
-
-    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
-    settings |= {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(path, "CPU", settings)
-    return lambda clips: compiled([clips])[0]
 
 
 def write_program(weights: str, folder: str) -> str:
@@ -132,7 +93,7 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
         ours = start("dfer_jax", "network_jax:Network", work)
         path = write_program(weights, folder)
         programs = [
-            start(name, "other_runtimes:Program", name, path, work, threads)
+            start(name, "runtime_program:Program", name, path, work, threads)
             for name in (ONNX_RUNTIME, OPENVINO)
         ]
         _check(ours, eager, programs)

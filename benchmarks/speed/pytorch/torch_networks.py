@@ -11,7 +11,7 @@ from torch import nn
 from benchmarks.speed.network_work import Work
 from benchmarks.speed.pytorch import torch_gca_ial
 
-sys.path.append(str(Path(__file__).parents[2] / "tests"))  # the statements are the goldens'
+sys.path.append(str(Path(__file__).parents[3] / "tests"))  # the statements are the goldens'
 from golden.pretrained import recipe as pretrained
 from golden.pretrained import torch_vits
 from golden.rivals import recipe as rivals
