@@ -6,6 +6,15 @@ from typing import Any
 
 from dfer_jax.errors import UserError
 
+Scores = tuple[tuple[str, float | None, float | None], ...]
+"""(test set, UAR, WAR) in percent; None where not published."""
+
+MAFW_CLASSES = (
+    "anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise", "contempt",
+    "anxiety", "helplessness", "disappointment",
+)  # fmt: skip
+"""The eleven of MAFW in the order of its paper."""
+
 TERMS = {
     "clip": "CLIP's pictures and texts: for research, by OpenAI's model card",
     "affectnet": "AffectNet: research only, under an agreement with its authors",
@@ -35,7 +44,7 @@ class TrainedOn:
     dataset: str
     classes: tuple[str, ...]
     preprocess: Mapping[str, Any]
-    scores: tuple[tuple[str, float | None, float | None], ...]
+    scores: Scores
     protocol: str
 
 
@@ -92,8 +101,6 @@ class Release:
         }
 
 
-def folds(
-    name: str, uar: tuple[float, ...], war: tuple[float, ...]
-) -> tuple[tuple[str, float | None, float | None], ...]:
+def folds(name: str, uar: tuple[float, ...], war: tuple[float, ...]) -> Scores:
     """Returns the scores of the folds of a data set, of which the UAR may be unknown: ()."""
     return tuple((f"{name} fold {k + 1}", uar[k] if uar else None, war[k]) for k in range(len(war)))

@@ -2,16 +2,11 @@
 
 from types import MappingProxyType
 
-from dfer_jax.interop.release import Release, TrainedOn, folds
+from dfer_jax.interop.release import MAFW_CLASSES, Release, TrainedOn, folds
 from dfer_jax.labels import CLASSES
 
-FERV39K_CLASSES = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+FERV39K_CLASSES = tuple(sorted(CLASSES))
 """In alphabetical order, which no other network's weights have."""
-MAFW_CLASSES = (
-    "anger", "anxiety", "contempt", "disappointment", "disgust", "fear", "happiness",
-    "helplessness", "neutral", "sadness", "surprise",
-)  # fmt: skip
-"""Likewise."""
 
 _PROTOCOL = "best epoch on the test set, then two views"
 _CONSECUTIVE = MappingProxyType({"sampling": "strided", "frame_step": 1, "test_views": 2})
@@ -42,7 +37,7 @@ RELEASE = Release(
         ),
         TrainedOn(
             "mafw/single",
-            MAFW_CLASSES,
+            tuple(sorted(MAFW_CLASSES)),
             _CONSECUTIVE,
             (
                 *folds("MAFW", (32.78, 40.43, 47.01, 45.66, 43.45),

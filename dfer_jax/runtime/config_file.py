@@ -35,6 +35,18 @@ def load(holder: Any) -> ml_collections.ConfigDict:
         raise app.UsageError(f"the config file {path} cannot be loaded: {reason}") from error
 
 
+def whole_numbers(flag: str, values: Sequence[str]) -> list[int]:
+    """Returns the whole numbers that a flag lists, such as `--folds=1,2`.
+
+    Raises:
+        app.UsageError: if one is none.
+    """
+    try:
+        return [int(value) for value in values]
+    except ValueError as error:
+        raise app.UsageError(f"--{flag}={','.join(values)} must be whole numbers") from error
+
+
 def run(main: Any) -> None:
     """Runs a command line that takes a config; see `errors.run` and `in_full`."""
     errors.run(main, prepare=in_full)

@@ -11,12 +11,12 @@ written in the end: scores over seeds, parameters, GMAC, time for a clip, printe
 """
 
 import os
-from collections.abc import Sequence
 
 from absl import app, flags, logging
 
 from dfer_jax import errors
 from dfer_jax.errors import UserError
+from dfer_jax.runtime import config_file
 
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Holds the runs and the page; default runs/compare/<name of the file>"
@@ -44,8 +44,8 @@ def main(argv: list[str]) -> None:
         file,
         fields,
         only=_ONLY.value,
-        folds=_numbers("folds", _FOLDS.value),
-        seeds=_numbers("seeds", _SEEDS.value),
+        folds=config_file.whole_numbers("folds", _FOLDS.value),
+        seeds=config_file.whole_numbers("seeds", _SEEDS.value),
     )
     if _STEPS.value:
         wanted = comparison.with_steps(wanted, _STEPS.value)
@@ -67,13 +67,6 @@ def main(argv: list[str]) -> None:
             f"{len(failed)} of {len(planned)} runs are missing from the page; the same command "
             f"again goes on with them:\n{errors.list_some([f'{k} {v}' for k, v in failed.items()])}"
         )
-
-
-def _numbers(name: str, values: Sequence[str]) -> list[int]:
-    try:
-        return [int(value) for value in values]
-    except ValueError as error:
-        raise app.UsageError(f"--{name}={','.join(values)} must be whole numbers") from error
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
 """
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import ml_collections
@@ -51,8 +50,8 @@ def main(argv: list[str]) -> None:
     directory = _WORKDIR.value or os.path.join("runs", "crossval", config.name)
     planned = runs.plan(
         config,
-        folds=_numbers("folds", _FOLDS.value) if _FOLDS.value else None,
-        seeds=_numbers("seeds", _SEEDS.value),
+        folds=config_file.whole_numbers("folds", _FOLDS.value) if _FOLDS.value else None,
+        seeds=config_file.whole_numbers("seeds", _SEEDS.value),
         directory=directory,
     )
     runs.check_configs(planned)
@@ -87,13 +86,6 @@ def _load_config() -> tuple[ml_collections.ConfigDict, dict[str, Any]]:
         if name in overrides:
             raise app.UsageError(f"--config.{name} is set by --{name}s; use that")
     return config, overrides
-
-
-def _numbers(name: str, values: Sequence[str]) -> list[int]:
-    try:
-        return [int(value) for value in values]
-    except ValueError as error:
-        raise app.UsageError(f"--{name}={','.join(values)} must be whole numbers") from error
 
 
 if __name__ == "__main__":
