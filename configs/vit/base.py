@@ -24,13 +24,7 @@ def of_network(name, *, learning_rate, **fields):
     config.data.frame_step = 4
     config.data.test_views = 2
     config.data.decode_size = 224
-    config.augment.area = (0.08, 1.0)
-    config.augment.ratio = (3 / 4, 4 / 3)
-    config.augment.flip_probability = 0.5
-    config.mix.mixup_alpha = 0.8
-    config.mix.cutmix_alpha = 1.0
-    config.loss.label_smoothing = 0.1
-    config.optim.weight_decay = 0.05
+    vary_clips(config)
     config.optim.decay_kernels_only = True
     config.optim.layer_decay = 0.75
     config.optim.schedule = "warmup_cosine"
@@ -39,3 +33,14 @@ def of_network(name, *, learning_rate, **fields):
     config.optim.final_learning_rate = learning_rate / 1000
     config.train.epochs = 100
     return config
+
+
+def vary_clips(config):
+    """Sets crops, flips, mixtures, smoothing and decay, in which S2D's recipe is the same."""
+    config.augment.area = (0.08, 1.0)
+    config.augment.ratio = (3 / 4, 4 / 3)
+    config.augment.flip_probability = 0.5
+    config.mix.mixup_alpha = 0.8
+    config.mix.cutmix_alpha = 1.0
+    config.loss.label_smoothing = 0.1
+    config.optim.weight_decay = 0.05

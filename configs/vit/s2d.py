@@ -12,6 +12,7 @@ mixup and cutmix, where the code also has RandAugment and random erasing.
 """
 
 from configs.conv3d import base
+from configs.vit.base import vary_clips
 
 
 def get_config():
@@ -27,13 +28,7 @@ def get_config():
         dropout=0.5,  # before the classifier, training
     )
     config.data.dataset = "dfew/f16"
-    config.augment.area = (0.08, 1.0)
-    config.augment.ratio = (3 / 4, 4 / 3)
-    config.augment.flip_probability = 0.5
-    config.mix.mixup_alpha = 0.8
-    config.mix.cutmix_alpha = 1.0
-    config.loss.label_smoothing = 0.1
-    config.optim.weight_decay = 0.05
+    vary_clips(config)
     config.optim.schedule = "warmup_cosine"
     config.optim.learning_rate = 2e-5
     config.optim.warmup_epochs = 2.0

@@ -46,9 +46,10 @@ def main(argv: list[str]) -> None:
         ) from error
     from dfer_jax.recognition import predict
     from dfer_jax.recognition.recognizer import Recognizer
-    from dfer_jax.runtime import compilation_cache
+    from dfer_jax.runtime import compilation_cache, freed_memory
     from dfer_jax.serving.jobs import Jobs, Limits
 
+    freed_memory.give_back_at_once()  # as dfer predict: this process stays
     compilation_cache.enable()
     recognizer = Recognizer.load(*_WEIGHTS.value)
     options = predict.Options(
