@@ -1,9 +1,11 @@
 """Evaluates the checkpoints of a run on frames: the last epoch and the best one."""
 
 from collections.abc import Collection
+from typing import Any
 
 import jax
 import ml_collections
+from jaxtyping import PyTree
 
 from dfer_jax.data.crops import crop_of
 from dfer_jax.frames import experiment
@@ -40,25 +42,14 @@ def evaluate_checkpoints(
     """
     devices = parallel.over(jax.local_devices())
     experiment.check(config, devices)
-    dataset, crop = config.data.dataset, crop_of(config.data.dataset, config.data.data_dir)
     steps = checkpoint.list_checkpoints(workdir, best_metric=FrameTask.best_metric)
     results: dict[tuple[str, int], FrameEvaluation] = {}
-    parts, scorer, not_kept = None, None, why_not_kept(workdir)
+    parts = None
     for which, step in steps.items():
-        variables, metadata = checkpoint.load_weights(workdir, step)
-        checkpoint_metadata.check_same_model(
-            metadata,
-            name=config.model.name,
-            kwargs=experiment.model_kwargs(config),
-        )
-        check_weights(variables, metadata, folder=workdir)
-        checkpoint_metadata.check_same_classes(metadata, experiment.class_names(config))
-        checkpoint_metadata.warn_of_other_crops(metadata, crop, dataset=dataset)
-        config = checkpoint_metadata.as_trained(
-            config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
-        )
-        parts = parts or experiment.open_parts(config)
-        scorer = scorer or Scorer(config, experiment.create_model(config, devices), devices)
+        config, variables, metadata = _restore(config, workdir, step, overrides)
+        if parts is None:  # windows have the checkpoint's size
+            parts = experiment.open_parts(config)
+            scorer = Scorer(config, experiment.create_model(config, devices), devices)
         selection = (
             metadata["selection"] if which == "best" else checkpoint_metadata.last_is(metadata)
         )
@@ -66,22 +57,47 @@ def evaluate_checkpoints(
         for split, part in {**held_out, config.data.test_split: parts.test}.items():
             if (split, step) not in results:  # the last epoch is often the best one
                 results[split, step] = scorer.evaluate(part, variables)
-            result = results[split, step]
-            about = {"task": "frames"} | checkpoint_metadata.about(
-                metadata,
-                config=config,
-                preprocess=experiment.preprocess(config),
-                name=split,
-                selection=selection,
-                step=step,
-            )
-            file_name = split if which == "last" else f"{split}.{which}"
-            chosen = checkpoint_metadata.in_words(selection)
-            title = f"{config.data.dataset} {split}, {chosen}, step {step}"
+            about = _about(config, metadata, name=split, selection=selection, step=step)
             if processes.is_first():
-                told = not_kept
-                if not told:
-                    told = f"wrote {write_evaluation(workdir, file_name, result, about)}"
-                print(f"\n{table(result, title)}\n{told}")
-    if processes.is_first() and not not_kept:
+                _write(workdir, which, results[split, step], about)
+    if processes.is_first() and not why_not_kept(workdir):
         print(f"wrote {write_report(workdir)}")
+
+
+def _restore(
+    config: ml_collections.ConfigDict, workdir: str, step: int, overrides: Collection[str]
+) -> tuple[ml_collections.ConfigDict, PyTree, dict[str, Any]]:
+    """Returns the config as trained, the weights and their metadata."""
+    variables, metadata = checkpoint.load_weights(workdir, step)
+    checkpoint_metadata.check_same_model(
+        metadata, name=config.model.name, kwargs=experiment.model_kwargs(config)
+    )
+    check_weights(variables, metadata, folder=workdir)
+    checkpoint_metadata.check_same_classes(metadata, experiment.class_names(config))
+    dataset = config.data.dataset
+    checkpoint_metadata.warn_of_other_crops(
+        metadata, crop_of(dataset, config.data.data_dir), dataset=dataset
+    )
+    config = checkpoint_metadata.as_trained(
+        config, metadata["preprocess"], fields=_AS_TRAINED, overrides=overrides
+    )
+    return config, variables, metadata
+
+
+def _about(
+    config: ml_collections.ConfigDict, metadata: dict[str, Any], **chosen: Any
+) -> dict[str, Any]:
+    preprocess = experiment.preprocess(config)
+    about = checkpoint_metadata.about(metadata, config=config, preprocess=preprocess, **chosen)
+    return {"task": "frames"} | about
+
+
+def _write(workdir: str, which: str, result: FrameEvaluation, about: dict[str, Any]) -> None:
+    """Writes one evaluation, where that is possible, and prints its table."""
+    told = why_not_kept(workdir)
+    if not told:
+        file_name = about["split"] + ".best" * (which == "best")
+        told = f"wrote {write_evaluation(workdir, file_name, result, about)}"
+    chosen = checkpoint_metadata.in_words(about["selection"])
+    title = f"{about['dataset']} {about['split']}, {chosen}, step {about['step']}"
+    print(f"\n{table(result, title)}\n{told}")
