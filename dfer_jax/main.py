@@ -8,6 +8,8 @@ it at once. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 130 stopped by
 143 stopped by SIGTERM.
 """
 
+import json
+import os
 from collections.abc import Callable
 
 import jax
@@ -26,6 +28,12 @@ _WORKDIR = flags.DEFINE_string(
 )
 _MODE = flags.DEFINE_enum(
     "mode", "train_and_eval", ["train_and_eval", "train", "eval"], "What to do"
+)
+_WEIGHTS = flags.DEFINE_string(
+    "weights",
+    "",
+    "Evaluate these weights, a run or a pretrained folder, that stay as they are; what comes of it "
+    "is kept in the work directory",
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator_address", None, "host:port of process 0 of several; not needed under srun, mpirun"
@@ -59,17 +67,35 @@ def main(argv: list[str]) -> None:
     together = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""
     where = f"{len(devices)} {devices[0].device_kind} device(s){together}"
     processes.say(f"{config.name}: {directory} on {where}")
-    with only_run(directory, create=_MODE.value != "eval"):
+    _check_weights(config.task, directory)
+    with only_run(directory, create=_MODE.value != "eval" or bool(_WEIGHTS.value)):
         _work(config, directory)
 
 
 def _work(config: ml_collections.ConfigDict, directory: str) -> None:
+    from dfer_jax.runs.workdir import claim
+    from dfer_jax.runtime import processes
+
     overrides = config_flags.get_override_values(flags.FLAGS["config"])
     if _MODE.value != "eval":
         with_evaluation = _MODE.value == "train_and_eval"
         _train(config.task)(config, directory, overrides=overrides, with_evaluation=with_evaluation)
     if _MODE.value != "train":
-        _evaluate(config.task)(config, directory, overrides=overrides)
+        given = {"weights": _WEIGHTS.value} if _WEIGHTS.value else {}
+        if given and processes.is_first():
+            claim(directory, json.loads(config.to_json_best_effort()), overrides)
+        _evaluate(config.task)(config, directory, overrides=overrides, **given)
+
+
+def _check_weights(task: str, directory: str) -> None:
+    if _WEIGHTS.value and (_MODE.value != "eval" or task != "clips"):
+        raise UserError(
+            "--weights is for dfer eval of clips; train from weights with train.init_from"
+        )
+    if _WEIGHTS.value and os.path.isdir(os.path.join(directory, "checkpoints")):
+        raise UserError(
+            f"{directory} has weights of its own; give --weights another --workdir for the scores"
+        )
 
 
 def _train(task: str) -> Callable[..., None]:

@@ -17,7 +17,7 @@ from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.crops import crop_of
 from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
-from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files
+from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files, given_weights
 from dfer_jax.runtime import parallel, processes
 from dfer_jax.training import network, random_views
 from dfer_jax.training.agreement import Agreement
@@ -26,7 +26,11 @@ _AS_TRAINED = (*(field.name for field in dataclasses.fields(FrameProtocol)), "de
 
 
 def evaluate_checkpoints(
-    config: ml_collections.ConfigDict, workdir: str, *, overrides: Collection[str] = ()
+    config: ml_collections.ConfigDict,
+    workdir: str,
+    *,
+    overrides: Collection[str] = (),
+    weights: str = "",
 ) -> None:
     """Prints and writes the scores of the last and the best epoch, then the report.
 
@@ -40,6 +44,8 @@ def evaluate_checkpoints(
         config: says which data to evaluate on; its model must be the checkpoint's.
         workdir: of the run, or of imported weights.
         overrides: fields such as "data.sampling" that hold although the checkpoint says otherwise.
+        weights: a run, imported weights or a pretrained folder, that is evaluated in place of
+            `workdir` and stays as it is.
 
     Raises:
         UserError: if there is no checkpoint, it is of another model than the config's, or of other
@@ -47,13 +53,14 @@ def evaluate_checkpoints(
     """
     devices = parallel.over(jax.local_devices())
     experiment.check(config, devices)
-    steps = checkpoint.list_checkpoints(workdir, best_metric="war")
+    given = weights or workdir
+    steps = checkpoint.list_checkpoints(given, best_metric="war")
     name = experiment.splits(config).test_name
     met: Meeting | None = None
     results: dict[tuple[str, int], Evaluation] = {}
     judged: noisy_labels.Judged | None = None
     for which, step in steps.items():
-        config, variables, metadata = _restore(config, workdir, step, overrides)
+        config, variables, metadata = _restore(config, given, step, overrides)
         if met is None:  # a cache has the checkpoint's size
             met = _meet(config, metadata, test=name)
             eval_step = _eval_step(config, metadata, met, devices)  # compiled once for all
@@ -69,9 +76,11 @@ def evaluate_checkpoints(
                     eval_step, variables, batches, devices, classes=met.shared.names
                 )
             about = _about(config, metadata, name=split, selection=selection, step=step)
+            if weights:
+                about["weights"] = given_weights.identity(weights, step)
             if processes.is_first():
                 _write(workdir, which, results[split, step], about | met.about(split))
-        judges = config.robust.method == "agreement" and met.shared.are_all
+        judges = config.robust.method == "agreement" and met.shared.are_all and not weights
         if which == "last" and judges and not evaluation_files.why_not_kept(workdir):
             of_train = _about(config, metadata, name="train", selection=selection, step=step)
             judged = _judge(config, workdir, met.sources.train, variables, of_train, devices)

@@ -113,7 +113,7 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
         UserError: if the classes differ, or a clip is in two parts.
     """
     first = parts[0]
-    parts = [_in_the_classes_of(first, part) for part in parts]
+    parts = [in_the_classes_of(first, part) for part in parts]
     seen: dict[str, str] = {}
     for part in parts:
         if both := [clip for clip in part.clip_ids if clip in seen]:
@@ -128,7 +128,7 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
 
 
 def _in_the_order_of(first: Predictions, other: Predictions) -> Predictions:
-    other = _in_the_classes_of(first, other)
+    other = in_the_classes_of(first, other)
     rows = {clip: row for row, clip in enumerate(other.clip_ids)}
     missing = [clip for clip in first.clip_ids if clip not in rows]
     extra = sorted(rows.keys() - set(first.clip_ids))
@@ -153,7 +153,12 @@ def _in_the_order_of(first: Predictions, other: Predictions) -> Predictions:
     return ordered
 
 
-def _in_the_classes_of(first: Predictions, other: Predictions) -> Predictions:
+def in_the_classes_of(first: Predictions, other: Predictions) -> Predictions:
+    """Returns `other` with its classes in the order, and by the names, of `first`.
+
+    Raises:
+        UserError: if they are not the same classes.
+    """
     if first.classes == other.classes:
         return other
     shared = shared_classes(first.classes, other.classes)

@@ -7,15 +7,9 @@ from typing import Any
 
 from dfer_jax.errors import UserError
 from dfer_jax.export import card_scores
-from dfer_jax.runs import checkpoint, pretrained_folder
+from dfer_jax.runs import checkpoint, pretrained_folder, terms
 from dfer_jax.runs.read_files import read_json
 from dfer_jax.runs.workdir import CONFIG_FILE
-
-_TERMS = {  # what is published of the data; of others the card says to ask
-    "ravdess": "CC BY-NC-SA 4.0",
-    "cremad": "ODbL 1.0 for the database, DbCL 1.0 for its contents",
-}
-_RENDERED = ("synthetic",)
 
 
 def card_of(folder: str, *, license_name: str = "") -> str:
@@ -43,7 +37,7 @@ def card_of(folder: str, *, license_name: str = "") -> str:
         *_published(metadata),
         _input(metadata),
         _intended(metadata),
-        _licences(metadata, license_name),
+        "## Licences\n\n- " + "\n- ".join(terms.in_words(metadata, license_name)),
         _use(metadata),
     ]
     return "\n\n".join(parts) + "\n"
@@ -147,7 +141,7 @@ def _input(metadata: Mapping[str, Any]) -> str:
 
 
 def _intended(metadata: Mapping[str, Any]) -> str:
-    rendered = metadata["dataset"].startswith(_RENDERED)
+    rendered = metadata["dataset"].startswith(terms.RENDERED)
     only = " It was trained on rendered faces: use it to try the software, on nobody's face."
     return (
         "## Intended use and limits\n\n"
@@ -162,36 +156,6 @@ def _intended(metadata: Mapping[str, Any]) -> str:
         "European Union inferring emotions at work and in education is prohibited but for medical "
         "and safety reasons (Regulation 2024/1689, article 5), and elsewhere people must be told."
     )
-
-
-def _licences(metadata: Mapping[str, Any], license_name: str) -> str:
-    data = metadata["dataset"].partition("/")[0].lower()
-    weights = (
-        f"{license_name}." if license_name else "not chosen yet by whoever gives these away; ask."
-    )
-    if data.startswith(_RENDERED):
-        terms = "rendered by dfer_jax, no terms of others."
-    elif data in _TERMS:
-        terms = f"{metadata['dataset']}: {_TERMS[data]}."
-    else:
-        terms = (
-            f"{metadata['dataset'] or 'not named'}: under the terms of its authors, which hold for "
-            "what is trained on it too where they say so."
-        )
-    others = (
-        f"\n- Origin: the file {metadata['source']}, under the terms of those who published it."
-        if metadata["source"] != "trained"
-        else ""
-    )
-    if release := metadata.get("release"):
-        terms = "; ".join(release["terms"]) + "."
-        others += (
-            f"\n- Code of the network: {release['code']}, {release['code_license']}; no licence of "
-            "the weights is stated apart from it.\n- Weights learned from face data that is for "
-            "research only: commercial use is not cleared, and they are not for identifying or "
-            "judging individuals."
-        )
-    return f"## Licences\n\n- Weights: {weights}\n- Training data: {terms}{others}"
 
 
 def _use(metadata: Mapping[str, Any]) -> str:

@@ -100,6 +100,20 @@ def step_of(folder: str) -> int:
     return _said(folder, step)
 
 
+def describe(folder: str) -> dict[str, Any]:
+    """Returns the metadata that `read` does, without reading the weights.
+
+    Raises:
+        UserError: as `read` does.
+    """
+
+    def metadata() -> dict[str, Any]:
+        _check_sums(folder, (CONFIG, PREPROCESSOR))
+        return _metadata(_config(folder), _text_object(folder, PREPROCESSOR))
+
+    return _said(folder, metadata)
+
+
 def read(folder: str) -> tuple[dict[str, PyTree], dict[str, Any]]:
     """Returns ({"params", "batch_stats"}, metadata), as of a checkpoint.
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -79,13 +80,17 @@ def test_the_views_and_how_they_are_averaged_travel_with_the_weights(tmp_path):
     np.testing.assert_allclose(inside(clips[None]), network(clips[None]), atol=1e-6)
 
 
-def test_evaluating_the_folder_gives_the_same_bits(config, run, folder):
-    evaluate_run.evaluate_checkpoints(config, folder)
+def test_evaluating_the_folder_elsewhere_gives_the_same_bits(config, run, folder, tmp_path):
+    names = sorted(os.listdir(folder))
+    evaluate_run.evaluate_checkpoints(config, str(tmp_path), weights=folder)
+    assert sorted(os.listdir(folder)) == names, "given weights were written to"
     ours, theirs = (
-        json.loads(pathlib.Path(f"{where}/eval/test.json").read_text()) for where in (run, folder)
+        json.loads(pathlib.Path(f"{where}/eval/test.json").read_text()) for where in (run, tmp_path)
     )
+    given = theirs.pop("weights")
     assert ours == theirs, "the folder evaluates otherwise than the run"
-    kept = [np.load(f"{where}/eval/test.features.npz") for where in (run, folder)]
+    assert given["folder"] == folder and given["step"] == 3 and len(given["sums"]) == 64
+    kept = [np.load(f"{where}/eval/test.features.npz") for where in (run, tmp_path)]
     for name in kept[0].files:
         np.testing.assert_array_equal(kept[0][name], kept[1][name], err_msg=name)
 

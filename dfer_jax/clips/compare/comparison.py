@@ -11,6 +11,7 @@ from typing import Any
 
 import ml_collections
 
+from dfer_jax.clips.compare import given
 from dfer_jax.clips.crossval import runs
 from dfer_jax.clips.crossval.runs import Run
 from dfer_jax.clips.sources import open_sources
@@ -30,6 +31,8 @@ class Entry:
         fields: set over it, by dotted name.
         config: what comes of both.
         published: the printed row that the config reproduces.
+        weights: a run, imported weights or a pretrained folder that is evaluated, not trained, in
+            which {fold} and {seed} stand for those of the run; "" to train.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Entry:
     fields: Mapping[str, Any]
     config: ml_collections.ConfigDict
     published: PublishedRow | None
+    weights: str = ""
 
     @property
     def folder(self) -> str:
@@ -76,15 +80,17 @@ class Comparison:
         Raises:
             UserError: if a fold does not exist or is named twice.
         """
-        return {
-            entry.name: runs.plan(
-                entry.config,
-                folds=self.folds or None,
-                seeds=self.seeds,
-                directory=os.path.join(directory, entry.folder),
-            )
-            for entry in self.entries
-        }
+        return {entry.name: self._plan(entry, directory) for entry in self.entries}
+
+    def _plan(self, entry: Entry, directory: str) -> list[Run]:
+        once = bool(entry.weights) and "{seed}" not in entry.weights
+        planned = runs.plan(
+            entry.config,
+            folds=self.folds or None,
+            seeds=self.seeds[:1] if once else self.seeds,
+            directory=os.path.join(directory, entry.folder),
+        )
+        return given.of_runs(entry.name, entry.weights, planned) if entry.weights else planned
 
 
 def read(
@@ -115,10 +121,10 @@ def read(
     if unknown:
         known = list_in_line(list(described["entries"]))
         raise UserError(f"--only={','.join(unknown)} is no entry of {file}; it has {known}")
-    given, rows = _parsed(fields), published.TABLES.get(described["table"], ())
+    typed, rows = _parsed(fields), published.TABLES.get(described["table"], ())
     entries = [
-        _entry(name, config, {**described["shared"], **own, **given}, rows)
-        for name, (config, own) in described["entries"].items()
+        _entry(name, config, {**described["shared"], **own, **typed}, rows, *weights)
+        for name, (config, own, *weights) in described["entries"].items()
         if not only or name in only
     ]
     return Comparison(
@@ -135,6 +141,9 @@ def with_steps(comparison: Comparison, steps: int) -> Comparison:
     """Returns it with as many whole epochs for each entry as `steps` training steps need."""
     entries = []
     for entry in comparison.entries:
+        if entry.weights:
+            entries.append(entry)
+            continue
         config = entry.config.copy_and_resolve_references()
         if config.data.num_folds:
             config.fold = (comparison.folds or (1,))[0]
@@ -160,7 +169,13 @@ def in_order(comparison: Comparison, directory: str) -> tuple[list[Run], list[li
     return [run for run, _ in pairs], [command for _, command in pairs]
 
 
-def _entry(name: str, file: str, fields: Mapping[str, Any], rows: Sequence[PublishedRow]) -> Entry:
+def _entry(
+    name: str,
+    file: str,
+    fields: Mapping[str, Any],
+    rows: Sequence[PublishedRow],
+    weights: str = "",
+) -> Entry:
     path = config_file.find(file)
     path, colon, argument = path.partition(":")
     module = _load(path)
@@ -173,7 +188,7 @@ def _entry(name: str, file: str, fields: Mapping[str, Any], rows: Sequence[Publi
             said = str(error).strip("'\"").splitlines()[0]
             raise UserError(f"{name}: {field}={value!r} does not fit {file} ({said})") from error
     found = published.match(config.to_dict(), rows)
-    return Entry(name, f"{path}{colon}{argument}", dict(fields), config, found)
+    return Entry(name, f"{path}{colon}{argument}", dict(fields), config, found, weights)
 
 
 def _load(file: str) -> Any:

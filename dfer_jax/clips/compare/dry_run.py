@@ -18,6 +18,8 @@ def describe(comparison: Comparison, directory: str) -> str:
     lines = [comparison.title, comparison.note, ""]
     for entry in comparison.entries:
         lines += [*_entry(entry), f"    runs: {_states(plan[entry.name])}"]
+        if entry.weights:
+            lines.append(f"    evaluated, not trained: the weights in {entry.weights}")
     if rest := comparison.printed_only:
         lines += ["", "Printed rows that no config reproduces:"]
         lines += [line for row in rest for line in (f"{row.method}", *_printed(row))]

@@ -43,6 +43,7 @@ def write(
         *(_scores(results, which, len(classes)) for which in _selections(results)),
         _costs(results),
         *(_recalls(results, classes, which) for which in _selections(results)),
+        _given(results),
         _printed(comparison),
         run_sections.footnotes(os.path.basename(folder)),
     ]
@@ -57,8 +58,9 @@ def _headline(comparison: Comparison, results: Sequence[Result], num_classes: in
     config = results[0].entry.config
     missing = [f"{r.entry.name} {r.done} of {r.asked}" for r in results if r.done < r.asked]
     clips = sorted({result.clips for result in results if result.clips})
+    trained = "Trained" if not all(r.entry.weights for r in results) else "Evaluated"
     lead = (
-        f"Trained alike on {config.data.dataset}, seed "
+        f"{trained} alike on {config.data.dataset}, seed "
         f"{', '.join(map(str, comparison.seeds))}; {', '.join(map(str, clips)) or 'no'} test "
         f"clips; even guessing has a UAR of {100 / num_classes:.1f} %. {comparison.note}"
     )
@@ -79,7 +81,7 @@ def _scores(results: Sequence[Result], which: str, num_classes: int) -> Section:
     rows: list[list[Cell]] = []
     for result in shown:
         found, row = result.scores[which], result.entry.published
-        cells: list[Cell] = [result.entry.name, len(found.values)]
+        cells: list[Cell] = [result.name, len(found.values)]
         for place in (-2, -1):  # UAR, WAR
             cells += [100 * found.mean[place], 100 * found.spread[place]]
         printed = [row.uar if row.uar is not None else "", row.war] if row else ["", ""]
@@ -112,7 +114,7 @@ def _chart(results: Sequence[Result], which: str, num_classes: int) -> Chart:
                     label=label,
                 )  # fmt: skip
         axes.axvline(1 / num_classes, color=colours.muted, linestyle=":", linewidth=1.2)
-        axes.set_yticks(places, [result.entry.name for result in results])
+        axes.set_yticks(places, [result.name for result in results])
         axes.set_ylim(-0.5, len(results) - 0.5)
         axes.tick_params(axis="y", labelcolor=colours.ink)
         axes.invert_yaxis()
@@ -128,7 +130,7 @@ def _chart(results: Sequence[Result], which: str, num_classes: int) -> Chart:
 
 def _costs(results: Sequence[Result]) -> Section:
     rows: list[list[Cell]] = [
-        [r.entry.name, r.costs.parameters, r.costs.macs / 1e9, 1000 * r.costs.seconds]
+        [r.name, r.costs.parameters, r.costs.macs / 1e9, 1000 * r.costs.seconds]
         for r in results
         if r.costs
     ]
@@ -145,13 +147,33 @@ def _costs(results: Sequence[Result]) -> Section:
 
 def _recalls(results: Sequence[Result], classes: Sequence[str], which: str) -> Section:
     rows: list[list[Cell]] = [
-        [r.entry.name, *(100 * r.scores[which].mean[: len(classes)]).tolist()]
+        [r.name, *(100 * r.scores[which].mean[: len(classes)]).tolist()]
         for r in results
         if which in r.scores
     ]
     table = Table(f"recalls-{_slug(which)}", ["experiment", *classes], rows, decimals=1)
     title = f"Recall of each class, {protocol(which).lower()}"
     return Section(section(title, "In percent, mean over seeds.", table.html()), tables=[table])
+
+
+def _given(results: Sequence[Result]) -> Section:
+    """Returns what is known of the weights that were evaluated and not trained."""
+    rows = [[r.entry.name, *r.weights] for r in results if r.weights]
+    if not rows:
+        return Section()
+    heads = ["experiment", "weights", "origin", "terms", "scores by its authors"]
+    table = Table("given-weights", heads, rows, for_print=False)
+    note = (
+        "These were not trained here but evaluated as they are: what they were trained on, how "
+        "long, and by which clips an epoch was chosen, the protocol of this page does not decide."
+    )
+    body = "".join(
+        f"<p><strong>{escape(name)}</strong>: {escape(folder)}, {escape(origin)} {escape(known)}"
+        + f" Its authors print: {escape(printed)}." * bool(printed)
+        + "</p>"
+        for name, folder, origin, known, printed in rows
+    )
+    return Section(section("Evaluated, not trained here", note, body), tables=[table])
 
 
 def _printed(comparison: Comparison) -> Section:

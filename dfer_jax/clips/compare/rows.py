@@ -7,12 +7,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from jaxtyping import Float64
 
-from dfer_jax.clips.compare import costs
+from dfer_jax.clips import predictions
+from dfer_jax.clips.compare import costs, given
 from dfer_jax.clips.compare.comparison import Comparison, Entry
 from dfer_jax.clips.compare.costs import Costs
 from dfer_jax.clips.crossval import runs, scores
 from dfer_jax.clips.crossval.runs import Run
+from dfer_jax.clips.predictions import Predictions
 from dfer_jax.errors import UserError
+
+_IMPORTED = "imported"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Result:
         scores: by how the epoch was chosen; none where no seed has all its folds.
         clips: test clips behind them.
         costs: of its network; None before a run is done.
+        weights: what is known of given weights, as `given.facts` has it; () of trained ones.
     """
 
     entry: Entry
@@ -57,6 +62,12 @@ class Result:
     scores: Mapping[str, Scores]
     clips: int
     costs: Costs | None
+    weights: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the row; says that weights were given."""
+        return f"{self.entry.name} (evaluated)" if self.entry.weights else self.entry.name
 
 
 def gather(comparison: Comparison, directory: str) -> tuple[tuple[str, ...], tuple[Result, ...]]:
@@ -65,20 +76,34 @@ def gather(comparison: Comparison, directory: str) -> tuple[tuple[str, ...], tup
     Raises:
         UserError: if nothing is done yet, a file is damaged, or classes differ.
     """
-    classes: dict[str, tuple[str, ...]] = {}
-    results, plan = [], comparison.plan(directory)
+    plan, done, first = comparison.plan(directory), {}, None
     for entry in comparison.entries:
-        planned = plan[entry.name]
-        done = [run for run in planned if runs.state(run).word == "done"]
-        found = {(run.fold, run.seed): runs.read_results(run) for run in done}
-        for predictions in (p for by_selection in found.values() for p in by_selection.values()):
-            classes[entry.name] = predictions.classes
-        results.append(_result(entry, planned, done, found, classes, directory))
-    if not classes:
+        done[entry.name] = [run for run in plan[entry.name] if runs.state(run).word == "done"]
+    found: dict[str, scores.Results] = {}
+    for name, finished in done.items():
+        found[name] = {(run.fold, run.seed): runs.read_results(run) for run in finished}
+        for by_selection in found[name].values():
+            for selection, read in by_selection.items():
+                first = first or read
+                by_selection[selection] = predictions.in_the_classes_of(first, read)
+    if first is None:
         raise UserError("no run is done yet, so there is nothing to compare")
-    if len(set(classes.values())) > 1:
-        raise UserError("the experiments tell other classes apart, so they are not comparable")
-    return next(iter(classes.values())), tuple(results)
+    results = [
+        _result(entry, plan[entry.name], done[entry.name], found[entry.name], first, directory)
+        for entry in comparison.entries
+    ]
+    return first.classes, _beside_each_epoch(results)
+
+
+def _beside_each_epoch(results: Sequence[Result]) -> tuple[Result, ...]:
+    """Puts given weights of which there is one epoch only beside every choice of the epoch."""
+    chosen = dict.fromkeys(s for r in results for s in r.scores if s != _IMPORTED)
+    return tuple(
+        dataclasses.replace(r, scores=dict.fromkeys(chosen, next(iter(r.scores.values()))))
+        if chosen and r.entry.weights and len(r.scores) == 1
+        else r
+        for r in results
+    )
 
 
 def _result(
@@ -86,7 +111,7 @@ def _result(
     planned: Sequence[Run],
     done: Sequence[Run],
     found: scores.Results,
-    classes: Mapping[str, tuple[str, ...]],
+    first: Predictions,
     directory: str,
 ) -> Result:
     folds = {run.fold for run in planned}
@@ -98,7 +123,7 @@ def _result(
     costed, by_selection, clips = None, {}, 0
     if done:
         path = os.path.join(directory, entry.folder, "costs.json")
-        costed = costs.measured(entry.config, num_classes=len(classes[entry.name]), path=path)
+        costed = costs.measured(entry.config, num_classes=len(first.classes), path=path)
     if whole:
         what = "pooled" if len(folds) > 1 else None
         for row in scores.summarise(whole, curves={}):
@@ -106,4 +131,5 @@ def _result(
                 by_selection.setdefault(row.selection, []).append(row.values)
                 clips = row.clips
     kept = {name: Scores(np.stack(values)) for name, values in by_selection.items()}
-    return Result(entry, len(done), len(planned), kept, clips, costed)
+    known = given.facts(planned) if entry.weights else ()
+    return Result(entry, len(done), len(planned), kept, clips, costed, known)

@@ -14,7 +14,7 @@ from dfer_jax.clips.crossval import process
 from dfer_jax.clips.predictions import Predictions
 from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
-from dfer_jax.runs import checkpoint
+from dfer_jax.runs import checkpoint, evaluation_files, given_weights
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.runs.workdir import refuse_other
 
@@ -26,6 +26,7 @@ class Run:
     Attributes:
         config: of this run, complete.
         title: for people, where fold and seed do not tell it from others.
+        weights: a folder whose weights are evaluated in place of a training; "" to train.
     """
 
     fold: int
@@ -33,6 +34,7 @@ class Run:
     workdir: str
     config: ml_collections.ConfigDict
     title: str = ""
+    weights: str = ""
 
     @property
     def name(self) -> str:
@@ -54,7 +56,7 @@ class State:
     """How far a run is.
 
     Attributes:
-        word: new, started, trained (not evaluated yet) or done.
+        word: new, started, trained (not evaluated yet) or done; given weights are new or done.
         step: of its last checkpoint.
     """
 
@@ -113,6 +115,8 @@ def state(run: Run) -> State:
 
     A run whose checkpoints were deleted after its evaluation is done too.
     """
+    if run.weights:
+        return _state_of_given(run)
     evaluated = _evaluated(run)
     try:
         saved = checkpoint.list_checkpoints(run.workdir, best_metric="war")
@@ -136,6 +140,8 @@ def command(config_file: str, overrides: Mapping[str, Any], run: Run) -> list[st
     fields = {**overrides, "fold": run.fold, "seed": run.seed}
     changed = [f"--config.{name}={value}" for name, value in fields.items()]
     program = [sys.executable, "-m", "dfer_jax.main"]
+    if run.weights:
+        program += ["--mode=eval", f"--weights={run.weights}"]
     return [*program, f"--config={config_file}", *changed, f"--workdir={run.workdir}"]
 
 
@@ -173,8 +179,32 @@ def read_results(run: Run) -> dict[str, Predictions]:
     Raises:
         UserError: if a file is missing or damaged.
     """
-    found = [predictions.read(path) for path in run.files]
+    paths = list(_files_of_given(run).values()) if run.weights else run.files
+    found = [predictions.read(path) for path in paths]
     return {str(p.about["selection"]): p for p in found}
+
+
+def _files_of_given(run: Run) -> dict[str, str]:
+    """The evaluations that given weights should have: "last", and "best" if they have that."""
+    trained_on = given_weights.describe(run.weights)["dataset"]
+    split = experiment.splits(run.config).test_name
+    about = {"dataset": run.config.data.dataset, "trained_on": trained_on, "split": split}
+    path = os.path.join(run.workdir, "eval", evaluation_files.stem(about))
+    steps = checkpoint.list_checkpoints(run.weights, best_metric="war")
+    return {which: f"{path}{'.best' * (which == 'best')}.json" for which in steps}
+
+
+def _state_of_given(run: Run) -> State:
+    """New or done; weights that were changed since are new."""
+    steps = checkpoint.list_checkpoints(run.weights, best_metric="war")
+    for which, path in _files_of_given(run).items():
+        try:
+            evaluated = predictions.read(path).about.get("weights")
+        except UserError:
+            return State("new", 0)
+        if evaluated != given_weights.identity(run.weights, steps[which]):
+            return State("new", 0)
+    return State("done", steps["last"])
 
 
 def best_on_test_from_curves(run: Run) -> tuple[float, float]:
