@@ -18,6 +18,7 @@ from tfds_builders.frame_order import order_frames
 from tfds_builders.tree import Tree, escapes
 
 _OF_CLIP = re.compile(r"(\d{5})[_-].*\d\.\w+", re.ASCII | re.DOTALL)
+_EPOCH = 10**9  # from here on numbers are seconds, or parts of them, since 1970
 _READERS = 4  # threads; enough to hide the latency of opening files, few clips held at once
 
 
@@ -157,7 +158,7 @@ def _wrong_frame(entry: os.DirEntry[str], clip_id: str, root: Path) -> str:
 
 def _note_gaps(clip_id: str, numbers: Sequence[int], listing: Listing) -> None:
     """Notes frame numbers that are skipped; numbering may start at 0 or 1."""
-    if not numbers:
+    if not numbers or numbers[0] >= _EPOCH:
         return
     first, last = min(1, numbers[0]), numbers[-1]
     skipped = last - first + 1 - len(numbers)

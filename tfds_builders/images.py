@@ -26,7 +26,7 @@ from dfer_jax.video.png import decode_png
 from tfds_builders import conversion
 from tfds_builders.conversion import DamagedImageError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp")
 MAX_BYTES = 32 * 2**20
 BLACK = 2
 """Of 255; a picture of nothing brighter shows nothing, as where OpenFace found no face."""

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from dfer_jax.errors import UserError
 
+_OF_SYSTEMS = frozenset(
+    ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin")
+)
 _MAX_FOLDERS = 50_000  # besides the leaves; no release has a tenth of it
 
 
@@ -87,8 +90,8 @@ class Tree:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a name is an operating system's own (`.DS_Store`, `._00001`, `__MACOSX`)."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
+    """Whether a name is a program's own (`.DS_Store`, `._00001`, `__MACOSX`, `~$labels.csv`)."""
+    return name.startswith((".", "~$")) or name.casefold() in _OF_SYSTEMS
 
 
 def escapes(path: str | Path, root: Path) -> bool:

@@ -95,6 +95,15 @@ def test_an_order_that_is_not_clear_is_a_problem_of_the_folder(tmp_path):
     ]
 
 
+def test_numbers_that_are_times_since_1970_have_no_gaps(tmp_path):
+    names = [f"{1_700_000_000_000 + 40 * number}.JFIF" for number in range(3)]
+    jpeg = cv2.imencode(".jpg", PICTURE)[1].tobytes()
+    lay(tmp_path / "a", dict.fromkeys(names, jpeg))
+    encoded, state = read(tmp_path)
+    assert encoded.clip.frames == tuple(names) and encoded.frames == [jpeg] * 3
+    assert not state.problems and not state.listing.gaps
+
+
 def test_findings_travel_through_a_file(tmp_path):
     found = Findings(black=["a (1 of 2)"])
     found.changes["BMP"] += 2

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
@@ -19,23 +19,24 @@ SPLIT_NAMES = {
 
 REQUIRED, OPTIONAL = ("path", "label"), ("split", "group")
 _OFTEN = {  # what others call it
-    "path": (
-        "name",
-        "file",
-        "filename",
-        "filepath",
-        "video",
-        "videoname",
-        "videopath",
-        "clip",
-        "clipname",
-    ),
-    "label": ("emotion", "expression", "class", "classname", "category"),
+    "path": {
+        "id", "name", "file", "filename", "filepath", "fileid", "video", "videoname", "videopath",
+        "videoid", "clip", "clipname", "clippath", "clipid", "folder", "directory", "dir", "frames",
+        "framesdir", "framespath", "sequence",
+    },
+    "label": {
+        "labels", "labelname", "labelid", "emotion", "emotions", "emotionname", "emotionlabel",
+        "emotionid", "expression", "expressionid", "class", "classname", "classlabel", "classid",
+        "category", "target", "groundtruth", "gt", "y",
+    },
 }  # fmt: skip
 _GROUPS = {
     "subject", "subj", "participant", "person", "individual", "identity", "patient", "proband",
-    "speaker", "actor", "actress", "movie", "film",
+    "speaker", "actor", "actress", "performer", "volunteer", "child", "infant", "movie", "film",
+    "session", "scene", "dialogue",
 }  # fmt: skip
+_SOURCES = {"video", "source", "sourcevideo", "recording", "youtube", "yt"}
+"""Of several clips each, they are groups; of one each, other names of the clip."""
 _NUMBERED = ("id", "ids", "no", "nr", "num", "number", "name", "code")
 
 Records = Sequence[tuple[int, list[str]]]
@@ -98,18 +99,16 @@ def _meant(name: str, cells: Sequence[str]) -> str:
         return ""
     if sum(text in SPLIT_NAMES for text in cells) * 2 > len(cells):
         return "split"
-    if _without_ending(name) in _GROUPS:
+    if _without_ending(name, _GROUPS):
+        return "group"
+    if _without_ending(name, _SOURCES) and len(set(cells)) < len(cells):
         return "group"
     close = difflib.get_close_matches(name, OPTIONAL, n=1, cutoff=0.75)
     return close[0] if close else ""
 
 
-def _without_ending(name: str) -> str:
-    """Returns `person` for `person_id`, `personno`, `persons` and `person 1`."""
-    if name in _GROUPS:
-        return name
-    for ending in _NUMBERED:
-        stem = re.sub(rf"[ _.-]*{ending}$", "", name)
-        if stem in _GROUPS:
-            return stem
-    return re.sub(r"s?[ _.-]*\d*$", "", name)
+def _without_ending(name: str, known: Collection[str]) -> bool:
+    """Returns whether `person_id`, `personno`, `persons` or `person 1` is a known `person`."""
+    stems = [re.sub(rf"[ _.-]*{ending}$", "", name) for ending in _NUMBERED]
+    stems += [name, re.sub(r"s?[ _.-]*\d*$", "", name)]
+    return any(re.sub(r"[ _.-]", "", stem) in known for stem in stems)

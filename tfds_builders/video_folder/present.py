@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 import itertools
 import posixpath
+import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def present_rows(
     """
     present, ids = [], {}
     unlisted = found.keys() - {row.path for row in table.rows} - set(table.unused)
+    state.tree.problems += _absolute_paths(table, found)
     explained = _whole_column(table, found, unlisted, state.tree)
     hints = itertools.count()
     for row in table.rows:
@@ -83,6 +85,9 @@ def _whole_column(
     ways: tuple[tuple[Callable[[str], object], int, str], ...] = (
         (_number, 1, "have lost the zeros at their front, as in spreadsheet programs; give the "
          "column the format Text and write them again"),
+        (urllib.parse.unquote, 1, "are written as in web addresses; write the characters "
+         "themselves"),
+        (str.casefold, _FEW, "differ from the names of the clips in upper and lower case"),
         (lambda name: posixpath.splitext(name)[0], _FEW, "lack the suffix of their file"),
         (lambda name: Path(name).name, _FEW, "name another folder; paths begin at the folder of "
          "the table"),
@@ -104,6 +109,24 @@ def _whole_column(
     return set()
 
 
+def _absolute_paths(table: Table, found: Mapping[str, Path]) -> list[str]:
+    """Returns what is wrong with paths that begin at the root of a disk, one sentence if many."""
+    told = "write {} from the folder of the table on"
+    if len(table.absolute) <= _FEW:
+        return [
+            f"{table.name}, line {row.line}: {row.path} is absolute; {told.format('it')}"
+            for row in table.absolute
+        ]
+    parts = [(row, row.path.replace("\\", "/").split("/")) for row in table.absolute]
+    ends = ((row, "/".join(names[at:])) for row, names in parts for at in range(1, len(names)))
+    row, end = next(((row, end) for row, end in ends if end in found), (table.absolute[0], ""))
+    here = f", as {end}" if end else ""
+    return [
+        f"{table.name}: {len(table.absolute):,} paths are absolute (line {row.line}: {row.path}), "
+        f"and lead elsewhere on another machine; {told.format('them')}{here}"
+    ]
+
+
 def _number(name: str) -> object:
     """Returns the folder of a clip named by a number, and that number; None for another."""
     path = Path(name)
@@ -119,7 +142,7 @@ def _why_absent(name: str, links: set[str], tree: Tree) -> str:
     path = tree.root / name
     try:
         if path.is_dir():
-            return f"{name} is a folder without images{_images_of_another_kind(path)}"
+            return f"{name} is a folder without images{_instead_of_images(path, name)}"
         if path.exists():
             return f"{name} is no video by its suffix ({', '.join(SUFFIXES[:5])}, ...)"
     except OSError as error:  # as of a name too long for this disk
@@ -127,15 +150,19 @@ def _why_absent(name: str, links: set[str], tree: Tree) -> str:
     return f"{name} is not there"
 
 
-def _images_of_another_kind(folder: Path) -> str:
-    """Returns a clause on images that are not read as they are, or nothing."""
-    kinds = {path.suffix.lower() for path in folder.iterdir()} & set(_TO_CONVERT)
-    if not kinds:
-        return ""
-    kind = min(kinds)
-    return (
-        f" that can be read; convert its {kind} files, as with magick mogrify -format png *{kind}"
-    )
+def _instead_of_images(folder: Path, name: str) -> str:
+    """Returns a clause on what a folder holds in place of images that are read, or nothing."""
+    held = [path for path in sorted(folder.iterdir()) if not is_hidden(path.name)]
+    kinds = {path.suffix.lower() for path in held} & set(_TO_CONVERT)
+    if kinds:
+        kind = min(kinds)
+        how = f"as with magick mogrify -format png *{kind}"
+        return f" that can be read; convert its {kind} files, {how}"
+    if inner := [path.name for path in held if path.is_dir()]:
+        return f"; if they are in {posixpath.normpath(f'{name}/{inner[0]}')}, name that"
+    if held and not any(path.suffix for path in held):
+        return f" by their suffix; name its files with one, as {held[0].name}.jpg"
+    return f"; it holds {held[0].name}" if held else "; it is empty"
 
 
 def _close(name: str, unlisted: Iterable[str]) -> str:

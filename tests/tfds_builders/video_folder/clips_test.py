@@ -104,7 +104,10 @@ def test_a_group_on_both_sides_is_a_problem(root):
         ("v11.mp4", "v11.mp4 is not there$"),  # its like are in other rows
         ("nothing/like/it.avi", "it.avi is not there$"),
         ("labels.csv", "labels.csv is no video by its suffix"),
-        ("empty", "empty is a folder without images$"),
+        ("empty", "empty is a folder without images; it is empty$"),
+        ("bare", "bare is a folder without images by their suffix; name its files with one, as "
+         "0001.jpg$"),
+        ("nested", "nested is a folder without images; if they are in nested/frames, name that$"),
         (
             "scans",
             r"scans is a folder without images that can be read; convert its .tif files, as with "
@@ -112,10 +115,13 @@ def test_a_group_on_both_sides_is_a_problem(root):
         ),
         (".", "is a folder without images"),
     ],
-)
+)  # fmt: skip
 def test_missing_clips_are_told_with_a_likely_name(root, name, why):
     (root / "empty").mkdir()
-    (root / "scans").mkdir()
+    (root / "nested" / "frames").mkdir(parents=True)
+    for name_of in ("scans", "bare"):
+        (root / name_of).mkdir()
+    (root / "bare" / "0001").touch()
     (root / "scans" / "0001.tif").touch()
     (root / "a").mkdir()
     os.link(root / "v0.mp4", root / "a" / "take_02.mp4")

@@ -63,11 +63,12 @@ def test_quotes_around_a_path(tmp_path, path):
     assert read(tmp_path, PLAIN.replace("a.mp4", path)).rows == ROWS
 
 
-def test_a_path_copied_by_windows_is_told_as_absolute(tmp_path):
-    (problem,) = read(tmp_path, 'path,label\n"""C:\\clips\\a.mp4""",happy\n').problems
-    assert problem == (
-        r"labels.csv, line 2: C:\clips\a.mp4 is absolute; write it from the folder of the table on"
-    )
+@pytest.mark.parametrize(
+    "path", ['"""C:\\clips\\a.mp4"""', "/home/anna/a.mp4", r"\\server\clips\a.mp4"]
+)
+def test_a_path_from_the_root_of_a_disk_is_absolute_on_every_system(tmp_path, path):
+    table = read(tmp_path, f"path,label\n{path},happy\n")
+    assert [row.line for row in table.absolute] == [2] and not table.rows and not table.problems
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_list_of_another_name(tmp_path, name):
 @pytest.mark.parametrize(
     "name",
     ["subject", "participant", "person_id", "speaker", "actor", "movie", "Subject ID", "Actors",
-     "actress", "personNo", "film 1", "groups"],
+     "actress", "personNo", "film 1", "groups", "patient", "child_id", "session"],
 )  # fmt: skip
 def test_a_column_of_persons_is_asked_about(tmp_path, name):
     message = error_of(tmp_path, f"path,label,{name}\na.mp4,happy,7\n")
@@ -151,6 +152,13 @@ def test_a_column_of_persons_is_asked_about(tmp_path, name):
         f"labels.csv: the column {name!r} is unknown; did you mean 'group'? Name it so in the "
         f"first line, or '_{name}' if it is another thing"
     )
+
+
+@pytest.mark.parametrize("name", ["video_id", "Source Video", "youtube_id"])
+def test_a_column_of_the_videos_that_clips_are_cut_from_is_asked_about(tmp_path, name):
+    header = f"path,label,{name}\n"
+    assert "did you mean 'group'?" in error_of(tmp_path, header + "a,joy,q7\nb,joy,q7\n")
+    assert len(read(tmp_path, header + "a,joy,q7\nb,joy,q8\n").rows) == 2, "names of the clips"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +206,61 @@ def test_if_the_rest_has_no_split_it_is_divided(tmp_path):
         ("filename,label", "has no 'path' (is it 'filename'?)"),
         ("Video_Name,label", "has no 'path' (is it 'video_name'?)"),
         ("path,emotion", "has no 'label' (is it 'emotion'?)"),
+        ("video_id,label", "has no 'path' (is it 'video_id'?)"),
+        ("path,emotion_id", "has no 'label' (is it 'emotion_id'?)"),
     ],
 )
 def test_usual_names_of_the_columns(tmp_path, header, hint):
     assert hint in error_of(tmp_path, f"{header}\na.mp4,happy\n")
+
+
+def test_the_first_line_again_where_tables_were_joined(tmp_path):
+    table = read(tmp_path, "path,label\na,joy\npath,label\nb,sad\n")
+    assert [row.path for row in table.rows] == ["a", "b"]
+    assert table.problems == [
+        "labels.csv, line 3: the first line stands here once more, as where tables were joined; "
+        "remove it"
+    ]
+
+
+def test_the_row_names_of_r(tmp_path):
+    assert error_of(tmp_path, '"path","label"\n"1","a","joy"\n"2","b","sad"\n') == (
+        "labels.csv: every line has 3 cells, the first 2, as where R writes its row names; write "
+        "them with row.names=FALSE, or put a name for that column before the others"
+    )
+
+
+@pytest.mark.parametrize("first", ["Unnamed: 0", "", "index"])
+def test_the_row_numbers_of_pandas_are_not_used(tmp_path, first):
+    table = read(tmp_path, f"{first},path,label\n0,a,joy\n1,b,sad\n")
+    assert [(row.path, row.label) for row in table.rows] == [("a", "joy"), ("b", "sad")]
+
+
+def test_a_line_for_each_frame_is_one_sentence(tmp_path):
+    table = read(tmp_path, "path,label\n" + "a,joy\n" * 30 + "b,sad\n" * 30)
+    assert table.problems == [
+        "labels.csv: 58 lines name a clip that an earlier line has named (line 3: a is in line 2); "
+        "write one line for each clip, not one for each frame"
+    ]
+
+
+def test_delimiters_within_quotes_are_text(tmp_path):
+    table = read(tmp_path, 'path;label;note\n"a; b.mp4";joy;"one, two; three"\n')
+    assert table.rows == [Row(2, "a; b.mp4", "joy", "", "")] and not table.problems
+
+
+def test_what_excel_leaves_beside_an_open_table_is_none(tmp_path):
+    for name in ("mine.csv", "~$mine.csv", ".~lock.mine.csv#", "._mine.csv"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_table(tmp_path).name == "mine.csv"
+
+
+def test_folders_that_are_classes(tmp_path):
+    for name in ("happy", "sad", "notes"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(UserError) as error:
+        find_table(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path} has no labels.csv; if its folders happy, sad are the classes of what is in "
+        "them, write a first line path,label and a line happy/NAME,happy for each clip"
+    )

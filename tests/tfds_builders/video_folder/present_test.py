@@ -65,6 +65,46 @@ def test_a_column_of_another_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("in_table", "on_disk", "told"),
+    [
+        ("Anna/{}.MP4", "anna/{}.mp4",
+         "differ from the names of the clips in upper and lower case"),
+        ("a%20b/%C3%A9{}", "a b/\u00e9{}", "are written as in web addresses; write the characters "
+         "themselves"),
+        ("~/data/x/{}", "x/{}", "name another folder; paths begin at the folder of the table"),
+        ("file:///x/{}", "x/{}", "name another folder; paths begin at the folder of the table"),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_wrong_in_one_way_is_one_sentence(tmp_path, in_table, on_disk, told):
+    paths, names = ([form.format(at) for at in range(5)] for form in (in_table, on_disk))
+    rows, state = join(tmp_path, paths, names)
+    assert not rows and state.problems == [
+        f"labels.csv: 5 of 5 paths {told} (line 2: {paths[0]} for {names[0]})"
+    ]
+
+
+@pytest.mark.parametrize("root", ["/home/anna/data/", "C:\\clips\\", "\\\\server\\clips\\"])
+def test_absolute_paths_are_one_sentence_with_the_way_out(tmp_path, root):
+    table = Table("labels.csv")
+    table.absolute = [Row(at + 2, f"{root}x/{at}", "fear", "", "") for at in range(5)]
+    state = SinglePass("video_folder", Tree(tmp_path), Listing(), ())
+    present_rows(table, {"x/3": tmp_path}, links=set(), state=state)
+    assert state.problems == [
+        f"labels.csv: 5 paths are absolute (line 5: {root}x/3), and lead elsewhere on another "
+        "machine; write them from the folder of the table on, as x/3"
+    ]
+
+
+def test_one_absolute_path_is_told_with_its_line(tmp_path):
+    table = Table("labels.csv", absolute=[Row(7, "/etc/a.mp4", "fear", "", "")])
+    state = SinglePass("video_folder", Tree(tmp_path), Listing(), ())
+    present_rows(table, {}, links=set(), state=state)
+    assert state.problems == [
+        "labels.csv, line 7: /etc/a.mp4 is absolute; write it from the folder of the table on"
+    ]
+
+
+@pytest.mark.parametrize(
     ("in_table", "on_disk"),
     [
         ("x\u200by.mp4", "xy.mp4"),
