@@ -61,6 +61,11 @@ def list_in_line(items: Sequence[object], *, most: int = 12) -> str:
     return ", ".join(map(str, items[:most])) + more
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns "1 clip" or "1,234 clips"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 @contextlib.contextmanager
 def memory_suffices(advice: str) -> Iterator[None]:
     """Lets whatever runs out of memory in the block name the fields to lower.

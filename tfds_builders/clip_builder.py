@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, counted, list_some
 from dfer_jax.labels import CLASSES
 from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders import report
@@ -150,7 +150,8 @@ class ClipBuilder(tfds.core.ShardBasedBuilder):
         ):
             if self._pass.problems:
                 self._bar.write(
-                    f"{len(self._pass.problems):,} problems so far, nothing will be built:\n"
+                    f"{counted(len(self._pass.problems), 'problem')} so far, nothing will be "
+                    "built:\n"
                     f"{list_some(self._pass.problems, most=5)}\n"
                     "now checking the frames too, to list everything at once (Ctrl-C stops)"
                 )

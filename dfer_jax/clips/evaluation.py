@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import PyTree
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, counted
 from dfer_jax.results import metrics
 from dfer_jax.runtime import processes
 from dfer_jax.runtime.durable_files import replacing, write_json
@@ -249,7 +249,7 @@ def table(result: Evaluation, title: str) -> str:
     head = "most often taken for" if many else "predicted " + " ".join(_heads(classes))
     lines = [
         f"{title}: WAR {scores.war:.4f}  UAR {scores.uar:.4f}  macro-F1 {scores.macro_f1:.4f}  "
-        f"loss {result.loss:.4f}  ({scores.num_clips} clips)",
+        f"loss {result.loss:.4f}  ({counted(scores.num_clips, 'clip')})",
         f"{'truth':>{width}} {'recall':>7} {'clips':>6} | {head}",
     ]
     for i, (name, recall) in enumerate(zip(classes, scores.recall, strict=True)):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int64
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +95,8 @@ def carve_validation(
             held_out[_last(order[index.labels[order] == label], fraction)] = True
     if held_out.all() or not held_out.any():
         raise UserError(
-            f"a validation share of {fraction} of {len(held_out)} clips leaves nothing to "
-            f"{'train' if held_out.all() else 'validate'} on; choose another share"
+            f"a validation share of {fraction} of {counted(len(held_out), 'clip')} leaves nothing "
+            f"to {'train' if held_out.all() else 'validate'} on; choose another share"
         )
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
@@ -132,10 +132,16 @@ def draw_balanced(
     chosen = []
     for label, name in enumerate(classes):
         clips = np.flatnonzero(index.labels == label)
+        if not len(clips):
+            raise UserError(
+                f"{per_class} of the training clips of each class are asked for, but none is of "
+                f"{name}; train on a split that has clips of every class, or on all that are there "
+                "(pretrain.epochs=0, data.clips_per_class=0)"
+            )
         if len(clips) < per_class:
             raise UserError(
-                f"{per_class} training clips of each class are asked for, but there are only "
-                f"{len(clips)} of {name}; lower the number"
+                f"{per_class} training clips of each class are asked for, but {name} has only "
+                f"{len(clips)}; lower the number"
             )
         chosen.append(rng.choice(clips, per_class, replace=False))
     return np.sort(np.concatenate(chosen))

@@ -19,7 +19,7 @@ from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.clip_rows import Batch, ChooseFrames, Stack
 from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.data.readers.pool import read_ahead
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, counted
 
 T = TypeVar("T")
 
@@ -54,8 +54,8 @@ def steps_per_epoch(num_clips: int, batch_size: int) -> int:
     """
     if batch_size > num_clips:
         raise UserError(
-            f"a batch of {batch_size} clips cannot be filled from {num_clips} training clips; "
-            "use a smaller batch (train.batch_size)"
+            f"a batch of {batch_size} clips cannot be filled from "
+            f"{counted(num_clips, 'training clip')}; use a smaller batch (train.batch_size)"
         )
     return num_clips // batch_size
 

@@ -182,7 +182,8 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
         data_dir: folder the datasets were built into.
 
     Raises:
-        UserError: if the dataset is not built there, is damaged, or has no such split.
+        UserError: if the dataset is not built there, is damaged, or has no such split, or an
+            empty one.
     """
     source = ClipSource(directory=str(newest_version(dataset, data_dir)), split=split)
     try:
@@ -192,6 +193,11 @@ def open_split(*, dataset: str, split: str, data_dir: str) -> ClipSource:
             raise UserError(
                 f"{dataset} in {data_dir} has no split {unknown[0]!r}; its splits are "
                 f"{', '.join(known)}, joined by '+'"
+            )
+        if not source.builder.info.splits[split].num_examples:
+            raise UserError(
+                f"the split {split!r} of {source.directory} is empty; name one of "
+                f"{', '.join(known)} that is not, or a larger share of it"
             )
         source[len(source) - 1]  # opens every file; of a file cut short the end is missing
     except UserError:

@@ -106,8 +106,9 @@ def convert(
     model = _create(name, num_classes=of_classes.shape[0] if of_classes.ndim else 0)
     variables = from_state_dict(state_dict, model=model)
     trained_on = _trained_on(name, model, dataset)
-    checkpoint.save_weights(workdir, variables, _metadata(name, model, sources, trained_on))
     unused = unused_names(state_dict, model=model) + left_out
+    del state_dict, of_classes  # no second copy while they are written
+    checkpoint.save_weights(workdir, variables, _metadata(name, model, sources, trained_on))
     values = {k: sum(x.size for x in jax.tree.leaves(v)) for k, v in variables.items()}
     print(
         f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "

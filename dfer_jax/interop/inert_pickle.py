@@ -7,7 +7,6 @@ time grow with the length of the pickle only, which is bounded.
 
 import dataclasses
 import io
-import mmap
 import pickletools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -51,7 +50,7 @@ Build = Callable[[str, Sequence[Any]], Any]
 """Takes a dotted name and its arguments; returns a value, or `Foreign`."""
 
 
-def load(file: io.BytesIO | mmap.mmap, *, build: Build, persistent: Callable[[Any], Any]) -> Any:
+def load(file: io.BufferedIOBase, *, build: Build, persistent: Callable[[Any], Any]) -> Any:
     """Returns the value of the pickle that begins at the file's position, and moves past it.
 
     Sets become lists, and entries of dictionaries whose keys are not text or numbers are left out.

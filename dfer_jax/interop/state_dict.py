@@ -14,7 +14,7 @@ from dfer_jax.interop.torch_file import read_torch
 def _read_safetensors(path: str) -> dict[str, np.ndarray]:
     return {
         name: value.astype(np.float32) if value.dtype == ml_dtypes.bfloat16 else value
-        for name, value in load_file(path).items()
+        for name, value in load_file(path, backend="pread").items()  # a mapped one may vanish
     }
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import PyTree
 
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, counted, list_some
 
 _LEAF = {
     "kernel": "weight",
@@ -100,7 +100,8 @@ def load(
             problems.append(f"{name}: {fault}")
     if problems:
         raise UserError(
-            f"these are not weights of {what} ({len(problems)} problems); use its own checkpoint:\n"
+            f"these are not weights of {what} ({counted(len(problems), 'problem')}); use its own "
+            "checkpoint:\n"
             f"{list_some(problems)}"
         )
     return jax.tree.unflatten(

@@ -5,7 +5,7 @@ stream of pickles before it.
 """
 
 import io
-import mmap
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from dfer_jax.interop import inert_pickle, torch_tensors
 from dfer_jax.interop.inert_pickle import Foreign
 from dfer_jax.interop.torch_tensors import Tensor
 from dfer_jax.interop.zip_archive import open_archive
+from dfer_jax.runtime.row_files import OpenFile
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")
 _MAGIC = 0x1950A86A20F9469CFC6C
@@ -41,8 +42,21 @@ def read_torch(path: str) -> dict[str, np.ndarray]:
     """
     if zipfile.is_zipfile(path):
         return _read_archive(path)
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return _read_stream(path, data)
+    with _Bounded(open(path, "rb", buffering=0)) as file:
+        return _read_stream(path, file)
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which a read commits no memory for more than is there, whatever it asks for."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self.num_bytes = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = min(size, max(0, self.num_bytes - self.tell()))
+        return super().read(size)
 
 
 def _read_archive(path: str) -> dict[str, np.ndarray]:
@@ -70,10 +84,10 @@ def _is_swapped(archive: zipfile.ZipFile, name: str) -> bool:
     return archive.read(name).decode() != sys.byteorder
 
 
-def _read_stream(path: str, data: mmap.mmap) -> dict[str, np.ndarray]:
-    if _load(data) != _MAGIC or _load(data) != _PROTOCOL:
+def _read_stream(path: str, file: _Bounded) -> dict[str, np.ndarray]:
+    if _load(file) != _MAGIC or _load(file) != _PROTOCOL:
         raise ValueError("not a file that PyTorch wrote")
-    facts = _load(data)
+    facts = _load(file)
     swapped = isinstance(facts, dict) and not facts.get("little_endian", True)
     widths: dict[str, int] = {}
 
@@ -83,23 +97,24 @@ def _read_stream(path: str, data: mmap.mmap) -> dict[str, np.ndarray]:
             widths[found.key] = found.dtype.itemsize
         return found
 
-    content = inert_pickle.load(data, build=torch_tensors.build, persistent=note)
-    pieces, at = {}, None
-    keys = _load(data)
-    at = data.tell()
+    content = inert_pickle.load(file, build=torch_tensors.build, persistent=note)
+    keys, storages = _load(file), OpenFile(path, remedy="fetch it again")
+    pieces, at = {}, file.tell()
     for key in keys:
-        count = int.from_bytes(data[at : at + 8], "big" if swapped else "little", signed=True)
+        count = int.from_bytes(storages.read(8, at=at), "big" if swapped else "little", signed=True)
         size = count * widths[key]
-        if not 0 <= size <= len(data) - at - 8:
+        if not 0 <= size <= file.num_bytes - at - 8:
             raise ValueError(f"storage {key} promises {count:,} numbers, more than the file holds")
         pieces[key] = (at + 8, size)
         at += 8 + size
 
     def read(key: str) -> np.ndarray:
         start, size = pieces[key]
-        return np.frombuffer(data[start : start + size], np.uint8)
+        data = np.empty(size, np.uint8)
+        storages.read_into(memoryview(data), at=start)
+        return data
 
-    return _arrays(path, content, read, most_bytes=len(data) * _MOST_RATIO, swapped=swapped)
+    return _arrays(path, content, read, most_bytes=file.num_bytes * _MOST_RATIO, swapped=swapped)
 
 
 def _load(file: Any) -> Any:
@@ -109,7 +124,10 @@ def _load(file: Any) -> Any:
 def _arrays(
     path: str, content: Any, read: _ReadStorage, *, most_bytes: int, swapped: bool
 ) -> dict[str, np.ndarray]:
-    """Returns the arrays of the state dict in `content`, each storage read once."""
+    """Returns the arrays of the state dict in `content`, each storage read once.
+
+    Arrays are windows on their storages where the numbers need not be changed.
+    """
     tensors = _state_dict(path, content)
     if sum(tensor.num_bytes for tensor in tensors.values()) > most_bytes:
         raise ValueError("its tensors promise more numbers than it holds")

@@ -90,7 +90,9 @@ def is_half(tensor: Tensor) -> bool:
 
 
 def to_array(tensor: Tensor, data: np.ndarray) -> np.ndarray:
-    """Returns a tensor's numbers; floating ones as float32, others as they are.
+    """Returns a tensor's numbers, read only; floating ones as float32, others as they are.
+
+    Memory is taken only where numbers are changed; else the array is a window on the storage.
 
     Args:
         tensor: which part of the storage.
@@ -111,7 +113,7 @@ def to_array(tensor: Tensor, data: np.ndarray) -> np.ndarray:
         window = numbers[tensor.offset :]
         array = np.lib.stride_tricks.as_strided(window, tensor.shape, strides, writeable=False)
     floating = array.dtype.kind == "f" or array.dtype == ml_dtypes.bfloat16
-    return array.astype(np.float32) if floating else array.copy()
+    return array.astype(np.float32, copy=False) if floating else array
 
 
 def _tensor(

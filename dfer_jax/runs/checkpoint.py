@@ -32,6 +32,7 @@ from dfer_jax.runtime import processes
 FORMAT = 1
 _PACKAGES = ("dfer_jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy")
 _NO_METRIC = -1.0
+_AT_ONCE = 2**26  # bytes of imported weights that are encoded at a time
 
 
 def make_metadata(
@@ -294,6 +295,10 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         checkpoint_files.clear_unfinished(workdir)
     except OSError as error:
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
-    with ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
+    once = ocp.options.MemoryOptions(deepcopy_host_arrays=False, write_concurrent_bytes=_AT_ONCE)
+    with (
+        ocp.Context(memory_options=once),
+        ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer,
+    ):
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
     checkpoint_files.seal(checkpoint_files.step_dir(workdir, 0))

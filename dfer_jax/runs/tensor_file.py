@@ -42,7 +42,7 @@ def read(path: str) -> dict[str, PyTree]:
     """
     name, tree = os.path.basename(path), {}
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(path, framework="numpy", backend="pread") as file:
             for key in file.keys():  # noqa: SIM118 it is no mapping
                 kind = file.get_slice(key).get_dtype()
                 if kind != "F32":

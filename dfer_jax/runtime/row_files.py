@@ -53,7 +53,8 @@ class OpenFile:
                 raise
             if not count:
                 raise UserError(
-                    f"{self._path} has been cut short to {at + done:,} bytes, of which at least "
+                    f"{self._path} has been cut short to "
+                    f"{os.fstat(self._descriptor).st_size:,} bytes, of which at least "
                     f"{at + len(memory):,} were there; {self._remedy}"
                 )
             done += count

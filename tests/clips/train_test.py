@@ -90,7 +90,8 @@ def test_the_first_phase_is_balanced_and_may_leave_the_gap_loss_out(config):
 def test_too_few_clips_of_a_class_are_told_before_anything_is_written(config, tmp_path):
     config = config.copy_and_resolve_references()
     config.pretrain.clips_per_class = 2
-    with pytest.raises(UserError, match=r"2 training clips of each class .* only 1 of disgust"):
+    message = r"2 training clips of each class are asked for, but disgust has only 1; lower the"
+    with pytest.raises(UserError, match=message):
         run(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -105,3 +106,12 @@ def test_weights_of_another_model_are_refused_with_the_differences(config, undis
     config.train.init_from = str(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"there is no checkpoint in .*nowhere"):
         run(config, tmp_path / "other")
+
+
+@pytest.mark.soak(reason="compiles a network for batches of one")
+def test_one_clip_trains_and_one_is_evaluated(built_clips, tmp_path):
+    config = tiny.config(built_clips)
+    config.data.train_split, config.data.test_split = "train[:1]", "test[:1]"
+    config.train.batch_size, config.eval.batch_size = 1, 4
+    train(config, str(tmp_path / "run"), overrides={}, with_evaluation=True)
+    assert last_weights(tmp_path / "run")[0] == 2

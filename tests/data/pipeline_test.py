@@ -107,6 +107,16 @@ def test_the_length_of_the_run_changes_no_batch(train, reference):
     assert_equal(training(train, num_steps=3), reference[:3])
 
 
+def test_one_clip_is_a_batch_of_one_in_every_epoch(train):
+    batches = training(train.subset([4]), batch_size=1, num_steps=3)
+    assert [len(batch["clips"]) for batch in batches] == [1, 1, 1]
+    assert len(np.unique([batch["labels"] for batch in batches])) == 1
+    assert pipeline.steps_per_epoch(1, 1) == 1
+    message = r"^a batch of 2 clips cannot be filled from 1 training clip; use a smaller batch"
+    with pytest.raises(UserError, match=message):
+        pipeline.steps_per_epoch(1, 2)
+
+
 def test_steps_per_epoch(train):
     assert pipeline.steps_per_epoch(9345, 40) == 233
     assert pipeline.steps_per_epoch(12, 12) == 1

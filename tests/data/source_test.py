@@ -81,6 +81,12 @@ def test_a_data_set_that_is_gone_is_named(data_dir, tmp_path):
         there[0]
 
 
+def test_an_empty_split_is_said_without_advice_to_build_again(data_dir):
+    message = r"^the split 'train\[:0\]' of .*/plain/1.0.0 is empty; name one of train, test that"
+    with pytest.raises(UserError, match=message):
+        open_split(dataset="clip_dataset/plain", split="train[:0]", data_dir=data_dir)
+
+
 def test_subset_of_a_subset_and_pickle(train):
     part = train.subset([7, 2, 5]).subset([2, 0])
     assert [part[i]["clip_id"] for i in range(len(part))] == [

@@ -2,6 +2,8 @@
 
 import builtins
 import io
+import os
+import pathlib
 import pickle
 import zipfile
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from dfer_jax.errors import UserError
-from dfer_jax.interop import inert_pickle
+from dfer_jax.interop import inert_pickle, torch_file
 from dfer_jax.interop.state_dict import read_state_dict
 
 
@@ -152,3 +154,26 @@ def test_pickles_of_too_many_steps_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(inert_pickle, "_MOST_STEPS", 100)
     with pytest.raises(UserError, match="its pickle has more than 100 steps"):
         read_state_dict(write(tmp_path / "a.pth", {"w": tensor(), "n": list(range(200))}))
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_a_sentence(tmp_path, monkeypatch):
+    from_golden = pathlib.Path("tests/golden/torch_checkpoint_before_1.6.pth").read_bytes()
+    (tmp_path / "a.pth").write_bytes(from_golden)
+    size = 2500  # of 3,191 bytes, of which the first 2,000 are pickles
+    arrays = torch_file._arrays
+
+    def shrunk(path, *arguments, **more):  # all pickles are read, no storage is
+        os.truncate(path, size)
+        return arrays(path, *arguments, **more)
+
+    monkeypatch.setattr(torch_file, "_arrays", shrunk)
+    message = rf"a\.pth has been cut short to {size:,} bytes, .* were there; fetch it again$"
+    with pytest.raises(UserError, match=message):
+        read_state_dict(str(tmp_path / "a.pth"))
+
+
+def test_reads_of_more_than_is_there_commit_no_memory(tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"x" * 10_000)
+    with torch_file._Bounded(open(tmp_path / "a.pth", "rb", buffering=0)) as file:
+        assert len(file.read(2)) == 2
+        assert len(file.read(2**62)) == 9_998 and file.read(2**62) == b""
