@@ -39,6 +39,21 @@ def test_scalars_of_a_step_and_what_is_hidden_are_read_back(tmp_path):
     assert threading.active_count() == 1 or "_EventLoggerThread" not in str(threading.enumerate())
 
 
+def test_odd_names_of_runs_and_tags_are_read_back(tmp_path):
+    names = ["-dash", "100%", "#1 [a]{b}", "\u2764\ufe0f", "e\u0301", "x" * 200, "two  blanks\\n"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        with MetricWriter(str(tmp_path / name), start_step=0) as writer:
+            writer.write(
+                1, 1.0, {f"test/{other}": float(number) for number, other in enumerate(names)}
+            )
+        (scalars,) = read(tmp_path / name / "tensorboard")[2:]
+        found = {value.tag: value.simple_value for value in scalars.summary.value}
+        assert found == {f"test/{other}": number for number, other in enumerate(names)}
+        (row,) = read_metrics(str(tmp_path / name))
+        assert list(row)[2:] == list(found)
+
+
 def test_a_full_disk_is_heard_at_once_and_what_was_written_stays(tmp_path):
     with small_disk.mounted(tmp_path / "disk", "1m") as disk:
         with pytest.raises(OSError) as caught, MetricWriter(str(disk), start_step=0) as writer:

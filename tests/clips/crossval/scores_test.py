@@ -3,6 +3,7 @@ import dataclasses
 import io
 import json
 
+import latex_scanner
 import numpy as np
 import prediction_files
 import pytest
@@ -166,6 +167,7 @@ def test_names_of_any_classes_head_their_columns(tmp_path):
     odd = dataclasses.replace(table, classes=names)
     assert "\nEpoch & HA & SA & NE & AN & SU & DI & FE & UAR" in render.as_latex(table)
     assert "\nEpoch & {[}no pain] \\#1 & no pain 100\\% & neutral &" in render.as_latex(odd)
+    assert latex_scanner.rows_of(render.as_latex(odd))[0][1:3] == list(names[:2])
     head = render.as_text(odd).splitlines()[1].split(maxsplit=3)
     assert head[:3] == ["[no", "p.01", "no"] and "no pa.02" in render.as_text(odd)
 
