@@ -3,9 +3,11 @@
 import contextlib
 import os
 import re
+import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from absl import app
 
@@ -36,7 +38,8 @@ def run(
     """Runs a command line under absl, without a traceback for a user's mistake.
 
     Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`), 130 stopped by
-    SIGINT (Ctrl-C), 143 stopped by SIGTERM. A second signal ends the process at once.
+    SIGINT (Ctrl-C), 143 stopped by SIGTERM, 141 ended because nobody reads standard output any
+    more, as in `dfer ... | head`. A second signal ends the process at once.
 
     Args:
         main: takes the arguments that are no flags, the program's name first.
@@ -45,6 +48,11 @@ def run(
     signals.watch()
     sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
     app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+
+
+def is_unread() -> bool:
+    """Returns whether what is printed goes into a pipe that nobody reads any more."""
+    return any(map(_is_unread, (sys.stdout, sys.stderr)))
 
 
 def list_some(items: Sequence[object], *, most: int = 20) -> str:
@@ -100,6 +108,8 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
     except app.UsageError as error:
         _leave(f"{error}; --help explains", 2)
     except BrokenPipeError:
+        if not is_unread():  # a pipe between processes of ours
+            raise
         _leave_unread()
     except KeyboardInterrupt:
         _leave_stopped()
@@ -151,9 +161,24 @@ def _missing_field(text: str) -> str:
 
 
 def _leave_unread() -> None:
-    """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
-    sys.exit(0)
+    """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake, nor all is done."""
+    _drop_unread()
+    sys.exit(signals.exit_code(signal.SIGPIPE))
+
+
+def _drop_unread() -> None:
+    """Drops what nobody would read, which Python writes as it ends, and complains of."""
+    for stream in (sys.stdout, sys.stderr):
+        if _is_unread(stream):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _is_unread(stream: Any) -> bool:
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # closed, or no such call here
+        watched = select.poll()
+        watched.register(stream.fileno(), 0)
+        return any(event & select.POLLERR for _, event in watched.poll(0))
+    return False
 
 
 def _leave_stopped() -> None:
@@ -162,5 +187,6 @@ def _leave_stopped() -> None:
 
 
 def _leave(message: str, code: int) -> None:
+    _drop_unread()
     print(f"error: {message}", file=sys.stderr)
     sys.exit(code)

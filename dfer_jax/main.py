@@ -5,7 +5,7 @@ WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.jso
 
 Ctrl-C and SIGTERM stop a training after the step or evaluation at work, and save; a second one ends
 it at once. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 130 stopped by SIGINT (Ctrl-C),
-143 stopped by SIGTERM.
+143 stopped by SIGTERM, 141 if nobody reads what is printed any more.
 """
 
 import json

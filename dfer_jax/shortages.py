@@ -37,7 +37,7 @@ def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str
         if code is None:
             continue
         path = _path(link) or where
-        what = f"{path or 'a file'}: {os.strerror(code)}"
+        what = f"{path or 'a file, or what is printed'}: {os.strerror(code)}"
         if code in _ROOM:
             wants = f"{_in_words(needed)} needed, " if needed else ""
             free = f" ({wants}{_in_words(_free(path))} free)" if path else ""

@@ -5,7 +5,8 @@ import sys
 import pytest
 from absl import app
 
-from dfer_jax import errors
+from dfer_jax import errors, signals
+from dfer_jax.runtime.stop_request import StopRequest
 
 
 def _leaving(error):
@@ -45,8 +46,19 @@ def test_long_lists_are_cut_with_a_count():
     assert errors.list_some(range(25)).endswith("  19\n  ... and 5 more")
 
 
+def test_a_pipe_between_processes_of_ours_that_breaks_is_a_bug():
+    with pytest.raises(BrokenPipeError):
+        _leaving(BrokenPipeError(errno.EPIPE, "Broken pipe"))()
+
+
+def test_what_finds_no_reader_asks_a_training_to_stop():
+    with StopRequest() as stop, stop.if_unread():
+        raise BrokenPipeError
+    assert stop.requested and signals.exit_code(stop.number) == 141
+
+
 def test_a_reader_that_leaves_is_no_mistake():
     program = "import sys\nfrom dfer_jax import errors\nerrors.run(lambda argv: print('x' * 10**6))"
     command = f'{sys.executable} -c "{program}" | head -c 1'
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "x", "")
+    assert (done.returncode, done.stdout, done.stderr) == (141, "x", "")

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import socket
 import sys
 import textwrap
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import StoppedError, UserError, is_unread
 from dfer_jax.runs import checkpoint_files
 from dfer_jax.runtime import file_lock, processes
 
@@ -37,6 +38,7 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
 
     Raises:
         UserError: if another process is at work there; its host and process are named.
+        StoppedError: if nobody reads what the block prints.
     """
     made = _missing(workdir) if create else []
     file = _open_locked(workdir, create=create)
@@ -44,6 +46,14 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
         if file:
             _write_holder(file)
         yield
+    except BrokenPipeError as error:
+        if not is_unread():  # a pipe between processes of ours
+            raise
+        raise StoppedError(
+            f"stopped, for nobody reads what is printed any more; what was done lies in {workdir}, "
+            "and the same command goes on from there",
+            signal.SIGPIPE,
+        ) from error
     finally:
         if file:
             with contextlib.suppress(OSError):  # the directory may be gone
@@ -104,7 +114,9 @@ def _open_locked(workdir: str, *, create: bool) -> TextIO | None:
                 continue  # another process that made the directory has just removed it
             return None
         except OSError as error:
-            if os.access(workdir, os.W_OK):  # else whoever writes there says what is wrong
+            if os.path.isdir(workdir) and os.access(
+                workdir, os.W_OK
+            ):  # else whoever writes there says what is wrong
                 file_lock.warn_without(f"{path}: {error.strerror}")
             return None
         if not file_lock.take(file):

@@ -1,6 +1,8 @@
 """Stopping a run between two steps."""
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
@@ -24,6 +26,14 @@ class StopRequest:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+    @contextlib.contextmanager
+    def if_unread(self) -> Iterator[None]:
+        """Asks to stop if nobody reads any more what the block prints, as in `dfer ... | head`."""
+        try:
+            yield
+        except BrokenPipeError:
+            self.number, self.requested = int(signal.SIGPIPE), True
 
     def _note(self, number: int, _: object) -> None:
         if self.requested:  # asked twice: stop now

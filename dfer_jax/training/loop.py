@@ -82,7 +82,7 @@ class Trainer:
         with (
             kept(self.workdir) as check_kept,
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
-            StopRequest() as stop,
+            StopRequest() as self._stop,
         ):
             resumed = saved.restore_latest(self.like, classes=self.task.metadata["classes"])
             first = self.parallel.replicate(resumed or self._fresh_state())
@@ -98,7 +98,7 @@ class Trainer:
                     if self._epoch_ends(step) and with_evaluation:
                         self._watch.check(state)
                         scores = self._evaluate(state, step, writer, bar)
-                    stopping = stops(stop.requested)
+                    stopping = stops(self._stop.requested)
                     if step % self.steps_per_epoch == 0 or stopping:
                         self._watch.check(state)  # what is saved is fit to go on from
                         writer.sync()
@@ -108,7 +108,7 @@ class Trainer:
                         raise StoppedError(
                             f"stopped at step {step} of {self.total_steps} and saved; "
                             "run the same command again to go on",
-                            stop.number,
+                            self._stop.number,
                         )
 
     def _fresh_state(self) -> TrainState:
@@ -144,7 +144,8 @@ class Trainer:
             state, metrics = self.task.step_at(step - 1)(state, batch)
             self._watch.note(step, metrics)
             window.metrics.append(metrics)
-            bar.update()
+            with self._stop.if_unread():
+                bar.update()
             if step % self.config.train.log_every_steps == 0 or self._epoch_ends(step):
                 self._log(step, window, writer, bar)
                 window = Window()
@@ -175,7 +176,8 @@ class Trainer:
         writer.write(step, step / self.steps_per_epoch, row)
         shown = "  ".join(f"{k} {v:.4f}" for k, v in row.items())
         if processes.is_first():
-            bar.write(f"epoch {step // self.steps_per_epoch:3d}: {shown}")
+            with self._stop.if_unread():
+                bar.write(f"epoch {step // self.steps_per_epoch:3d}: {shown}")
         return next(iter(measured.values()))
 
     def _epoch_ends(self, step: int) -> bool:

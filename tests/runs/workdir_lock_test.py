@@ -146,6 +146,35 @@ def test_a_lock_file_that_cannot_be_opened_is_said(tmp_path, capsys):
     assert f"warning: files cannot be locked here ({path}: Is a directory), so nothing" in said
 
 
+def test_a_work_directory_that_is_a_file_is_not_said_to_lack_locks(tmp_path, capsys):
+    (tmp_path / "run").write_text("")
+    with workdir_lock.only_one(str(tmp_path / "run")):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_work_that_nobody_reads_of_stops_and_says_that_it_is_not_done(tmp_path):
+    program = (
+        "from dfer_jax import errors\n"
+        "from dfer_jax.runs.workdir_lock import only_one\n"
+        "def main(argv):\n"
+        "    with only_one('run'):\n"
+        "        print('x' * 10**6)\n"
+        "errors.run(main)"
+    )
+    command = f'{sys.executable} -c "{program}" | head -c 1'
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    said = "error: stopped, for nobody reads what is printed any more; what was done lies in run, "
+    said += "and the same command goes on from there\n"
+    assert (done.returncode, done.stderr) == (141, said)
+
+
 def test_of_two_trainings_one_proceeds(tmp_path):
     dataset = clip_dataset.build(str(tmp_path / "data"), "truth")
     fields = [f"data.data_dir={tmp_path / 'data'}", f"data.dataset={dataset}", "train.epochs=1"]

@@ -55,6 +55,21 @@ def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     assert [r for r in again if "test/war" in r] == [r for r in whole if "test/war" in r]
 
 
+@pytest.mark.soak(reason="a training of its own")
+def test_a_run_whose_output_nobody_reads_is_saved_and_ends_as_the_system_ends_others(
+    built_clips, tmp_path, monkeypatch, one_device
+):
+    reading, writing = os.pipe()
+    os.close(reading)
+    unread = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr("sys.stdout", unread)
+    with pytest.raises(StoppedError, match=r"^stopped at step 3 of 6 and saved; run") as caught:
+        _train(tiny.config(built_clips), tmp_path / "run")
+    with pytest.raises(BrokenPipeError):
+        unread.close()
+    assert caught.value.exit_code == 141 and _last(tmp_path / "run") == 3
+
+
 def test_a_work_directory_deleted_meanwhile_is_said(built_clips, tmp_path, monkeypatch, one_device):
     directory = tmp_path / "deleted"
     monkeypatch.setattr(tiny.tqdm, "update", lambda _: shutil.rmtree(directory, ignore_errors=True))
