@@ -44,6 +44,9 @@ def get_config() -> ml_collections.ConfigDict:
     augment.max_degrees = 4.0  # rotation, uniform in +- this
     augment.flip_probability = 0.5
     augment.brightness = 0.6  # factor uniform in 1 +- this
+    augment.rand_operations = 0  # RandAugment's, drawn for a clip; 0: off
+    augment.rand_magnitude = 7.0  # of these, mean; at most 10
+    augment.erase_probability = 0.0  # of a box of noise, the same in all frames of a clip
 
     config.mix = mix = ml_collections.ConfigDict()  # two clips in one, and their labels
     mix.mixup_alpha = 0.0  # of Beta(a, a), the share of a clip in a mixture of pixels; 0: off

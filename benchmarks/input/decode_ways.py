@@ -22,7 +22,8 @@ from dfer_jax.data import decode
 from dfer_jax.models import create_model
 from dfer_jax.runs import checkpoint
 from dfer_jax.runtime import parallel
-from dfer_jax.training import augment, network
+from dfer_jax.training import network
+from dfer_jax.training.augment.crops import resize_clips
 
 Picture = UInt8[np.ndarray, "h w 3"]
 Way = Callable[[bytes], Picture]
@@ -107,7 +108,7 @@ def load_network(workdir: str | None, *, size: int) -> Network:
 
     @jax.jit
     def logits(clips: UInt8[Array, "b t s s 3"]) -> Float[Array, "b k"]:
-        scaled = augment.resize_clips(clips, image_size=model.image_size)
+        scaled = resize_clips(clips, image_size=model.image_size)
         return model.apply(variables, scaled, train=False)[0]
 
     return Network(size, model.num_frames, logits)

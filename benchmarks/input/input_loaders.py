@@ -156,7 +156,7 @@ def _augmentation(work: Work) -> Callable[[np.ndarray], None]:
     """Returns our augmentation, compiled for the CPU; it waits for the result."""
     import jax
 
-    from dfer_jax.training.augment import augment_clips
+    from dfer_jax.training.augment.crops import augment_clips
 
     jax.config.update("jax_platforms", "cpu")
     keys = jax.random.split(jax.random.key(0), work.batch_size)

@@ -15,7 +15,8 @@ from dfer_jax.clips import experiment, targets
 from dfer_jax.labels import CLASSES
 from dfer_jax.runtime import parallel
 from dfer_jax.training import network, optim
-from dfer_jax.training.step import Augmentation, Objective, make_init, make_train_step
+from dfer_jax.training.augment.augmentation import Augmentation
+from dfer_jax.training.step import Objective, make_init, make_train_step
 
 _STEPS_PER_EPOCH = 100  # of the learning rate's schedule
 

@@ -27,8 +27,10 @@ from dfer_jax.interop import by_name, gca_ial
 from dfer_jax.models import MODELS, create_model
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
-from dfer_jax.training import augment, optim
-from dfer_jax.training.step import Augmentation, Objective, make_train_step
+from dfer_jax.training import optim
+from dfer_jax.training.augment.augmentation import Augmentation
+from dfer_jax.training.augment.crops import resize_clips
+from dfer_jax.training.step import Objective, make_train_step
 
 _STEPS_PER_EPOCH = 234  # 9,357 clips of four DFEW folds by 40
 _RELEASED_LOSS = {"ial_weight": 0.1, "aux_weights": {"layer2": 0.05, "layer3": 0.0}}
@@ -40,7 +42,7 @@ class Scaling(Augmentation):
 
     def __call__(self, keys: Array, clips: Array) -> Array:
         """Returns float32 clips in [0, 1]; the keys are not used."""
-        return augment.resize_clips(clips, image_size=self.image_size)
+        return resize_clips(clips, image_size=self.image_size)
 
 
 class Network:
@@ -78,7 +80,7 @@ class Network:
     def logits(self) -> np.ndarray:
         """Returns logits of the check clips, float32 to the last bit the device has."""
         model = self._model.clone(dtype=jnp.float32)
-        clips = augment.resize_clips(
+        clips = resize_clips(
             jnp.asarray(self._work.check_clips()), image_size=self._work.image_size
         )
         with jax.default_matmul_precision("highest"):
@@ -175,7 +177,7 @@ class Network:
 
     def _latency(self) -> tuple[Callable, tuple]:
         def predict(variables: PyTree, clips: Array) -> Array:
-            clips = augment.resize_clips(clips, image_size=self._work.image_size)
+            clips = resize_clips(clips, image_size=self._work.image_size)
             return jax.nn.softmax(self._model.apply(variables, clips, train=False)[0])
 
         return jax.jit(predict), (self._variables, self._batch()["clips"])

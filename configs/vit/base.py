@@ -1,8 +1,6 @@
 """The recipe of fine-tuning that MAE-DFER and SVFAP share; the files beside this one choose one.
 
 From the released codes; learning rate 1e-3 for a batch of 256, in proportion to the batch.
-
-Deviates: augmentation is crop and flip, where the codes also have RandAugment and random erasing.
 """
 
 from configs.conv3d import base
@@ -36,10 +34,12 @@ def of_network(name, *, learning_rate, **fields):
 
 
 def vary_clips(config):
-    """Sets crops, flips, mixtures, smoothing and decay, in which S2D's recipe is the same."""
+    """Sets augmentation, mixtures, smoothing and decay, in which S2D's recipe is the same."""
     config.augment.area = (0.08, 1.0)
     config.augment.ratio = (3 / 4, 4 / 3)
     config.augment.flip_probability = 0.5
+    config.augment.rand_operations = 4
+    config.augment.erase_probability = 0.25
     config.mix.mixup_alpha = 0.8
     config.mix.cutmix_alpha = 1.0
     config.loss.label_smoothing = 0.1

@@ -7,8 +7,7 @@ classes drawn alike); FERV39k 41.28, 52.56, MAFW 41.86, 57.37.
     dfer train configs/vit/s2d.py fold=1 train.init_from=imported
 
 Adapters, prompts and head are trained. Deviates: starts from random weights, or from those of
-another run, where the code starts from its own stills of AffectNet; augmentation is crop, flip,
-mixup and cutmix, where the code also has RandAugment and random erasing.
+another run, where the code starts from its own stills of AffectNet.
 """
 
 from configs.conv3d import base

@@ -16,7 +16,8 @@ from dfer_jax.results import metrics
 from dfer_jax.runtime import processes
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.parallel import Parallel
-from dfer_jax.training import augment, losses, test_views
+from dfer_jax.training import losses, test_views
+from dfer_jax.training.augment.crops import resize_clips
 
 _CLIP_FACTS = ("clip_id", "peak_intensity", "frame_index")
 _MOST_IN_TABLE = 12  # classes; of more the printed matrix would not fit a line
@@ -70,7 +71,7 @@ def make_eval_step(
 
     def step(variables: PyTree, batch: dict[str, jax.Array]) -> tuple[PyTree, PyTree]:
         clips, views = test_views.in_a_row(batch["clips"])
-        clips = augment.resize_clips(clips, image_size=image_size)
+        clips = resize_clips(clips, image_size=image_size)
         logits, out = model.apply(variables, clips, train=False)
         if logits_of is not None:
             logits = logits[:, np.array(logits_of)]

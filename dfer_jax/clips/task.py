@@ -23,9 +23,9 @@ from dfer_jax.runs import checkpoint, initial_weights
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import network, optim
+from dfer_jax.training.augment.augmentation import Augmentation
 from dfer_jax.training.random_views import make_row_weights_by_views
 from dfer_jax.training.step import (
-    Augmentation,
     Objective,
     RowWeights,
     equal_weights,

@@ -11,7 +11,7 @@ from dfer_jax.frames.batches import Reader
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.frames.windows import centred_windows
 from dfer_jax.runtime.parallel import Parallel
-from dfer_jax.training.augment import resize_clips
+from dfer_jax.training.augment.crops import resize_clips
 
 Compute = Callable[[np.ndarray], np.ndarray]
 

@@ -9,8 +9,9 @@ from jaxtyping import Array, Float, Int, PyTree
 from dfer_jax.frames.losses import binary_cross_entropy, cross_entropy
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
-from dfer_jax.training.augment import resize_clips
-from dfer_jax.training.step import Augmentation, Batch
+from dfer_jax.training.augment.augmentation import Augmentation
+from dfer_jax.training.augment.crops import resize_clips
+from dfer_jax.training.step import Batch
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,8 @@ from dfer_jax.runs.workdir import differing_fields
 from dfer_jax.runtime import processes
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import optim
-from dfer_jax.training.step import Augmentation, make_init, make_train_step
+from dfer_jax.training.augment.augmentation import Augmentation
+from dfer_jax.training.step import make_init, make_train_step
 
 
 class FrameTask:

@@ -16,7 +16,7 @@ from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.pictures import check_rgb
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.weights import Member
-from dfer_jax.training.augment import resize_clips
+from dfer_jax.training.augment.crops import resize_clips
 
 
 class Preprocess:

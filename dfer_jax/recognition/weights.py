@@ -19,7 +19,7 @@ from dfer_jax.labels import ACTION_UNITS
 from dfer_jax.runs import checkpoint
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training import test_views
-from dfer_jax.training.augment import resize_clips
+from dfer_jax.training.augment.crops import resize_clips
 from dfer_jax.training.network import check_weights, create_model
 from dfer_jax.video.faces import LIKE, CropSettings
 

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree, UInt8
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
 from dfer_jax.training.agreement import Agreement
-from dfer_jax.training.augment import resize_clips
+from dfer_jax.training.augment.crops import resize_clips
 from dfer_jax.training.step import Batch, RowWeights
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from dfer_jax.errors import UserError
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime.parallel import Parallel
-from dfer_jax.training import augment, losses
+from dfer_jax.training import losses
 from dfer_jax.training.agreement import Agreement, keep_state_without_weight
 from dfer_jax.training.centre_loss import CentreLoss
 from dfer_jax.training.class_losses import compact_softmax, group_cross_entropy
@@ -118,31 +118,6 @@ def _instances(out: Mapping[str, PyTree]) -> Float[Array, "b v k"] | None:
     return None if found is None else jax.nn.softmax(found)
 
 
-@dataclasses.dataclass(frozen=True)
-class Augmentation:
-    """How training clips are varied; see `augment.augment_clips`."""
-
-    image_size: int
-    area: tuple[float, float]
-    ratio: tuple[float, float]
-    max_degrees: float
-    flip_probability: float
-    brightness: float
-
-    def __call__(self, keys: Array, clips: Array) -> Array:
-        """Returns float32 clips in [0, 1], one key per clip."""
-        return augment.augment_clips(
-            keys,
-            clips,
-            image_size=self.image_size,
-            area=self.area,
-            ratio=self.ratio,
-            max_degrees=self.max_degrees,
-            flip_prob=self.flip_probability,
-            brightness=self.brightness,
-        )
-
-
 def make_init(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
@@ -228,7 +203,7 @@ def make_train_step(
         optimizer: its optimiser.
         objective: (logits, the model's `out`, labels, weights, step) -> (loss, metrics), means over
             the rows it is given; see `Objective`.
-        augmentation: (keys, clips) -> the model's input; see `Augmentation`.
+        augmentation: (keys, clips) -> the model's input; see `augment.augmentation`.
         seed: of the augmentation and of dropout.
         parallel: the devices.
         row_weights: how much each row counts, found before the gradients and without one.

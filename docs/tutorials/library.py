@@ -12,7 +12,7 @@ from dfer_jax.data.sampling import sample_frames
 from dfer_jax.data.source import open_split
 from dfer_jax.models import create_model
 from dfer_jax.runs.checkpoint import load_last_weights
-from dfer_jax.training.augment import resize_clips
+from dfer_jax.training.augment.crops import resize_clips
 
 # %% [markdown]
 # A checkpoint knows its model, its classes, and how a clip becomes the model's input.

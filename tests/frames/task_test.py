@@ -22,8 +22,8 @@ from dfer_jax.models.resnet50 import BACKBONE
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
+from dfer_jax.training.augment.augmentation import Augmentation
 from dfer_jax.training.loop import Trainer
-from dfer_jax.training.step import Augmentation
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """Counts against those known by hand or published."""
 
 import pytest
+from flax import linen as nn
 
 from dfer_jax.models import create_model, size
+from dfer_jax.ops.depthwise import convolve_depthwise
 
 RDFER_INPUT = (1, 64, 112, 112, 3)
 LSTM = 2 * 4 * 512 * (512 + 512) + 2 * 4 * 512 * (1024 + 512)  # products per instance
@@ -32,3 +34,22 @@ def test_work_of_the_default_backbones():
     found = size.count_macs(create_model("rdfer"), RDFER_INPUT)
     assert found["synopsis_backbone"] / 1e9 == pytest.approx(7.76, abs=0.01)
     assert found["detail_backbone"] / 1e9 == pytest.approx(17.21, abs=0.01)
+
+
+class Grouped(nn.Module):
+    """Convolutions of 12 channels in 1, 3 and 12 groups, the last as the ops have it."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.Conv(12, (3, 3), name="whole")(x)
+        x = nn.Conv(12, (3, 3), feature_group_count=3, name="grouped")(x)
+        kernel = self.param("kernel", nn.initializers.ones, (3, 3, 1, 12))
+        return convolve_depthwise(x, kernel, 2, border=1)
+
+
+def test_a_grouped_convolution_counts_what_its_groups_see():
+    found = size.count_macs(Grouped(), (2, 8, 8, 12))
+    places = 2 * 8 * 8
+    assert found["whole"] == places * 12 * 9 * 12
+    assert found["grouped"] == places * 12 * 9 * 4
+    assert found["network itself"] == places // 4 * 12 * 9

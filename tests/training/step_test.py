@@ -11,7 +11,8 @@ from flax import linen as nn
 
 from dfer_jax.errors import UserError
 from dfer_jax.runtime import parallel
-from dfer_jax.training.step import Augmentation, Objective, make_init, make_train_step
+from dfer_jax.training.augment.augmentation import Augmentation
+from dfer_jax.training.step import Objective, make_init, make_train_step
 
 ONE, TWO = (parallel.over(jax.devices()[:n]) for n in (1, 2))
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from dfer_jax.training import augment
+from dfer_jax.training.augment import crops
 
 SIZE = 128
 CROPS = [(0, 0, 128, 128), (10, 3, 110, 125), (5, 20, 121, 104), (24, 24, 104, 104)]
@@ -32,13 +32,13 @@ def clips(clip):
 
 def warp(clip, crop, degrees, flip, image_size=112):
     crop = jnp.asarray(crop, jnp.int32)
-    matrix = augment.warp_matrix(crop, jnp.float32(degrees), jnp.bool_(flip), image_size=image_size)
-    return augment.warp_clip(jnp.asarray(clip), crop, matrix, image_size=image_size), matrix
+    matrix = crops.warp_matrix(crop, jnp.float32(degrees), jnp.bool_(flip), image_size=image_size)
+    return crops.warp_clip(jnp.asarray(clip), crop, matrix, image_size=image_size), matrix
 
 
 def augmented(seed, clips, image_size=112, **options):
     keys = jax.random.split(jax.random.key(seed), clips.shape[0])
-    run = jax.jit(functools.partial(augment.augment_clips, image_size=image_size, **options))
+    run = jax.jit(functools.partial(crops.augment_clips, image_size=image_size, **options))
     return np.asarray(run(keys, clips))
 
 
@@ -116,13 +116,13 @@ def release_crop(rng, size, area, ratio):
     ],
 )
 def test_crops_follow_the_released_rule(size, area, ratio):
-    draw = functools.partial(augment.draw_crop, size=size, area=area, ratio=ratio)
-    crops = np.asarray(jax.vmap(draw)(jax.random.split(jax.random.key(0), 20_000)))
+    draw = functools.partial(crops.draw_crop, size=size, area=area, ratio=ratio)
+    drawn = np.asarray(jax.vmap(draw)(jax.random.split(jax.random.key(0), 20_000)))
     rng = np.random.default_rng(0)
     expected = [release_crop(rng, size, area, ratio) for _ in range(20_000)]
     failed = np.mean([sides is None for sides in expected])
     expected = np.array([sides or (size, size) for sides in expected])
-    left, top, width, height = crops.T
+    left, top, width, height = drawn.T
     whole = (width == size) & (height == size)
     assert whole.mean() == pytest.approx((expected == size).all(1).mean(), abs=0.012)
     if ratio[0] < 1:
@@ -182,7 +182,7 @@ def test_all_frames_of_a_clip_get_the_same(clip):
 
 def test_a_clip_depends_on_its_own_key_alone(clips):
     keys = jax.random.split(jax.random.key(5), 4)
-    run = functools.partial(augment.augment_clips, image_size=112)
+    run = functools.partial(crops.augment_clips, image_size=112)
     together = np.asarray(jax.jit(run)(keys, clips))
     order = np.array([2, 0, 3, 1])
     np.testing.assert_array_equal(
@@ -204,13 +204,13 @@ def test_output_is_float32_in_range(clips):
 
 
 def test_resize_of_equal_size_divides_by_255(clips):
-    out = augment.resize_clips(clips, image_size=SIZE)
+    out = crops.resize_clips(clips, image_size=SIZE)
     np.testing.assert_allclose(out, np.asarray(clips) / 255, rtol=2e-7)
 
 
 def test_enlarging_is_opencvs_and_shrinking_is_pillows(clip, clips):
-    larger = np.asarray(augment.resize_clips(clips, image_size=144))[0]
-    smaller = np.asarray(augment.resize_clips(clips, image_size=80))[0]
+    larger = np.asarray(crops.resize_clips(clips, image_size=144))[0]
+    smaller = np.asarray(crops.resize_clips(clips, image_size=80))[0]
     for frame, large, small in zip(clip, larger, smaller, strict=True):
         scaled = frame.astype(np.float32) / 255
         expected = cv2.resize(scaled, (144, 144), interpolation=cv2.INTER_LINEAR)
@@ -221,4 +221,4 @@ def test_enlarging_is_opencvs_and_shrinking_is_pillows(clip, clips):
 
 def test_floats_are_refused(clips):
     with pytest.raises(Exception, match="clips"):
-        augment.resize_clips(clips.astype(jnp.float32), image_size=112)
+        crops.resize_clips(clips.astype(jnp.float32), image_size=112)
