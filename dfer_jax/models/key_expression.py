@@ -11,6 +11,7 @@ are moved to its first or last frame, because the code shows the network black o
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Key, Num
 
 SYNOPSIS_FRAMES = 16
@@ -79,11 +80,13 @@ def detail_indices(
         stride: frames of the grid from one frame of a clip to the next.
     """
     # In thirtieths of a frame all numbers are whole, and the ceiling is exact.
-    halves = 2 * jnp.arange(CLIP_FRAMES, dtype=jnp.int32) - (CLIP_FRAMES - 1)  # 2 (j - 1.5)
-    centres = 2 * (num_frames - 1) * instants.astype(jnp.int32)
-    positions = centres[:, :, None] + (SYNOPSIS_FRAMES - 1) * stride * halves[None, None]
+    halves = 2 * np.arange(CLIP_FRAMES) - (CLIP_FRAMES - 1)  # 2 (j - 1.5)
+    centres = 2 * (num_frames - 1) * np.arange(SYNOPSIS_FRAMES)[:, None]
+    positions = centres + (SYNOPSIS_FRAMES - 1) * stride * halves
     ceiling = -(-positions // (2 * (SYNOPSIS_FRAMES - 1)))
-    return jnp.clip(ceiling, 0, num_frames - 1).reshape(instants.shape[0], -1)
+    frames = jnp.asarray(np.clip(ceiling, 0, num_frames - 1), jnp.int32)  # [16, 4], by instant
+    num_clips, count = instants.shape
+    return frames.take(instants, axis=0).reshape(num_clips, count * CLIP_FRAMES)
 
 
 def gather_frames(
@@ -95,4 +98,4 @@ def gather_frames(
         clips: [b, t, h, w, c].
         indices: [b, n], each in 0..t-1.
     """
-    return clips[jnp.arange(clips.shape[0])[:, None], indices]
+    return jnp.take_along_axis(clips, indices[:, :, None, None, None], axis=1)

@@ -148,8 +148,8 @@ class RDFER(nn.Module):
                 num_clips=logits.shape[0], count=self.key_count
             )
         probabilities = nn.softmax(jax.lax.stop_gradient(instance_logits), axis=-1)
-        predicted = logits.argmax(axis=-1)[:, None, None]  # [b, 1, 1]
-        scores = jnp.take_along_axis(probabilities, predicted, axis=2)[..., 0]  # [b, 16]
+        predicted = nn.one_hot(logits.argmax(axis=-1), logits.shape[-1])  # [b, k]
+        scores = (probabilities * predicted[:, None]).sum(axis=-1)  # [b, 16]
         return key_expression.key_instants(scores, count=self.key_count)
 
     def _look(
