@@ -45,9 +45,12 @@ def run(
         main: takes the arguments that are no flags, the program's name first.
         prepare: rewrites the command line before its flags are read.
     """
-    signals.watch()
-    sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    try:
+        signals.watch()
+        sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
+    except KeyboardInterrupt:  # before or after `main`
+        _leave_stopped()
 
 
 def is_unread() -> bool:

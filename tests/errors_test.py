@@ -46,6 +46,15 @@ def test_long_lists_are_cut_with_a_count():
     assert errors.list_some(range(25)).endswith("  19\n  ... and 5 more")
 
 
+def test_a_request_to_stop_before_the_command_begins_is_one_word():
+    program = (
+        "import os, signal\nfrom dfer_jax import errors\n"
+        "errors.run(print, prepare=lambda argv: os.kill(os.getpid(), signal.SIGINT) or argv)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
+
+
 def test_a_pipe_between_processes_of_ours_that_breaks_is_a_bug():
     with pytest.raises(BrokenPipeError):
         _leaving(BrokenPipeError(errno.EPIPE, "Broken pipe"))()

@@ -6,6 +6,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.export.card import card_of
 from dfer_jax.runs import checkpoint, pretrained_folder
 from dfer_jax.runs.workdir_lock import is_unused
+from dfer_jax.runtime.durable_files import new_folder
 
 
 def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str]:
@@ -32,8 +33,8 @@ def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str
         )
     card = card_of(run, license_name=license_name)
     try:
-        os.makedirs(out, exist_ok=True)
-        sums = pretrained_folder.write(out, variables, metadata, step=step, card=card)
+        with new_folder(out) as folder:
+            sums = pretrained_folder.write(folder, variables, metadata, step=step, card=card)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     pretrained_folder.read(out)

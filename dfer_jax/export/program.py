@@ -25,7 +25,7 @@ from dfer_jax.ops.cpu import library
 from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.weights import ClipNetwork, FrameNetwork
 from dfer_jax.runs.checkpoint_files import digest
-from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.durable_files import new_folder, replacing, write_json
 from dfer_jax.training import test_views
 
 STABLEHLO, ONNX, SIDECAR = "model.stablehlo", "model.onnx", "model.json"
@@ -67,10 +67,10 @@ def write_program(run: str, out: str, *, name: str = STABLEHLO) -> Written:
         content = convert(probabilities_of(network), shape, weights.classes)
     about = _about(network, name, shape, weights.exclusive)
     try:
-        os.makedirs(out, exist_ok=True)
-        with replacing(os.path.join(out, name), "wb") as file:
-            file.write(content)
-        write_json(os.path.join(out, SIDECAR), about)
+        with new_folder(out) as folder:
+            with replacing(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+            write_json(os.path.join(folder, SIDECAR), about)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     error = _try(network, os.path.join(out, name), shape)

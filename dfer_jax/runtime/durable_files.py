@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from typing import IO
 
@@ -36,6 +37,30 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
             error.filename = path  # that of a write that fails is not told
         with contextlib.suppress(OSError):
             os.unlink(path + _NEW)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Makes a folder beside `path` that takes its place in one move when the block ends well.
+
+    A block that raises leaves nothing; what a killed one left is deleted by the next.
+
+    Args:
+        path: missing, or an empty folder.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = os.path.realpath(path)
+    shutil.rmtree(path + _NEW, ignore_errors=True)
+    try:
+        os.makedirs(path + _NEW)
+        yield path + _NEW
+        os.rename(path + _NEW, path)
+    except BaseException:
+        shutil.rmtree(path + _NEW, ignore_errors=True)
         raise
     sync_folder(os.path.dirname(path))
 

@@ -1,10 +1,11 @@
 import errno
 import json
 import os
+import pathlib
 
 import pytest
 
-from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.durable_files import new_folder, replacing, write_json
 
 
 def test_a_file_is_new_and_whole_or_as_it_was(tmp_path):
@@ -27,3 +28,18 @@ def test_what_cannot_be_written_names_the_file(tmp_path, monkeypatch):
         write_json(tmp_path / "a.json", {})
     assert caught.value.filename == str(tmp_path / "a.json")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_new_folder_is_whole_or_not_there(tmp_path):
+    out = tmp_path / "out"
+    (tmp_path / "out.new").mkdir()
+    (tmp_path / "out.new" / "left by a killed one").touch()
+    with pytest.raises(KeyError), new_folder(out) as folder:
+        (pathlib.Path(folder) / "a").touch()
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+    out.mkdir()
+    with new_folder(out) as folder:
+        (pathlib.Path(folder) / "a").touch()
+        assert os.listdir(out) == []
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(out) == ["a"]

@@ -12,7 +12,10 @@ import fold_dataset
 import frame_folders
 import jax
 import numpy as np
+import prediction_files
+import saved_weights
 import tensorflow_datasets as tfds
+import video_files
 import xla_flags
 
 from dfer_jax.data.contents import contents_of
@@ -93,6 +96,35 @@ def all_of(base: Path) -> dict[str, Job]:
                 f"--workdir={folder}",
             ],
             lambda folder: [(folder / f"crossval.{kind}").read_bytes() for kind in ("json", "csv")],
+        ),
+        **_of_weights(base),
+    }
+
+
+def _of_weights(base: Path) -> dict[str, Job]:
+    """Returns the jobs that read weights or predictions and train nothing."""
+    weights, video = saved_weights.of_clips(base / "saved"), base / "talk.mp4"
+    video_files.write_video(video, [video_files.picture(k) for k in range(12)])
+    case = prediction_files.random_case(0, 40)
+    members = [base / f"member{number}" for number in range(2)]
+    for number, member in enumerate(members):
+        probabilities = prediction_files.random_case(number, 40)[2]
+        prediction_files.write(member, case[0], case[1], probabilities)
+    return {
+        "ensemble": Job(
+            "dfer_jax.commands.ensemble",
+            lambda folder: [*map(str, members), "--weights=1,3", f"--out={folder}"],
+            lambda folder: [path.read_bytes() for path in sorted(folder.glob("eval/*.json"))],
+        ),
+        "export": Job(
+            "dfer_jax.commands.export",
+            lambda folder: [weights, f"--out={folder}"],
+            lambda folder: (folder / "checksums.sha256").read_bytes(),
+        ),
+        "predict": Job(
+            "dfer_jax.commands.predict",
+            lambda folder: [str(video), f"--weights={weights}", "--cropped", f"--out={folder}"],
+            lambda folder: (folder / "talk.csv").read_bytes(),
         ),
     }
 
