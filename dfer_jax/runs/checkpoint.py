@@ -295,9 +295,11 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         checkpoint_files.clear_unfinished(workdir)
     except OSError as error:
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
-    once = ocp.options.MemoryOptions(deepcopy_host_arrays=False, write_concurrent_bytes=_AT_ONCE)
+    in_parts = ocp.Context()
+    in_parts.memory.deepcopy_host_arrays = False
+    in_parts.memory.write_concurrent_bytes = _AT_ONCE
     with (
-        ocp.Context(memory_options=once),
+        in_parts,
         ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer,
     ):
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
