@@ -15,6 +15,7 @@
 `conv_norm.py` uses them all.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -77,10 +78,12 @@ def _for_cpu(
     """Returns what convolves faster there, or None."""
     if compiled := in_cpp(x, kernel, stride):
         return compiled
+    if x.dtype != jnp.float32 or not native.are_many(x.shape, math.prod(kernel.shape[2:])):
+        return None
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
     wide = min(channels) >= _WINOGRAD_CHANNELS
-    if stride == 1 and x.dtype == jnp.float32 and fits and wide:
+    if stride == 1 and fits and wide:
         return winograd.convolve
     return None
 

@@ -43,6 +43,15 @@ def test_half_the_multiplications_give_the_same(height, width, channels, monkeyp
     _check_gradients(gradients)
 
 
+@pytest.mark.parametrize(("n", "side"), [(1, 4), (8, 4), (2, 5), (1, 7)])
+def test_a_kernel_larger_than_its_maps_is_not_transformed(n, side):
+    maps, kernel = jnp.zeros((n, side, side, 512)), jnp.zeros((3, 3, 512, 512))
+    used = str(
+        jax.make_jaxpr(lambda x, k: jax.vjp(lambda x: convolve(x, k, 1), x)[0])(maps, kernel)
+    )
+    assert used.count("conv_general_dilated") and "dot_general" not in used, used
+
+
 @with_a_compiler
 @pytest.mark.parametrize(
     ("height", "width", "channels", "features"),
