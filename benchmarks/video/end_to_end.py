@@ -120,9 +120,9 @@ def measure(video: Path, weights: str) -> dict[str, float]:
     found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     rows = json.loads(video.with_suffix(".json").read_text())["rows"]
     found["frames"] = _timed(found, "decoding", lambda: sum(1 for _ in read_frames(video)))
-    some = [picture for _, _, picture in itertools.islice(read_frames(video), _SOME)]
+    some = list(itertools.islice(read_frames(video), _SOME))
     find = recognizer.finder(is_cropped=False)
-    _timed(found, "faces", lambda: [find(picture) for picture in some])
+    _timed(found, "faces", lambda: list(find(some)))
     _timed(found, "network", lambda: jax.block_until_ready([compute(batch) for _ in range(10)]))
     times = {"faces": found["frames"] / len(some), "network": rows / (10 * len(batch))}
     for name, count in times.items():

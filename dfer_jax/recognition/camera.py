@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from dfer_jax.errors import UserError
+from dfer_jax.recognition.faces import Pictures
 from dfer_jax.recognition.predict import Options, about
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.spans import parse
-from dfer_jax.recognition.timeline import Pictures
 from dfer_jax.recognition.written import results
 
 

@@ -1,7 +1,9 @@
 """Cuts faces out of pictures as the weights want them, or takes pictures that are crops already."""
 
+import collections
 import dataclasses
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,32 @@ from dfer_jax.recognition.windows import Face
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.faces import Face as TrackedFace
 from dfer_jax.video.faces import FaceQuality, FaceTracker, crop_face, find_model
+from dfer_jax.video.faces.confirmation import Confirmation
 
 Picture = UInt8[np.ndarray, "h w 3"] | bytes
 """RGB, or an encoded JPEG or PNG image."""
-Finder = Callable[[Picture], list[Face]]
+Pictures = Iterable[tuple[int, float, Picture]]
+"""Number, seconds and picture of every frame of a video, in order."""
+Found = tuple[int, float, list[Face]]
+"""Number, seconds and faces of a frame."""
+
+
+class Finder:
+    """Finds the faces of one video.
+
+    Attributes:
+        left_out: what was found and is not among the faces, counted by name, for the summary.
+    """
+
+    left_out: Mapping[str, int]
+
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields what was found in every frame, some frames late.
+
+        Raises:
+            Exception: whatever `pictures` raises, after the frames before it.
+        """
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,11 +63,11 @@ class Least:
 ANY_FACE = Least()
 
 
-class FoundFaces:
+class FoundFaces(Finder):
     """A finder that follows the faces through the pictures of one video.
 
-    Attributes:
-        left_out: faces that were found, but cannot be judged.
+    What is found shortly and with weak confidence, as `Confirmation` has it, is no face; frames
+    wait until that is decided. Faces are numbered from 0 as they appear.
     """
 
     def __init__(
@@ -62,20 +86,59 @@ class FoundFaces:
         self._tracker = FaceTracker(find_model(face_model))
         self._cuts, self._least = tuple(cuts), least
         self._crops = tuple(dict.fromkeys(cut.crop for cut in cuts))
-        self.left_out = 0
+        self._confirmation, self._not_judged = Confirmation(), 0
+        self._waiting: collections.deque[Found] = collections.deque()
+        self._numbers: dict[int, int] = {}
 
-    def __call__(self, picture: Picture) -> list[Face]:
-        """Returns the faces of the next picture.
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Faces that cannot be judged, in frames, and tracks that are none."""
+        return {
+            "faces_left_out": self._not_judged,
+            "brief_weak_faces_left_out": self._confirmation.left_out,
+        }
+
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields what was found in every frame.
 
         Raises:
-            VideoError: if it is a damaged image.
+            VideoError: if one is a damaged image, after the frames before it.
         """
+        try:
+            for index, seconds, picture in pictures:
+                self._waiting.append((index, seconds, self._find(picture, seconds)))
+                yield from self._decided()
+        except Exception:
+            yield from self._rest()
+            raise
+        yield from self._rest()
+
+    def _find(self, picture: Picture, seconds: float) -> list[Face]:
         if isinstance(picture, bytes):
             picture = _decoded(picture)
-        tracked = self._tracker(picture)
+        tracked = self._tracker(picture, seconds)
         judged = [face for face in tracked if self._least.is_met_by(face.quality)]
-        self.left_out += len(tracked) - len(judged)
+        self._not_judged += len(tracked) - len(judged)
+        self._confirmation.add(seconds, {face.track: face.score for face in judged})
         return [self._cut(picture, face) for face in judged]
+
+    def _decided(self) -> Iterator[Found]:
+        """Yields the frames of whose faces all is known, as far as they are the next ones."""
+        while self._waiting:
+            index, seconds, found = self._waiting[0]
+            if any(self._confirmation.is_open(face.track) for face in found):
+                return
+            self._waiting.popleft()
+            faces = [face for face in found if self._confirmation.is_face(face.track)]
+            yield index, seconds, [self._numbered(face) for face in faces]
+
+    def _rest(self) -> Iterator[Found]:
+        self._confirmation.finish()
+        yield from self._decided()
+
+    def _numbered(self, face: Face) -> Face:
+        number = self._numbers.setdefault(face.track, len(self._numbers))
+        return dataclasses.replace(face, track=number)
 
     def _cut(self, picture: UInt8[np.ndarray, "h w 3"], face: TrackedFace) -> Face:
         cut_out = {crop: crop_face(picture, face.landmarks, crop) for crop in self._crops}
@@ -83,26 +146,36 @@ class FoundFaces:
         return Face(face.track, face.box, pictures, dataclasses.asdict(face.quality))
 
 
-def take_crops(cuts: Sequence[Cut]) -> Finder:
-    """Returns a finder for pictures that are face crops already: each is face 0, whole.
+class WholePictures(Finder):
+    """A finder for pictures that are face crops already: each is face 0, whole."""
 
-    Args:
-        cuts: what the networks take.
-    """
+    left_out = types.MappingProxyType({"faces_left_out": 0, "brief_weak_faces_left_out": 0})
 
-    def find(picture: Picture) -> list[Face]:
+    def __init__(self, cuts: Sequence[Cut]) -> None:
+        """Keeps what the networks take."""
+        self._cuts = tuple(cuts)
+
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields every frame with its face.
+
+        Raises:
+            VideoError: if one is a damaged image, after the frames before it.
+        """
+        for index, seconds, picture in pictures:
+            yield index, seconds, [self._face(picture)]
+
+    def _face(self, picture: Picture) -> Face:
         if isinstance(picture, bytes):  # by the rule of evaluation, to the last bit
             height, width = _decoded(picture).shape[:2]
             first = np.zeros(1, np.int64)
-            pictures = {
-                cut: decode_frames([picture], first, size=cut.size, clip="")[0] for cut in cuts
+            cut_out = {
+                cut: decode_frames([picture], first, size=cut.size, clip="")[0]
+                for cut in self._cuts
             }
         else:
             height, width = picture.shape[:2]
-            pictures = {cut: resize_square(picture, cut.size) for cut in cuts}
-        return [Face(0, (0.0, 0.0, float(width), float(height)), pictures)]
-
-    return find
+            cut_out = {cut: resize_square(picture, cut.size) for cut in self._cuts}
+        return Face(0, (0.0, 0.0, float(width), float(height)), cut_out)
 
 
 def _decoded(image: bytes) -> UInt8[np.ndarray, "h w 3"]:

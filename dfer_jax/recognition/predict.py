@@ -3,17 +3,16 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
-from dfer_jax.recognition.faces import ANY_FACE, Finder, Least, Picture
+from dfer_jax.recognition.faces import ANY_FACE, Finder, Found, Least, Pictures
 from dfer_jax.recognition.peers.still import StillPeer
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.sources import Source
-from dfer_jax.recognition.windows import Face
 from dfer_jax.recognition.written import overlay, page, results
 from dfer_jax.recognition.written.results import Written, named
 from dfer_jax.runs.checkpoint_metadata import warn_of_other_crops
@@ -69,23 +68,23 @@ class Options:
         )
 
 
-class Watched:
-    """A finder that notes where faces were, and how many frames it was given."""
+class Watched(Finder):
+    """A finder that notes where faces were, and how many frames there were."""
 
     def __init__(self, find: Finder) -> None:
         self._find, self.boxes, self.frames = find, overlay.Boxes(), 0
 
     @property
-    def left_out(self) -> int:
-        """Faces that were found, but could not be judged."""
-        return getattr(self._find, "left_out", 0)
+    def left_out(self) -> Mapping[str, int]:
+        """What was found and is not among the faces."""
+        return self._find.left_out
 
-    def __call__(self, picture: Picture) -> list[Face]:
-        """Returns the faces of the next picture."""
-        faces = self._find(picture)
-        self.boxes.add(self.frames, faces)
-        self.frames += 1
-        return faces
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields what was found in every frame."""
+        for index, seconds, faces in self._find(pictures):
+            self.boxes.add(self.frames, faces)
+            self.frames += 1
+            yield index, seconds, faces
 
 
 def warn(recognizer: Recognizer, options: Options) -> None:
@@ -187,7 +186,7 @@ def about(
     recognizer: Recognizer,
     options: Options,
     *,
-    left_out: int,
+    left_out: Mapping[str, int],
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Returns what a summary says of where its rows come from, JSON-ready.
@@ -196,7 +195,7 @@ def about(
         video: its name or place.
         recognizer: of the weights.
         options: how it was looked at.
-        left_out: faces that were found, but could not be judged.
+        left_out: what was found and is not among the faces, counted by name.
         notes: on the video's pictures, such as HDR.
     """
     return {
@@ -205,7 +204,7 @@ def about(
         "stride": options.stride,
         "cropped_before": options.is_cropped,
         "notes": list(notes),
-        "faces_left_out": left_out,
+        **left_out,
         "least": dataclasses.asdict(options.least),
         "weights": recognizer.weights.about(),
         "peer": options.peer and options.peer.file,
@@ -218,4 +217,6 @@ def _line(summary: dict[str, Any], frames: int, seconds: float) -> str:
     faces += f" and {more} more" if more > 0 else ""
     empty = summary["frames_without_face"]
     without = f", {empty} without a face" if empty and summary["faces"] else ""
+    if brief := summary["brief_weak_faces_left_out"]:
+        without += f", {brief} too brief and weak to be faces"
     return f"{summary['video']}: {frames} frames{without}, {frames / seconds:.0f} a second, {faces}"

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import weights as weights_of
-from dfer_jax.recognition.faces import ANY_FACE, Finder, FoundFaces, Least, take_crops
+from dfer_jax.recognition.faces import ANY_FACE, Finder, FoundFaces, Least, WholePictures
 from dfer_jax.recognition.peers.still import BesideOurs, StillPeer
 from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
@@ -154,7 +154,9 @@ class Recognizer:
         cut = peer and Cut(cuts[0].crop, peer.size)
         cuts = (*cuts, cut) if cut else cuts
         find = (
-            take_crops(cuts) if is_cropped else FoundFaces(cuts, face_model=face_model, least=least)
+            WholePictures(cuts)
+            if is_cropped
+            else FoundFaces(cuts, face_model=face_model, least=least)
         )
         return BesideOurs(find, peer, cut) if cut else find
 

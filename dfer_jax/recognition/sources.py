@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition.timeline import Pictures
+from dfer_jax.recognition.faces import Pictures
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import SUFFIXES, read_frames
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dfer_jax.recognition import rows
 from dfer_jax.recognition.ahead import ahead
-from dfer_jax.recognition.faces import Finder, Picture
+from dfer_jax.recognition.faces import Finder, Pictures
 from dfer_jax.recognition.frame_windows import FrameRows
 from dfer_jax.recognition.rows import Row
 from dfer_jax.recognition.spans import Span
@@ -20,9 +20,6 @@ WINDOW = Span(2.4, in_seconds=True)
 """About DFEW's clips, whose median is 70 frames."""
 STRIDE = Span(8.0, in_seconds=False)
 _AHEAD = 64  # frames whose faces wait for the network
-
-Pictures = Iterable[tuple[int, float, Picture]]
-"""Number, seconds and picture of every frame of a video, in order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +47,7 @@ def timeline(
 
     Args:
         pictures: number from 0, seconds and RGB picture of every frame, in order.
-        find: the faces in a picture.
+        find: its faces.
         weights: of one network or more.
         timing: windows; weights that label frames have windows of their own.
 
@@ -61,17 +58,12 @@ def timeline(
         FrameRows(weights, _batch_size(timing)) if weights.of_frames else ClipRows(weights, timing)
     )
     try:
-        for index, seconds, faces in ahead(_faces(pictures, find), depth=_AHEAD):
+        for index, seconds, faces in ahead(find(pictures), depth=_AHEAD):
             yield from work.add(index, seconds, faces)
     except Exception:
         yield from work.finish()
         raise
     yield from work.finish()
-
-
-def _faces(pictures: Pictures, find: Finder) -> Iterator[tuple[int, float, list[Face]]]:
-    for index, seconds, picture in pictures:
-        yield index, seconds, find(picture)
 
 
 def _batch_size(timing: Timing) -> int:

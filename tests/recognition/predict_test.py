@@ -20,6 +20,7 @@ import video_files
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASSES
 from dfer_jax.recognition import camera, predict, sources
+from dfer_jax.recognition.faces import Finder
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.rows import NO_FACE, columns
 from dfer_jax.recognition.windows import Face
@@ -147,16 +148,19 @@ def test_a_cut_video_keeps_what_came_before(tmp_path, recognizer):
     assert (tmp_path / "v.html").exists() and (tmp_path / "v.overlay.mp4").exists()
 
 
+class FromTheThirteenth(Finder):
+    def __init__(self, cut):
+        self._face = Face(3, (1.0, 2.0, 30.0, 40.0), {cut: np.full((32, 32, 3), 90, np.uint8)})
+
+    def __call__(self, pictures):
+        for index, seconds, _ in pictures:
+            yield index, seconds, [self._face] if index >= 13 else []
+
+
 def test_frames_without_a_face_have_rows_that_say_so(tmp_path, recognizer):
-    crop = np.full((32, 32, 3), 90, np.uint8)
-    cut = recognizer.weights.cuts[0]
-
-    def find(picture):
-        there = picture[24, 32, 0] > 100
-        return [Face(3, (1.0, 2.0, 30.0, 40.0), {cut: crop})] if there else []
-
     stream = ((k, k / 25, video_files.picture(k)) for k in range(40))
-    rows = recognizer.rows(stream, find, window="0.4s", stride="4")
+    finder = FromTheThirteenth(recognizer.weights.cuts[0])
+    rows = recognizer.rows(stream, finder, window="0.4s", stride="4")
     with results.write_results(
         rows, tmp_path / "v", video="v", classes=CLASSES, about=lambda: {"video": "v"}
     ) as written:

@@ -20,6 +20,7 @@ from dfer_jax.video import decode
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import TimedFrame
 from dfer_jax.video.faces import CropSettings, Face, FaceTracker, crop_face
+from dfer_jax.video.faces.confirmation import Confirmation
 
 COLUMNS = (
     "frame", "seconds", "face", "x", "y", "w", "h", "score", "size_px", "blur", "yaw", "pitch",
@@ -42,6 +43,7 @@ class Outcome:
         faces: people found, each counted again after a scene cut.
         face: number of the one kept; -1 if there is none.
         longest_gap: frames in a row without it, between two with it.
+        brief: tracks that were too brief and weak to be faces, see `Confirmation`.
         notes: what to know of the pictures.
         error: why the video could not be read; nothing of it is kept then.
     """
@@ -53,6 +55,7 @@ class Outcome:
     faces: int = 0
     face: int = -1
     longest_gap: int = 0
+    brief: int = 0
     notes: tuple[str, ...] = ()
     error: str = ""
 
@@ -128,7 +131,7 @@ def _crop(
     table = out / FACES_FOLDER / f"{video.name}.csv"
     table.parent.mkdir(parents=True, exist_ok=True)
     sizes: dict[int, float] = collections.defaultdict(float)
-    first = tracker.numbers_given
+    first, confirmation = tracker.numbers_given, Confirmation()
     frame = None
     with durable_files.replacing(table) as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -136,13 +139,16 @@ def _crop(
         for frame in decode.read_frames(video.path):
             if stopped():
                 raise _Stopped
-            faces = tracker(frame.picture)
+            faces = tracker(frame.picture, frame.seconds)
+            confirmation.add(frame.seconds, {face.track - first: face.score for face in faces})
             for face in faces:
                 number = face.track - first
                 sizes[number] += face.box[2] * face.box[3] * face.score
                 crop = crop_face(frame.picture, face.landmarks, settings)
                 _write_jpeg(unfinished / str(number) / f"{frame.index + 1:06d}.jpg", crop)
             writer.writerows(_rows(frame, faces, first))
+    confirmation.finish()
+    sizes = {number: size for number, size in sizes.items() if confirmation.is_face(number)}
     kept = max(sizes, key=sizes.__getitem__, default=-1)
     cropped = _keep(unfinished / str(kept), out / video.name) if sizes else []
     gaps = (after - before - 1 for before, after in itertools.pairwise(cropped))
@@ -154,6 +160,7 @@ def _crop(
         faces=len(sizes),
         face=kept,
         longest_gap=max(gaps, default=0),
+        brief=confirmation.left_out,
         notes=decode.notes(video.path),
     )
     durable_files.write_json(_record(out, video.name), dataclasses.asdict(outcome))

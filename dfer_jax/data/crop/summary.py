@@ -17,7 +17,10 @@ from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 TABLE = f"{FACES_FOLDER}/crops.csv"
 SHEET = "contact_sheet.jpg"
 
-_COLUMNS = ("clip", "frames", "cropped", "without_face", "longest_gap", "faces", "result", "notes")
+_COLUMNS = (
+    "clip", "frames", "cropped", "without_face", "longest_gap", "faces", "brief_weak_faces",
+    "result", "notes",
+)  # fmt: skip
 _TILE = 96
 _PER_CLIP = 4
 _CLIPS_A_ROW = 4
@@ -36,10 +39,10 @@ def write_table(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Pat
         writer.writerow(_COLUMNS)
         for o in outcomes:
             without = o.frames - o.cropped
-            numbers = (o.frames, o.cropped, without, o.longest_gap, o.faces)
+            numbers = (o.frames, o.cropped, without, o.longest_gap, o.faces, o.brief)
             writer.writerow([_text(o.clip), *numbers, _result(o), "; ".join(o.notes)])
         for name, reason in absent.items():
-            writer.writerow([_text(name), *[""] * 5, reason, ""])
+            writer.writerow([_text(name), *[""] * 6, reason, ""])
 
 
 def in_words(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Path) -> str:
@@ -54,12 +57,14 @@ def in_words(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Path) 
     lost += [f"{name}: {reason}" for name, reason in absent.items()]
     few = [o for o in cropped if o.cropped < _FEW * o.frames]
     several = [f"{o.clip}: {o.faces}" for o in cropped if o.faces > 1]
+    brief = [f"{o.clip}: {o.brief}" for o in outcomes if o.brief]
     noted = [f"{o.clip}: {'; '.join(o.notes)}" for o in outcomes if o.notes]
     for what, items in (
         ("lost", lost),
         ("with the face in less than half of the frames",
          [f"{o.clip}: {o.cropped} of {o.frames}" for o in few]),
         ("with several faces, or scene cuts; the one that fills most was kept", several),
+        ("with what was too brief and weak to be a face, and was left out", brief),
         ("of unusual pictures", noted),
     ):  # fmt: skip
         if items:

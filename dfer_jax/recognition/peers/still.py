@@ -10,7 +10,7 @@ Deviates: faces are cut out as for our weights, not by MTCNN, because both shall
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dfer_jax.errors import UserError
-from dfer_jax.recognition.faces import Finder, Picture
+from dfer_jax.recognition.faces import Finder, Found, Pictures
 from dfer_jax.recognition.peers.answers import AFFECT
 from dfer_jax.recognition.weights import Cut
 from dfer_jax.recognition.windows import Face
@@ -118,7 +118,7 @@ def _first_line(error: cv2.error) -> str:
     return str(error.err).strip().splitlines()[0]
 
 
-class BesideOurs:
+class BesideOurs(Finder):
     """A finder whose faces carry what a peer says of them."""
 
     def __init__(self, find: Finder, peer: StillPeer, cut: Cut) -> None:
@@ -132,13 +132,14 @@ class BesideOurs:
         self._find, self._peer, self._cut = find, peer, cut
 
     @property
-    def left_out(self) -> int:
-        """Faces that were found, but could not be judged."""
-        return getattr(self._find, "left_out", 0)
+    def left_out(self) -> Mapping[str, int]:
+        """What was found and is not among the faces."""
+        return self._find.left_out
 
-    def __call__(self, picture: Picture) -> list[Face]:
-        """Returns the faces of the next picture."""
-        faces = self._find(picture)
-        return [
-            dataclasses.replace(face, peer=self._peer(face.pictures[self._cut])) for face in faces
-        ]
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields what was found in every frame."""
+        for index, seconds, faces in self._find(pictures):
+            yield index, seconds, [self._asked(face) for face in faces]
+
+    def _asked(self, face: Face) -> Face:
+        return dataclasses.replace(face, peer=self._peer(face.pictures[self._cut]))

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dfer_jax.errors import UserError
+from dfer_jax.recognition.faces import Pictures
 from dfer_jax.recognition.rows import Row
-from dfer_jax.recognition.timeline import Pictures
 from dfer_jax.recognition.windows import Face
 
 _FONT, _SIZE = cv2.FONT_HERSHEY_SIMPLEX, 0.75

@@ -15,6 +15,7 @@ _LEARNED = 0.1  # share of the newest frame in what is remembered
 _LEAST_ALIKE = 0.3  # correlation that suffices where the face was expected
 _FOR_A_FACE = 0.25  # more is asked for each face's width away from there
 _FARTHEST = 4.0  # widths
+_NEAR = 1.0  # widths, and size by e
 
 
 Seen = UInt8[np.ndarray, "96 96 3"]
@@ -55,17 +56,28 @@ class Memory:
             landmarks: its own.
             frames: since the last update.
         """
-        going = self._speed * min(frames, 15)
-        place = landmarks[:, :2].mean(0)
-        away = min(math.dist(place, self._place + going), math.dist(place, self._place))
-        away /= max(self._side, 1.0)
-        size = abs(math.log(max(max(box_of(landmarks)[2:]), 1.0) / max(self._side, 1.0)))
+        away, size = self._away(landmarks, self._speed * min(frames, 15))
         look = _look(face)
         norm = float(np.linalg.norm(self._look) * np.linalg.norm(look))
         alike = float((self._look * look).sum()) / norm if norm > 0 else 0.0
         if away > _FARTHEST or size > math.log(2.5):
             return -1.0
         return alike - _LEAST_ALIKE - _FOR_A_FACE * (away + size)
+
+    def is_near(self, landmarks: Landmarks) -> bool:
+        """Says whether a face is about where and as large as this one was."""
+        return sum(self._away(landmarks, np.zeros(2, np.float32))) < _NEAR
+
+    def _away(self, landmarks: Landmarks, going: Float32[np.ndarray, "2"]) -> tuple[float, float]:
+        """Returns how many widths a face is away, and the logarithm of how much its size differs.
+
+        Args:
+            landmarks: its own.
+            going: how far this face may have gone since, in pixels.
+        """
+        place, side = landmarks[:, :2].mean(0), max(self._side, 1.0)
+        away = min(math.dist(place, self._place + going), math.dist(place, self._place))
+        return away / side, abs(math.log(max(max(box_of(landmarks)[2:]), 1.0) / side))
 
 
 def _look(face: Seen) -> Float32[np.ndarray, "24 24 3"]:

@@ -3,7 +3,8 @@
 Where a face was in the last frame its landmarks are placed again at once; the detector runs only
 every few frames, to find those who come, and when a face is lost. A lost face is remembered, where
 it was going and what it looked like, and takes its number again when it comes back. Two faces that
-meet are told apart by the same. A scene cut forgets everybody.
+meet are told apart by the same. A scene cut forgets everybody, but for what looks like one and is
+none: an obstacle that covers much of the picture at once, with the same scene beside or after it.
 """
 
 import dataclasses
@@ -25,7 +26,7 @@ from dfer_jax.video.faces.landmarks import (
 )
 from dfer_jax.video.faces.model_file import read_networks
 from dfer_jax.video.faces.quality import FaceQuality, judge_face
-from dfer_jax.video.faces.scene_cut import SceneCuts
+from dfer_jax.video.faces.scene_cut import SceneCuts, Thumbnail
 
 _PRESENT = 0.5  # least score of landmarks
 _NEW = 0.9  # of those of somebody not seen before; hair and collars reach 0.8
@@ -37,8 +38,11 @@ from how many pixels of that side on; in smaller pictures such faces cannot be j
 _MOMENT = 15  # frames in which a lost face is also looked for where it was
 _AROUND = 3.5  # times its size
 _MOST_FACES = 12  # at once; the least certain of the newest are left out
-_REMEMBERED = 150  # frames that a lost face is remembered
+_REMEMBERED_S = 6.0  # seconds for which a lost face is remembered
 _ALONE = 0.1  # how much less must fit of the only face lost, where the only one comes back
+_SOON_S, _SOON = 2.5, 0.25  # seconds in which, and how much less then, near the place it had
+_AWAY_S = 2.5  # seconds in which a scene may come back after what looked like a cut
+_USUAL_FPS = 25.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +71,17 @@ class _Track:
     score: float
     seen: Seen
     memory: Memory
-    lost: int = 0
+    lost: int = 0  # frames
+    seconds: float = 0.0  # when it was last there
+
+
+@dataclasses.dataclass(frozen=True)
+class _Left:
+    """A scene that was to be seen before what may be a cut."""
+
+    scene: Thumbnail
+    tracks: list[_Track]
+    seconds: float
 
 
 class FaceTracker:
@@ -95,21 +109,48 @@ class FaceTracker:
     def reset(self) -> None:
         """Forgets everybody, as before another video; numbers go on."""
         self._cuts, self._tracks, self._shape = SceneCuts(), [], None
+        self._left: _Left | None = None
         self._since_look = self._since_parts = 0
+        self._now = -1 / _USUAL_FPS
 
-    def __call__(self, picture: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
-        """Returns the faces of the next frame, by track number."""
-        if self._cuts.is_cut(picture) or self._shape not in (None, picture.shape):
-            self._tracks, self._since_look, self._since_parts = [], 0, 0
-        self._shape = picture.shape
+    def __call__(
+        self, picture: UInt8[np.ndarray, "h w 3"], seconds: float | None = None
+    ) -> list[Face]:
+        """Returns the faces of the next frame, by track number.
+
+        Args:
+            picture: RGB.
+            seconds: when it is shown; None: a 25th of a second after the one before.
+        """
+        self._now = self._now + 1 / _USUAL_FPS if seconds is None else seconds
+        self._mind_cuts(picture)
         lost = self._follow(picture)
         if lost or self._since_look == 0 or not self._active():
             self._find_new(picture)
         self._since_look = (self._since_look + 1) % _LOOK_EVERY
         self._since_parts = (self._since_parts + 1) % _PARTS[-1][1]
-        self._tracks = [track for track in self._tracks if track.lost <= _REMEMBERED]
+        self._tracks = [t for t in self._tracks if self._now - t.seconds <= _REMEMBERED_S]
         faces = [_face(track) for track in self._active()]
         return sorted(faces, key=lambda face: face.track)
+
+    def _mind_cuts(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Forgets who was there before a cut, as soon as it is sure to be one."""
+        is_cut = self._cuts.is_cut(picture)
+        other_size, self._shape = self._shape not in (None, picture.shape), picture.shape
+        if other_size:
+            self._left = None
+        if other_size or is_cut:
+            if self._left is None and not other_size:
+                self._left = _Left(self._cuts.before, self._tracks, self._now)
+            self._tracks, self._since_look, self._since_parts = [], 0, 0
+        if self._left is None:
+            return
+        if self._cuts.shows(self._left.scene):
+            self._tracks, self._left = self._left.tracks, None
+            for track in self._tracks:
+                track.lost = max(track.lost, 1)
+        elif self._tracks or self._now - self._left.seconds > _AWAY_S:
+            self._left = None
 
     def _active(self) -> list[_Track]:
         return [track for track in self._tracks if not track.lost]
@@ -125,7 +166,7 @@ class FaceTracker:
                 track.lost = 1
             else:
                 track.landmarks, track.score = landmarks, score
-                track.seen = seen(picture, landmarks)
+                track.seen, track.seconds = seen(picture, landmarks), self._now
         for one, other in _meeting(self._active()):
             if not (one.lost or other.lost):
                 min((one, other), key=lambda t: t.memory.fits(t.seen, t.landmarks)).lost = 1
@@ -151,7 +192,9 @@ class FaceTracker:
                 continue
             face = seen(picture, landmarks)
             memory = Memory(face, landmarks)
-            self._tracks.append(_Track(self._next, landmarks, score, face, memory))
+            self._tracks.append(
+                _Track(self._next, landmarks, score, face, memory, seconds=self._now)
+            )
             self._next += 1
 
     def _just_lost(self) -> list[tuple[float, float, float, float]]:
@@ -198,10 +241,13 @@ class FaceTracker:
                 for track in lost
             ]
             fit, index, track = max(pairs, key=lambda pair: pair[0])
-            if fit < (-_ALONE if alone else 0):
+            soon = self._now - track.seconds <= _SOON_S and track.memory.is_near(
+                candidates[index][0]
+            )
+            if fit < -max(_ALONE * alone, _SOON * soon):
                 return
             track.landmarks, track.score = candidates.pop(index)
-            track.seen, track.lost = seen(picture, track.landmarks), 0
+            track.seen, track.seconds, track.lost = seen(picture, track.landmarks), self._now, 0
             lost.remove(track)
             track.memory.found_again(track.landmarks)
 

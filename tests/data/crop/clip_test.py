@@ -67,7 +67,7 @@ def test_another_face_after_another_video(tmp_path, video):
 def test_nobody(tmp_path):
     path = write_video(tmp_path / "a.mp4", [picture(1)] * 3)
     outcome = crop_video(Video("a", path), tmp_path / "out", SMALL, FaceTracker(face_model()))
-    assert outcome == Outcome("a", 3, 0.08, 0, 0, -1, 0, (), "")
+    assert outcome == Outcome("a", 3, 0.08, 0, 0, -1)
     assert not (tmp_path / "out" / "a").exists() and len(rows(tmp_path / "out/_faces/a.csv")) == 3
 
 

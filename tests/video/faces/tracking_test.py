@@ -7,9 +7,9 @@ from dfer_jax.video.faces import FaceTracker
 from dfer_jax.video.faces.landmarks import eye_centres
 
 
-def track(frames):
+def track(frames, *, fps=30):
     tracker = FaceTracker(face_model())
-    return [tracker(frame) for frame in frames]
+    return [tracker(frame, k / fps) for k, frame in enumerate(frames)]
 
 
 def numbers(faces_of_frames):
@@ -51,6 +51,25 @@ def test_a_man_who_moves_behind_a_hand_keeps_his_number():
     found = numbers(track(frames))
     assert found[:18] == [[0]] * 18 and [] in found[18:48] and found[-2:] == [[0], [0]]
     assert all(faces in ([], [0]) for faces in found)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_hand_that_covers_much_of_the_picture_at_once(share):
+    frames = face_pictures("carphone", 45)
+    for frame in frames[10:40]:
+        frame[:, round((1 - share) * frame.shape[1]) :] = (196, 146, 120)
+    found = numbers(track(frames))
+    assert found[:10] == [[0]] * 10 and found[40:] == [[0]] * 5
+    assert all(faces in ([], [0]) for faces in found)
+
+
+def test_two_men_keep_their_numbers_behind_a_hand():
+    frames = face_pictures("speech", 30)
+    for frame in frames[8:24]:
+        frame[frame.shape[0] // 2 :] = (196, 146, 120)
+    found = numbers(track(frames, fps=12))
+    assert found[:8] == [[0, 1]] * 8 and found[24:] == [[0, 1]] * 6
+    assert {number for faces in found for number in faces} == {0, 1}
 
 
 def test_a_scene_cut_starts_new_numbers():
