@@ -21,9 +21,10 @@ from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
 from dfer_jax import shortages
-from dfer_jax.errors import UserError, list_in_line
+from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees, pretrained_folder
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
+from dfer_jax.runs.resumption import check_same_data
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runs.workdir import refuse_patterns
 from dfer_jax.runs.workdir_lock import takes_import
@@ -131,21 +132,23 @@ class Checkpoints:
         if self._unfinished is not None and self._unfinished.done():
             self._wait()
 
-    def restore_latest(self, like: TrainState, *, classes: Sequence[str]) -> TrainState | None:
+    def restore_latest(self, like: TrainState, *, metadata: Mapping[str, Any]) -> TrainState | None:
         """Returns the latest intact state, shaped as `like`; None if there is none.
 
         Args:
             like: shapes and dtypes.
-            classes: what the logits must mean, in their order.
+            metadata: what the next checkpoints will say of themselves.
 
         Raises:
-            UserError: if the checkpoint is of other classes, or of another model or optimiser.
+            UserError: if the checkpoint is of other classes, of a training split of another size,
+                or of another model or optimiser.
         """
         while self._latest is not None:
             step = self._latest
             folder = checkpoint_files.step_dir(self._workdir, step)
             try:
-                self._check_classes(step, checkpoint_files.describe(folder)[0], classes)
+                before = checkpoint_files.describe(folder)[0]
+                check_same_data(self._workdir, step, before, metadata)
                 saved = checkpoint_trees.load(folder, like.trees)
                 break
             except DamagedError as damage:
@@ -171,18 +174,6 @@ class Checkpoints:
             opt_state=saved["optimizer"]["state"],
             centres=saved["optimizer"].get("centres", {}),
         )
-
-    def _check_classes(
-        self, step: int, metadata: Mapping[str, Any], classes: Sequence[str]
-    ) -> None:
-        found = tuple(metadata["classes"])
-        if found != tuple(classes):
-            raise UserError(
-                f"checkpoint {step} in {checkpoint_dir(self._workdir)} tells {len(found)} classes "
-                f"apart ({list_in_line(found)}), but the data set has {len(classes)} "
-                f"({list_in_line(classes)}); choose another --workdir, where "
-                f"train.init_from={self._workdir} keeps the backbone"
-            )
 
     def _open(self) -> ocp.training.Checkpointer:
         policies = ocp.training.preservation_policies

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import ml_collections
@@ -84,7 +85,7 @@ class Trainer:
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
             StopRequest() as self._stop,
         ):
-            resumed = saved.restore_latest(self.like, classes=self.task.metadata["classes"])
+            resumed = saved.restore_latest(self.like, metadata=self._metadata)
             first = self.parallel.replicate(resumed or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
@@ -103,13 +104,17 @@ class Trainer:
                         self._watch.check(state)  # what is saved is fit to go on from
                         writer.sync()
                         check_kept()
-                        saved.save(state, metrics=scores, metadata=self.task.metadata)
+                        saved.save(state, metrics=scores, metadata=self._metadata)
                     if stopping and step < self.total_steps:
                         raise StoppedError(
                             f"stopped at step {step} of {self.total_steps} and saved; "
                             "run the same command again to go on",
                             self._stop.number,
                         )
+
+    @property
+    def _metadata(self) -> dict[str, Any]:
+        return {**self.task.metadata, "sizes": dict(self.task.sizes)}
 
     def _fresh_state(self) -> TrainState:
         # Runs once; unoptimised it compiles five times faster and draws the same numbers.

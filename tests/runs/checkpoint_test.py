@@ -55,7 +55,7 @@ def run(saved_run, tmp_path):
 
 def _resume(run):
     with checkpoint.Checkpoints(str(run), best_metric="war") as saved:
-        return saved.restore_latest(jax.eval_shape(lambda: _state(0)), classes=_METADATA["classes"])
+        return saved.restore_latest(jax.eval_shape(lambda: _state(0)), metadata=_METADATA)
 
 
 def _folder(run, step=40):
@@ -204,13 +204,28 @@ def test_a_name_taken_is_not_overwritten(run):
     assert (run / "checkpoints" / "damaged-40-2" / "weights").is_dir()
 
 
+def test_a_training_split_of_another_size_is_not_gone_on_with(tmp_path):
+    metadata = _METADATA | {"sizes": {"train": 9, "test": 4}}
+    with checkpoint.Checkpoints(str(tmp_path), best_metric="war") as saved:
+        saved.save(_state(10), metrics={}, metadata=metadata)
+    like = jax.eval_shape(lambda: _state(0))
+    with checkpoint.Checkpoints(str(tmp_path), best_metric="war") as saved:
+        assert saved.restore_latest(like, metadata=metadata).step == 10
+        message = (
+            rf"^the data set has changed: checkpoint 10 in {tmp_path}/checkpoints was trained on 9 "
+            r"clips or windows, and now there are 12; bring the data back as they were, or choose"
+        )
+        with pytest.raises(UserError, match=message):
+            saved.restore_latest(like, metadata=_METADATA | {"sizes": {"train": 12, "test": 4}})
+
+
 def test_another_model_is_no_damage(run):
     like = jax.eval_shape(lambda: _state(0, width=5))
     with (
         checkpoint.Checkpoints(str(run), best_metric="war") as saved,
         pytest.raises(UserError, match=r"another model or optimiser \(weights/params/dense is"),
     ):
-        saved.restore_latest(like, classes=_METADATA["classes"])
+        saved.restore_latest(like, metadata=_METADATA)
     assert _folder(run).is_dir()
 
 
@@ -256,7 +271,7 @@ def test_a_disk_that_fills_up_is_a_sentence_and_room_lets_the_run_go_on(disk, ca
     def train(until):
         with checkpoint.Checkpoints(str(disk), best_metric="war") as saved:
             like = jax.eval_shape(lambda: _random_state(0))
-            state = saved.restore_latest(like, classes=_METADATA["classes"])
+            state = saved.restore_latest(like, metadata=_METADATA)
             start = 0 if state is None else int(state.step)
             for step in range(start + 1, until):
                 saved.save(_random_state(step), metrics={"war": step / 9}, metadata=_METADATA)

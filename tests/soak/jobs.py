@@ -113,7 +113,7 @@ def _of_weights(base: Path) -> dict[str, Job]:
     return {
         "ensemble": Job(
             "dfer_jax.commands.ensemble",
-            lambda folder: [*map(str, members), "--weights=1,3", f"--out={folder}"],
+            lambda folder: [*map(str, members), "--weights=0.25,0.75", f"--out={folder}"],
             lambda folder: [path.read_bytes() for path in sorted(folder.glob("eval/*.json"))],
         ),
         "export": Job(

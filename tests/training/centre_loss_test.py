@@ -121,7 +121,7 @@ def test_a_checkpoint_goes_on_bit_for_bit(tmp_path):
         saved.save(state, metrics={}, metadata=metadata)
     whole, _ = step(state, _batch(one, 2))
     with checkpoint.Checkpoints(str(tmp_path), best_metric="war") as saved:
-        state = saved.restore_latest(like, classes=["a", "b", "c"])
+        state = saved.restore_latest(like, metadata={"classes": ["a", "b", "c"]})
     parts, _ = step(one.replicate(state), _batch(one, 2))
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -1,0 +1,42 @@
+"""What a training that goes on must have in common with its checkpoint: the data."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dfer_jax.errors import UserError, list_in_line
+from dfer_jax.runs.checkpoint_files import checkpoint_dir
+
+
+def check_same_data(
+    workdir: str, step: int, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> None:
+    """Refuses to go on with other classes, or with more or fewer clips or windows to train on.
+
+    Args:
+        workdir: of the run.
+        step: of the checkpoint.
+        before: what the checkpoint says of itself; older ones say no sizes.
+        now: what the next one will say.
+
+    Raises:
+        UserError: if the data set is another.
+    """
+    where = f"checkpoint {step} in {checkpoint_dir(workdir)}"
+    found, classes = tuple(before["classes"]), tuple(now["classes"])
+    if found != classes:
+        raise UserError(
+            f"{where} tells {len(found)} classes apart ({list_in_line(found)}), but the data set "
+            f"has {len(classes)} ({list_in_line(classes)}); choose another --workdir, where "
+            f"train.init_from={workdir} keeps the backbone"
+        )
+    size, size_now = (_size(metadata.get("sizes")) for metadata in (before, now))
+    if size and size_now and size != size_now:
+        raise UserError(
+            f"the data set has changed: {where} was trained on {size:,} clips or windows, and now "
+            f"there are {size_now:,}; bring the data back as they were, or choose another --workdir"
+        )
+
+
+def _size(sizes: Any) -> int | None:
+    found = sizes.get("train") if isinstance(sizes, dict) else None
+    return found if isinstance(found, int) else None
