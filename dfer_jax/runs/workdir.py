@@ -47,6 +47,23 @@ _ADDED = {
     "robust.warmup_epochs": 8.0,
     "robust.ramp_epochs": 5.0,
     "robust.noise_rate": 0.2,
+    "augment.erase_probability": 0.0,
+    "augment.rand_magnitude": 7.0,
+    "augment.rand_operations": 0,
+    "data.soft_labels": "",
+    "loss.centre_rate": 0.5,
+    "loss.centre_weight": 0.0,
+    "loss.compact_weight": 0.0,
+    "loss.ecstfl_form": "paper",
+    "loss.ecstfl_weight": 0.0,
+    "loss.group_weight": 0.0,
+    "loss.groups": [],
+    "loss.label_smoothing": 0.0,
+    "mix.cutmix_alpha": 0.0,
+    "mix.cutmix_share": 0.5,
+    "mix.mixup_alpha": 0.0,
+    "optim.decay_kernels_only": False,
+    "optim.layer_decay": 1.0,
 }
 
 

@@ -1,8 +1,12 @@
+import functools
+import json
 import os
+import pathlib
 import re
 
 import pytest
 
+from configs import base
 from dfer_jax.errors import UserError
 from dfer_jax.runs import workdir
 
@@ -18,6 +22,16 @@ def test_the_same_config_may_come_back_and_another_may_not(tmp_path):
         workdir.claim(path, {**CONFIG, "data": {"num_workers": 2, "segments": 8}}, {})
     assert "num_workers" not in str(caught.value)
     assert (tmp_path / "run" / "config.json").read_bytes() == before
+
+
+def test_a_run_of_the_version_before_goes_on():
+    """Fields that are new since must be named in `_ADDED`, with what older runs did."""
+    now = json.loads(base.get_config().to_json_best_effort())
+    names = (pathlib.Path(__file__).parent / "fields_of_0.2.0.txt").read_text().split()
+    then = {
+        name: functools.reduce(lambda tree, key: tree[key], name.split("."), now) for name in names
+    }
+    assert workdir.differing_fields(then, now) == []
 
 
 def test_a_file_in_the_way_is_explained(tmp_path):
