@@ -90,13 +90,14 @@ def remarks(tree: Found, *, absent: Sequence[str], published: int, release: str)
 
 
 def refuse_half_folds(
-    folds: Mapping[str, Sequence[int]], actors: Collection[int], *, release: str
+    folds: Mapping[str, Sequence[int]], actors: Collection[int], *, tree: Found, release: str
 ) -> None:
     """Raises if a fold has no actor: it cannot be tested on.
 
     Args:
         folds: actors by split.
         actors: of the clips there.
+        tree: the walked folder.
         release: for the message.
 
     Raises:
@@ -110,7 +111,7 @@ def refuse_half_folds(
     raise UserError(
         f"{release}'s folds test on actors that training never sees, but of {lacking} no clip is "
         f"there, only of {there}: extract an actor of each fold, or build what is there by "
-        "video_folder with a table of its own"
+        f"video_folder with a table of its own{archives.why_incomplete(tree.archives, tree)}"
     )
 
 

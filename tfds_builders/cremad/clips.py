@@ -60,7 +60,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
     if not takes:
         raise UserError(_nothing(tree, warnings))
     actor_folds.refuse_half_folds(
-        names.FOLDS, {take.actor for take in takes.values()}, release="CREMA-D"
+        names.FOLDS, {take.actor for take in takes.values()}, tree=tree, release="CREMA-D"
     )
     broken = () if config == REPAIRED else tuple(BROKEN)
     state = SinglePass(

@@ -61,7 +61,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
     if not wanted:
         raise UserError(_nothing(tree, by_trial, config))
     actors = {trial.actor for trial in wanted}
-    actor_folds.refuse_half_folds(names.FOLDS, actors, release="RAVDESS")
+    actor_folds.refuse_half_folds(names.FOLDS, actors, tree=tree, release="RAVDESS")
     state = SinglePass(
         release=f"RAVDESS ({config})",
         tree=tree,

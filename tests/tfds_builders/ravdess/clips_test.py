@@ -90,6 +90,27 @@ def test_actors_of_one_fold_alone_cannot_be_tested(tmp_path):
     message = str(error.value)
     assert "of fd3 (actors 9-12), fd4 (actors 13-16)" in message and "\n" not in message
     assert "only of 1, 2, 5: extract an actor of each fold" in message
+    (tmp_path / "Video_Speech_Actor_09.zip").write_bytes(b"PK\3\4 and no end")
+    with pytest.raises(UserError, match=r"Actor_09.zip is cut short or damaged: download again"):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "RAVDESS/RAVDESS/Video_Speech_Actor_{actor}/Video_Speech_Actor_{actor}/Actor_{actor}/{name}.mp4",
+        "Actor_{actor}/{name}.MP4",
+        "{label}/{name}.avi",
+        "train/Actor_{actor}/{name}.mkv",
+    ],
+)
+def test_layouts_that_people_make(tmp_path, form):
+    trials = ravdess.trials_of(*ONE_EACH)[::7]
+    there = {"actor": "{0.actor:02d}", "label": "{0.label}", "name": "{1}"}
+    touch([tmp_path / form.format(**there).format(t, t.name(2)) for t in trials])
+    touch([tmp_path / "labels.csv", tmp_path / "Thumbs.db", tmp_path / "._Actor_01"])
+    state = found(tmp_path)
+    assert not state.problems and len(state.listing.clips) == len(trials)
 
 
 def test_a_name_of_another_actor_than_its_folder_is_refused(tmp_path):
