@@ -147,6 +147,8 @@ def _in_one_line(error: Exception) -> str:
     lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
     if about_field:
         return _missing_field(text)
+    if missing := re.match(r"flag --(\w+)=None: Flag --\1 must have a value", text):
+        return f"--{missing[1]} is missing"
     if any(line.startswith("Traceback ") for line in lines):  # of a config file
         lines = [lines[0].rstrip(":"), lines[-1]]
     return ": ".join(lines) or type(error).__name__

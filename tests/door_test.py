@@ -116,6 +116,7 @@ def test_config_prints_values_and_places(door):
         ("doctor now", "unexpected arguments ['now']; it takes none"),
         ("report", "give a work directory: dfer report WORKDIR [WORKDIR..]"),
         ("ensemble runs/a --out=b", "give two or more work directories"),
+        ("export runs/a", "--out is missing; --help explains"),
     ],
 )
 def test_a_wrong_use_is_one_sentence(door, command, message):

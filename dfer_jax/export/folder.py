@@ -42,10 +42,14 @@ def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str
 
 
 def prepare(out: str) -> None:
-    """Refuses a folder that something lies in.
+    """Refuses a folder that something lies in, or that is none.
 
     Raises:
-        UserError: if it does.
+        UserError: if it does, or is not.
     """
-    if os.path.lexists(out) and not (os.path.isdir(out) and is_unused(out)):
+    if not out:
+        raise UserError("--out has no name; give that of a new folder")
+    if os.path.lexists(out) and not os.path.isdir(out):
+        raise UserError(f"{out} is a file; choose a new folder for --out")
+    if os.path.isdir(out) and not is_unused(out):
         raise UserError(f"{out} exists and is not empty; choose a new --out")

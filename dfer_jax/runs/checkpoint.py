@@ -223,7 +223,7 @@ def list_checkpoints(workdir: str, *, best_metric: str) -> dict[str, int]:
         return {"last": pretrained_folder.step_of(workdir)}
     found = checkpoint_files.steps(workdir)
     if not found:
-        raise UserError(f"there is no checkpoint in {workdir}; train first or correct --workdir")
+        raise UserError(f"there is no checkpoint in {workdir}; train first or name another folder")
     scores = {}
     for step in reversed(found):
         try:

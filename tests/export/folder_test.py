@@ -21,7 +21,7 @@ from dfer_jax.data.frame_protocol import FrameProtocol
 from dfer_jax.errors import UserError
 from dfer_jax.export import program
 from dfer_jax.export.card import card_of
-from dfer_jax.export.folder import write_folder
+from dfer_jax.export.folder import prepare, write_folder
 from dfer_jax.recognition import weights
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.runs import checkpoint
@@ -169,3 +169,11 @@ def test_the_verbs_write_and_show_it(run, tmp_path):
 def test_the_package_is_cheap_until_a_network_is_loaded():
     program = "import sys, dfer_jax; assert 'jax' not in sys.modules; dfer_jax.load"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(("out", "message"), [("", "has no name"), ("file", "is a file")])
+def test_what_is_no_folder_is_refused(tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=message):
+        prepare(out)
