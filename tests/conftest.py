@@ -1,5 +1,6 @@
 """Test-wide settings: two CPU devices, quick compiling, strict types, parsed flags for Grain."""
 
+import gc
 import os
 import pathlib
 import signal
@@ -23,6 +24,7 @@ from dfer_jax import signals
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 flags.FLAGS.mark_as_parsed()
+gc.set_threshold(100_000, 20, 50)  # tracing makes many objects that stay
 # Tests started in the background ignore requests to stop, and what they start would inherit it.
 for number, default in (
     (signal.SIGINT, signal.default_int_handler),
@@ -58,6 +60,16 @@ def no_request_to_stop_is_left():
 def one_device(monkeypatch):
     """Training in this process uses one of the two devices."""
     monkeypatch.setattr(jax, "local_devices", lambda **_: jax.devices()[:1])
+
+
+@pytest.fixture(scope="session")
+def commands():
+    """Runs command lines; see `warm_commands`."""
+    import warm_commands
+
+    made = warm_commands.Commands()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,11 @@ def _refused(result, code, message):
     ],
     ids=["no file", "no field", "wrong type", "a list", "no fold", "not built", "stray word"],
 )
-def test_mistakes_are_one_sentence_and_write_nothing(tmp_path, arguments, code, message):
+def test_mistakes_are_one_sentence_and_write_nothing(tmp_path, commands, arguments, code, message):
     workdir = tmp_path / "run"
     data = [f"--config.data.data_dir={tmp_path}"] if code == 1 else []
-    result = _python("dfer_jax.main", *arguments[:1], *data, *arguments[1:], f"--workdir={workdir}")
+    words = [*arguments[:1], *data, *arguments[1:], f"--workdir={workdir}"]
+    result = commands.run("dfer_jax.main", *words)
     _refused(result, code, message)
     assert not workdir.exists()
 

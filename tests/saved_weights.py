@@ -35,7 +35,7 @@ def _made(config, kwargs, preprocess, classes, length, scale):
 
 
 def of_clips(folder, **changes):
-    """Saves GCA+IAL of 4 frames of 32 x 32; returns the folder."""
+    """Saves a network of 4 frames of 32 x 32, `tiny.plain` or another kind; returns its folder."""
     checkpoint.save_weights(str(folder), *_of_clips(**changes))
     return str(folder)
 
@@ -43,11 +43,11 @@ def of_clips(folder, **changes):
 def pretrained(folder):
     """Writes the network of `of_clips` as a pretrained folder."""
     folder.mkdir()
-    pretrained_folder.write(str(folder), *_of_clips(), step=0, card="# random\n")
+    pretrained_folder.write(str(folder), *_of_clips(kind="gca"), step=0, card="# random\n")
 
 
-def _of_clips(*, data_dir="", classes=CLASSES, scale=1.0, segments=4, **inputs):
-    config = tiny.config(data_dir)
+def _of_clips(*, data_dir="", classes=CLASSES, scale=1.0, segments=4, kind="plain", **inputs):
+    config = getattr(tiny, kind)(data_dir)
     config.data.segments = segments
     return _made(
         config,

@@ -7,7 +7,7 @@ from configs import base
 from dfer_jax.training.loop import tqdm
 
 
-def config(data_dir):
+def gca(data_dir):
     """Returns GCA+IAL with 4 frames of 32x32, 3 steps an epoch, 2 epochs."""
     tiny = base.get_config()
     tiny.name = "tiny"
@@ -28,12 +28,36 @@ def config(data_dir):
     return tiny
 
 
+def config(data_dir):
+    """Returns the same with a ResNet-18 and an LSTM: BatchNorm too, compiled in half the time."""
+    return _of(gca(data_dir), "resnet18_lstm")
+
+
+def plain(data_dir):
+    """Returns it with a VGG-11 and an LSTM, compiled quickest, where any network does."""
+    return _of(gca(data_dir), "vgg11_lstm")
+
+
+def _of(tiny, name):
+    model = {"name": name, "image_size": 32, "width": 8, "normalisation": "none", "dtype": "auto"}
+    tiny.model = type(tiny.model)(model)
+    tiny.loss.aux_weights = ()
+    return tiny
+
+
 def gentle(data_dir):
-    """Returns it with a rate at which more devices or processes follow the trajectory of one."""
+    """Returns `config` with a rate at which more devices or processes follow one's trajectory."""
     gentle = config(data_dir)
     gentle.optim.learning_rate = 1e-5  # higher, float32 itself drifts apart in six steps
     gentle.train.log_every_steps = 1
     return gentle
+
+
+def file_of(path, kind, data_dir):
+    """Writes a config file that is one of these, for a process that finds this module."""
+    text = f"import tiny\n\n\ndef get_config():\n    return tiny.{kind}({str(data_dir)!r})\n"
+    path.write_text(text)
+    return path
 
 
 def stop_after(patch, steps):

@@ -25,6 +25,7 @@ def test_a_data_set_of_many_clips_is_what_the_product_reads(tmp_path, capsys):
     assert train[0]["num_frames"] == 3
 
 
+@pytest.mark.soak(reason="a training of its own, from start to stop")
 def test_a_real_run_is_watched_until_it_is_asked_to_stop(tmp_path):
     name = many_clips.build(tmp_path, clips=35, frames=2, side=36)
     fields = scaling_points.fields(TINY, width=8) | {"train.log_every_steps": 1}

@@ -1,8 +1,11 @@
+import pytest
+
 from benchmarks.scaling import scaling_points
 
 TINY = scaling_points.Place(frames=2, image_size=32, batch=4, devices=2)
 
 
+@pytest.mark.soak(reason="compiles a training step for two devices to time it")
 def test_a_point_tells_time_and_bytes_of_its_devices():
     point = scaling_points.at(TINY, width=8, steps=1, repeats=1, on_processor=True)
     assert point["clips_per_s"] == 4 / point["step_s"] > 0

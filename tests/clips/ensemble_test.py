@@ -1,7 +1,5 @@
+import functools
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import prediction_files
@@ -103,28 +101,19 @@ def test_held_out_clips_may_not_be_test_clips(tmp_path):
     assert ensemble.held_out(members, None)[0].clip_ids[0] == "00500"
 
 
-def _command(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "dfer_jax.commands.ensemble", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
-
-
-def test_the_command_fits_on_validation_and_says_when_it_chose_on_test(tmp_path):
+def test_the_command_fits_on_validation_and_says_when_it_chose_on_test(tmp_path, commands):
+    command = functools.partial(commands.run, "dfer_jax.commands.ensemble")
     members = _members(tmp_path, clips=200)
     runs = [tmp_path / "run0", tmp_path / "run1"]
-    refused = _command(*runs, f"--out={tmp_path / 'none'}")
+    refused = command(*runs, f"--out={tmp_path / 'none'}")
     assert refused.returncode == 1 and "--select_on_test" in refused.stderr
     assert "Traceback" not in refused.stderr and not (tmp_path / "none").exists()
-    chosen = _command(*runs, "--select_on_test", f"--out={tmp_path / 'tested'}")
+    chosen = command(*runs, "--select_on_test", f"--out={tmp_path / 'tested'}")
     assert chosen.returncode == 0, chosen.stderr
     assert "chosen on test" in chosen.stdout and "optimistic" in chosen.stdout
 
     held_out = _members(tmp_path, file_name="validation", clips=90, first_id=1000)
-    fitted = _command(*runs, f"--out={tmp_path / 'fitted'}")
+    fitted = command(*runs, f"--out={tmp_path / 'fitted'}")
     assert fitted.returncode == 0, fitted.stderr
     assert "fitted on validation" in fitted.stdout and "optimistic" not in fitted.stdout
     [evaluation] = inputs.read_evaluations(str(tmp_path / "fitted"))
@@ -136,7 +125,7 @@ def test_the_command_fits_on_validation_and_says_when_it_chose_on_test(tmp_path)
     assert [m["file"] for m in listed] == [m.path for m in members]
     assert f"{100 * (evaluation.war - max(m['war'] for m in listed)):+.2f} points" in fitted.stdout
     assert (tmp_path / "fitted" / "report.html").exists()
-    again = _command(*runs, f"--out={tmp_path / 'fitted'}")
+    again = command(*runs, f"--out={tmp_path / 'fitted'}")
     assert again.returncode == 0 and again.stdout == fitted.stdout
-    over_a_run = _command(*runs, f"--out={tmp_path}")
+    over_a_run = command(*runs, f"--out={tmp_path}")
     assert over_a_run.returncode == 1 and "choose a new directory" in over_a_run.stderr

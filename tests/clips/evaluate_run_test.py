@@ -10,7 +10,7 @@ from dfer_jax.training.loop import Trainer
 
 
 def test_held_out_clips_are_evaluated_beside_the_test_clips(built_clips, tmp_path, one_device):
-    config = tiny.config(built_clips)
+    config = tiny.plain(built_clips)
     config.data.validation_fraction = 0.25
     config.train.batch_size = 3
     config.train.epochs = 1

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -186,11 +187,11 @@ def test_damaged_files_are_one_sentence(host, tmp_path, change, message):
 def plain_run(built_clips, tmp_path_factory):
     """A checkpoint of plain cross-entropy that nobody evaluated, and its config."""
     base = tmp_path_factory.mktemp("judge")
-    config, run = tiny.config(built_clips), str(base / "run")
+    config, run = tiny.plain(built_clips), str(base / "run")
     devices = parallel.over(jax.devices()[:1])
     task = ClipTask(config, devices)
     kwargs = experiment.model_kwargs(config, num_classes=7)
-    model = network.create_model("gca_ial", kwargs, dtype="float32", parallel=devices)
+    model = network.create_model("vgg11_lstm", kwargs, dtype="float32", parallel=devices)
     variables = random_variables.random_variables(model, jnp.zeros((1, 4, 32, 32, 3)))
     state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(task.init))
     state = state.replace(step=jnp.int32(3), **variables)
@@ -200,16 +201,12 @@ def plain_run(built_clips, tmp_path_factory):
 
 
 def command(config, run):
-    arguments = [f"--workdir={run}", "--config=configs/base.py"]
-    for section in ("data", "model", "train", "eval"):
-        for name, value in config[section].items():
-            if isinstance(value, str | int | float) and value != "":
-                arguments.append(f"--config.{section}.{name}={value}")
-    return arguments
+    written = tiny.file_of(pathlib.Path(run).parent / "plain.py", "plain", config.data.data_dir)
+    return [f"--workdir={run}", f"--config={written}"]
 
 
 def call(*arguments):
-    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([os.getcwd(), "tests", os.environ.get("PYTHONPATH", "")])
     return subprocess.run(
         [sys.executable, "-m", "dfer_jax.clips.noisy_labels", *arguments],
         capture_output=True,
@@ -255,7 +252,7 @@ def test_command_judges_a_plain_run_and_evaluation_repeats_it(plain_run, capsys,
     assert other.label_probability[still] == judged.label_probability[still]
 
 
-def test_command_refuses_what_it_cannot_judge(plain_run, tmp_path):
+def test_command_refuses_what_it_cannot_judge(plain_run, tmp_path, commands):
     config, run = plain_run
     config = config.copy_and_resolve_references()
     with pytest.raises(UserError, match="there is no checkpoint in"):
@@ -267,5 +264,5 @@ def test_command_refuses_what_it_cannot_judge(plain_run, tmp_path):
     config.model.width = 16
     with pytest.raises(UserError, match=r"kwargs\.width: 8 -> 16"):
         evaluate_run.judge_last_checkpoint(config, run)
-    done = call("--config=configs/base.py", "now")
+    done = commands.run("dfer_jax.clips.noisy_labels", "--config=configs/base.py", "now")
     assert done.returncode == 2 and "unexpected arguments ['now']" in done.stderr

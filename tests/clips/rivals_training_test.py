@@ -17,7 +17,14 @@ def one_device(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "frames", "fields"), [("vgg11_lstm", 4, {}), ("c3d", 16, {"dropout": 0.5})]
+    ("name", "frames", "fields"),
+    [
+        ("vgg11_lstm", 4, {}),
+        pytest.param(
+            *("c3d", 16, {"dropout": 0.5}),
+            marks=pytest.mark.soak(reason="a larger network trains and goes on as the other"),
+        ),
+    ],
 )
 def test_trains_and_goes_on(name, frames, fields, tmp_path, monkeypatch):
     clip_dataset.build(str(tmp_path / "data"), "truth")

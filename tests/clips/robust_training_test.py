@@ -17,11 +17,11 @@ from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.runtime import parallel
 from dfer_jax.training.agreement import Agreement
+from dfer_jax.training.augment.augmentation import Augmentation
 from dfer_jax.training.loop import Trainer
 from dfer_jax.training.random_views import make_row_weights_by_views
 from dfer_jax.training.small_loss import SmallLoss
 from dfer_jax.training.step import (
-    Augmentation,
     Objective,
     equal_weights,
     make_init,
@@ -194,7 +194,7 @@ def test_views_leave_the_clips_as_they_are(built_clips):
     ],
 )
 def test_settings_that_make_no_sense_are_refused(change, message, built_clips):
-    config = tiny.config(built_clips)
+    config = tiny.gca(built_clips)
     config.robust.update(change)
     with pytest.raises(UserError, match=message):
         experiment.check(config, ONE)

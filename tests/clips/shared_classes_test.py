@@ -39,11 +39,9 @@ def data(tmp_path_factory):
 
 
 def config_of(data, name):
-    config = tiny.config(data)
+    config = tiny.plain(data)
     config.data.dataset = name
     config.train.epochs = 1
-    config.model.attention, config.model.aux_stages = "none", ()
-    config.loss.aux_weights = ()
     return config
 
 
@@ -61,13 +59,19 @@ def seven(data, tmp_path_factory):
     return config, run
 
 
-@pytest.mark.parametrize(("name", "classes"), [("pain", PAIN), ("many", MANY)])
+@pytest.mark.parametrize(
+    ("name", "classes"),
+    [
+        ("pain", PAIN),
+        pytest.param("many", MANY, marks=pytest.mark.soak(reason="as two classes, with twenty")),
+    ],
+)
 def test_any_number_of_classes_trains_and_is_reported_by_name(data, tmp_path, name, classes):
     config = config_of(data, name)
     run = train(config, tmp_path / "run")
     variables, metadata = checkpoint.load_last_weights(run)
     assert tuple(metadata["classes"]) == classes
-    assert variables["params"]["classifier"]["bias"].shape == (len(classes),)
+    assert variables["params"]["fc"]["bias"].shape == (len(classes),)
     evaluate_run.evaluate_checkpoints(config, run)
     found = predictions.read(evaluation_files.evaluation_file(run))
     assert found.classes == classes and len(found) == len(classes)
@@ -157,13 +161,11 @@ def test_weights_of_other_classes_give_the_backbone_and_say_that_the_head_is_new
     said = capsys.readouterr().out
     assert "the backbone is taken, the head for happiness, sadness" in said and "is new" in said
     theirs, _ = checkpoint.load_last_weights(run)
-    np.testing.assert_array_equal(
-        started.params["classifier"]["bias"], fresh.params["classifier"]["bias"]
-    )
+    np.testing.assert_array_equal(started.params["fc"]["bias"], fresh.params["fc"]["bias"])
     same = jax.tree.map(
         lambda a, b: a.shape == b.shape and bool((a == b).all()), started.params, theirs["params"]
     )
-    assert [k for k, v in same.items() if not all(jax.tree.leaves(v))] == ["classifier"]
+    assert [k for k, v in same.items() if not all(jax.tree.leaves(v))] == ["fc"]
 
 
 @pytest.mark.parametrize("cached", [False, True])

@@ -31,15 +31,9 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(data):
     """Cross-entropy alone, on a network without heads beside it."""
-    found = tiny.config(data)
+    found = tiny.plain(data)
     found.data.dataset = "clip_dataset/votes"
-    dtype = found.model.dtype
-    found.model = type(found.model)(
-        {"name": "vgg11_lstm", "image_size": 32, "width": 8, "normalisation": "none"}
-        | {"dtype": dtype}
-    )
     found.loss.ial_weight = 0.0
-    found.loss.aux_weights = ()
     return found
 
 

@@ -72,7 +72,9 @@ def test_split_expressions_give_the_same_clips_in_the_same_order(built, split):
         cached[len(decoded)]
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize(
+    "num_workers", [0, pytest.param(2, marks=pytest.mark.soak(reason="starts two processes"))]
+)
 def test_training_is_the_same_with_and_without(built, num_workers):
     decoded, cached = both(built)
     expected = pipeline.training_batches(decoded, **TRAINING, num_workers=0)

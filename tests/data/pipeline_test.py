@@ -92,7 +92,9 @@ def test_seed_changes_order_and_frames(train, reference):
     assert [clips_of(batch) for batch in other] != [clips_of(batch) for batch in reference]
 
 
-@pytest.mark.parametrize("num_workers", [1, 3])
+@pytest.mark.parametrize(
+    "num_workers", [1, pytest.param(3, marks=pytest.mark.soak(reason="starts three processes"))]
+)
 def test_worker_count_changes_nothing(train, reference, num_workers):
     assert_equal(training(train, num_workers=num_workers), reference)
 

@@ -43,6 +43,7 @@ def test_library(run, folder, capsys):
         ), clip_id
 
 
+@pytest.mark.soak(reason="a training; tests of video folders build, train and evaluate likewise")
 def test_own_videos(run, folder):
     run("own_videos.py")
     table = (folder / "my_videos/labels.csv").read_text().splitlines()

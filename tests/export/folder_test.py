@@ -40,10 +40,8 @@ def one_device():
 def config(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     clip_dataset.build(str(path), "truth")
-    config = tiny.config(path)
+    config = tiny.plain(path)
     config.train.epochs = 1
-    config.model.attention, config.model.aux_stages = "none", ()  # little to trace
-    config.loss.aux_weights = ()
     return config
 
 

@@ -22,7 +22,7 @@ from dfer_jax.recognition import weights
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     return saved_weights.of_clips(
-        tmp_path_factory.mktemp("weights") / "clips", scale=3.0, decode_size=36
+        tmp_path_factory.mktemp("weights") / "clips", kind="gca", scale=3.0, decode_size=36
     )
 
 
@@ -61,7 +61,9 @@ def test_the_sidecar_names_the_classes_and_shapes(run, written):
     assert about["preprocess"]["sampling"] and about["one_class_at_a_time"] is True
 
 
-@pytest.mark.parametrize("system", ["gru", "au"])
+@pytest.mark.parametrize(
+    "system", [pytest.param("gru", marks=pytest.mark.soak(reason="as of the other task")), "au"]
+)
 def test_networks_that_label_frames_are_written_too(tmp_path, system):
     run = saved_weights.of_frames(tmp_path / "run", system)
     found = program.write_program(run, str(tmp_path / "out"))

@@ -1,9 +1,8 @@
 """Fusing what several networks say of the same frames: by video and number, never by row."""
 
 import dataclasses
+import functools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -117,12 +116,12 @@ def written(folder, seeds):
     return [str(folder / f"run{seed}") for seed in seeds]
 
 
-def command(*arguments):
-    line = [sys.executable, "-m", "dfer_jax.commands.ensemble", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
+@pytest.fixture
+def command(commands):
+    return functools.partial(commands.run, "dfer_jax.commands.ensemble")
 
 
-def test_command_fits_on_held_out_videos_and_names_the_gain(tmp_path):
+def test_command_fits_on_held_out_videos_and_names_the_gain(tmp_path, command):
     runs = written(tmp_path, [0, 1, 2])
     done = command(*runs, "--out", tmp_path / "all")
     assert done.returncode == 0, done.stderr
@@ -135,7 +134,7 @@ def test_command_fits_on_held_out_videos_and_names_the_gain(tmp_path):
     assert "weights fitted on validation" in about["selection"]
 
 
-def test_command_refuses_in_one_sentence(tmp_path):
+def test_command_refuses_in_one_sentence(tmp_path, command):
     runs = written(tmp_path, [0, 1])
     for run in runs:
         (tmp_path / run / "eval" / "validation.json").unlink()

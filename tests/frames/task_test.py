@@ -80,7 +80,13 @@ def test_each_frame_is_scored_once_and_those_with_a_label_count(cnn):
     assert pathlib.Path(cnn, "report.html").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("system", ["gru", "transformer"])
+@pytest.mark.parametrize(
+    "system",
+    [
+        pytest.param("gru", marks=pytest.mark.soak(reason="two more trainings, of another head")),
+        "transformer",
+    ],
+)
 def test_heads_learn_the_same_from_kept_features_as_from_pictures(system, cnn, data_dir, tmp_path):
     config = tiny_frames.config(data_dir, system, init_from=cnn)
     config.model.dropout = 0.0

@@ -1,6 +1,4 @@
 import pathlib
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -145,17 +143,12 @@ def test_convert_writes_a_work_directory(official, variables, tmp_path, capsys):
         gca_ial.convert(str(tmp_path / "best.npz"), str(workdir))
 
 
-def test_command_line_needs_two_arguments(tmp_path):
-    command = [sys.executable, "-m", "dfer_jax.interop", "gca_ial"]
-    bare = subprocess.run(command, capture_output=True, text=True, check=False)
+def test_command_line_needs_two_arguments(tmp_path, commands):
+    command = ["dfer_jax.interop", "gca_ial"]
+    bare = commands.run(*command)
     assert bare.returncode == 2
     assert "expected three arguments: NAME FILE OUT" in bare.stderr
-    missing = subprocess.run(
-        [*command, str(tmp_path / "no.npz"), str(tmp_path / "out")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    missing = commands.run(*command, tmp_path / "no.npz", tmp_path / "out")
     assert missing.returncode == 1
     assert missing.stderr.strip() == f"error: there is no file {tmp_path / 'no.npz'}"
     assert not (tmp_path / "out").exists()

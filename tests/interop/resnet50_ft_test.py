@@ -1,8 +1,6 @@
 import functools
 import pathlib
 import re
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -174,13 +172,12 @@ def test_convert_writes_a_work_directory(tmp_path, capsys, monkeypatch):
         resnet50_ft.convert(str(tmp_path / "resnet50_ft_dag.npz"), str(tmp_path / "out"))
 
 
-def test_command_line(tmp_path):
+def test_command_line(tmp_path, commands):
     np.savez(tmp_path / "other.npz", **{"fc.weight": np.ones((2, 2))})
-    command = [sys.executable, "-m", "dfer_jax.interop", "resnet50_ft", str(tmp_path / "other.npz")]
-    bare = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ["dfer_jax.interop", "resnet50_ft", tmp_path / "other.npz"]
+    bare = commands.run(*command)
     assert bare.returncode == 2
-    command.append(str(tmp_path / "out"))
-    other = subprocess.run(command, capture_output=True, text=True, check=False)
+    other = commands.run(*command, tmp_path / "out")
     assert other.returncode == 1
     assert "has no classifier.weight" in other.stderr and "Traceback" not in other.stderr
     assert not (tmp_path / "out").exists()

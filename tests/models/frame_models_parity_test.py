@@ -163,6 +163,7 @@ def _temporal(name):
 TEMPORAL = ("cnn_gru", "cnn_gru_one_layer", "cnn_transformer")
 
 
+@pytest.mark.soak(reason="the whole network; a narrow one holds the same below")
 def test_resnet50():
     _resnet("resnet50.npz").check_evaluation()
 

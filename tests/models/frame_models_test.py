@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import random_variables
 from recorded_convolutions import recorded_convolutions
 
 from dfer_jax import models
@@ -58,8 +59,7 @@ def _size(tree):
 @functools.cache
 def _initialised(name, *, frames=False):
     x = jnp.zeros((1, 2, 32, 32, 3)) if frames else FEATURES
-    init = jax.jit(functools.partial(SMALL[name].init, train=False))
-    return init(jax.random.key(0), x)
+    return random_variables.random_variables(SMALL[name], x)
 
 
 @functools.cache

@@ -144,11 +144,13 @@ def test_full_evaluation(full):
     _check_evaluation(full, atol=1e-4)
 
 
+@pytest.mark.soak(reason="the whole network; a narrow one holds every gradient below")
 def test_full_losses_and_gradient_norms(full):
     _check_losses(full, rtol=1e-5)
     _check_gradient_norms(full, rtol=1e-3)
 
 
+@pytest.mark.soak(reason="steps of the whole network; a narrow one takes the same below")
 @pytest.mark.parametrize("name", TRAJECTORIES)
 def test_full_sgd_trajectory(full, name):
     _check_trajectory(full, name, rtol=1e-3)

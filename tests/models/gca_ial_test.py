@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import random_variables
 
 from dfer_jax import models
 from dfer_jax.errors import UserError
@@ -41,7 +42,7 @@ def _small(**options):
     """Returns a small network, its random weights and a jitted evaluation."""
     model = GCAIAL(**{**SMALL, **options})
     clips = _clips(num_frames=model.num_frames, image_size=model.image_size)
-    variables = jax.jit(functools.partial(model.init, train=False))(jax.random.key(0), clips)
+    variables = random_variables.random_variables(model, clips)
     return model, variables, jax.jit(functools.partial(model.apply, train=False))
 
 
@@ -98,8 +99,9 @@ def test_multiply_accumulates_per_clip_by_xla():
     ],
 )
 def test_variants_train_with_finite_gradients(options):
-    model, variables, _ = _small(**options)
+    model, _, _ = _small(**options)
     clips = _clips(num_frames=model.num_frames, image_size=model.image_size)
+    variables = jax.jit(functools.partial(model.init, train=False))(jax.random.key(0), clips)
     labels = jnp.array([0, 2])
 
     @jax.jit

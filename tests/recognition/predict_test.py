@@ -68,7 +68,7 @@ def test_a_video_gets_table_summary_page_and_overlay(tmp_path, recognizer, capsy
         assert 0 <= float(row["intensity"]) <= 1 and row["size_px"] == ""
     about = json.loads((out / "a talk #1.json").read_text())
     assert about["complete"] and about["frames"] == 100 and about["rows"] == len(rows)
-    assert about["faces"][0]["face"] == 0 and about["weights"][0]["model"]["name"] == "gca_ial"
+    assert about["faces"][0]["face"] == 0 and about["weights"][0]["model"]["name"] == "vgg11_lstm"
     page = (out / "a talk #1.html").read_text()
     assert "../a%20talk%20%231.mp4" in page and "http://" not in page and "https://" not in page
     html.parser.HTMLParser().feed(page)

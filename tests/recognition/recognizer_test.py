@@ -58,7 +58,7 @@ def test_the_package_is_cheap_until_the_recognizer_is_asked_for():
 
 def test_a_clip_gives_what_evaluation_gives(tmp_path):
     clip_dataset.build(str(tmp_path / "data"), "truth")
-    config = tiny.config(tmp_path / "data")
+    config = tiny.plain(tmp_path / "data")
     run = saved_weights.of_clips(tmp_path / "run", data_dir=tmp_path / "data")
     evaluate_run.evaluate_checkpoints(config, run)
     evaluated = json.loads((tmp_path / "run" / "eval" / "test.json").read_text())["predictions"]
@@ -76,7 +76,9 @@ def test_a_clip_gives_what_evaluation_gives(tmp_path):
         np.testing.assert_allclose(shares(in_memory), shares(found), atol=1e-5)
 
 
-@pytest.mark.parametrize("system", ["gru", "au"])
+@pytest.mark.parametrize(
+    "system", ["gru", pytest.param("au", marks=pytest.mark.soak(reason="as of the other task"))]
+)
 def test_frames_give_what_evaluation_gives(tmp_path, system):
     frame_dataset.build(str(tmp_path / "data"), "both")
     config = tiny_frames.config(tmp_path / "data", system, init_from="elsewhere")

@@ -11,6 +11,7 @@ import sys
 
 import clip_dataset
 import pytest
+import tiny
 import xla_flags
 
 from dfer_jax.errors import UserError
@@ -176,18 +177,17 @@ def test_work_that_nobody_reads_of_stops_and_says_that_it_is_not_done(tmp_path):
 
 
 def test_of_two_trainings_one_proceeds(tmp_path):
-    dataset = clip_dataset.build(str(tmp_path / "data"), "truth")
-    fields = [f"data.data_dir={tmp_path / 'data'}", f"data.dataset={dataset}", "train.epochs=1"]
-    fields += ["data.decode_size=32", "model.image_size=32", "model.width=8", "data.segments=4"]
-    fields += ["train.batch_size=4", "data.num_workers=0", "model.reduction=4"]
-    command = [sys.executable, "-m", "dfer_jax", "train", "base.py", *fields, "--mode=train"]
+    clip_dataset.build(str(tmp_path / "data"), "truth")
+    config = str(tiny.file_of(tmp_path / "plain.py", "plain", tmp_path / "data"))
+    command = [sys.executable, "-m", "dfer_jax", "train", config, "--mode=train"]
+    path = os.pathsep.join([os.getcwd(), "tests"])
     runs = [
         subprocess.Popen(
             [*command, f"--workdir={tmp_path / 'run'}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "XLA_FLAGS": xla_flags.of_devices(1)},
+            env={**os.environ, "XLA_FLAGS": xla_flags.of_devices(1), "PYTHONPATH": path},
         )
         for _ in range(2)
     ]
@@ -197,7 +197,7 @@ def test_of_two_trainings_one_proceeds(tmp_path):
     loser = codes.index(1)
     error = printed[loser][1]
     assert f"error: process {runs[1 - loser].pid} on {socket.gethostname()} (python" in error
-    assert "-m dfer_jax train base.py" in error
+    assert f"-m dfer_jax train {config}" in error
     assert f"is at work in {tmp_path / 'run'}; wait until it ends" in error
     assert "Traceback" not in error
     assert not (tmp_path / "run" / workdir_lock.LOCK_FILE).exists()

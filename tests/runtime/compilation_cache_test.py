@@ -21,7 +21,7 @@ from dfer_jax.runtime import compilation_cache
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 folder = compilation_cache.enable()
-config = tiny.config(sys.argv[1])
+config = tiny.gca(sys.argv[1])
 config.train.epochs = 1
 config.model.attention = "none"  # little to compile
 config.model.aux_stages = config.loss.aux_weights = ()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.soak(reason="a hundred pairs of the training command, a
 
 def test_of_two_trainings_started_at_once_one_proceeds(tmp_path):
     clip_dataset.build(str(tmp_path / "data"), "truth")
-    config = tiny.config(tmp_path / "data")
+    config = tiny.gca(tmp_path / "data")
     config.train.epochs = 1
     fields = [
         f"--config.{section}.{name}={value}"

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.soak(reason="some twenty starts of the training command
 def command(tmp_path_factory):
     base = tmp_path_factory.mktemp("soak")
     clip_dataset.build(str(base / "data"), "truth")
-    config = tiny.config(base / "data")
+    config = tiny.gca(base / "data")
     config.data.num_workers = 2
     config.train.epochs = 40
     fields = [

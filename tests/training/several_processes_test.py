@@ -23,20 +23,16 @@ PATIENCE = 900  # seconds; a busy machine compiles slowly
 
 
 @pytest.fixture(scope="module")
-def start(built_clips):
+def start(built_clips, tmp_path_factory):
     """Returns a function that starts the command line once for each of two processes."""
-    return functools.partial(_start, tiny.gentle(built_clips))
+    config = tiny.file_of(tmp_path_factory.mktemp("config") / "gentle.py", "gentle", built_clips)
+    return functools.partial(_start, config)
 
 
 def _start(config, directory, *, mode):
-    command = [sys.executable, "-m", "dfer_jax.main", "--config=configs/base.py", f"--mode={mode}"]
+    command = [sys.executable, "-m", "dfer_jax.main", f"--config={config}", f"--mode={mode}"]
     command += [f"--workdir={directory}"]
-    for section in ("data", "model", "optim", "train", "eval"):
-        for name in config[section]:
-            value = config[section][name]
-            if isinstance(value, str | int | float) and value != "":
-                command.append(f"--config.{section}.{name}={value}")
-    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([os.getcwd(), "tests", os.environ.get("PYTHONPATH", "")])
     with socket.socket() as free:
         free.bind(("localhost", 0))
         command += [f"--coordinator_address=localhost:{free.getsockname()[1]}"]

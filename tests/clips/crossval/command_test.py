@@ -23,14 +23,18 @@ def fields(tmp_path_factory):
     return fold_dataset.build(tmp_path_factory.mktemp("data"))
 
 
-def _start(fields, workdir, *more, log=subprocess.PIPE):
+def _command(fields, workdir, *more):
     typed = [f"--config.{name}={value}" for name, value in fields.items()]
-    command = [sys.executable, "-m", "dfer_jax.clips.crossval", "--config=configs/synthetic.py"]
+    command = ["dfer_jax.clips.crossval", "--config=configs/synthetic.py", *typed]
+    return [*command, f"--workdir={workdir}", *more]
+
+
+def _start(fields, workdir, *more, log=subprocess.PIPE):
     own = {
         "XLA_FLAGS": xla_flags.of_devices(1),
     }
     return subprocess.Popen(
-        [*command, *typed, f"--workdir={workdir}", *more],
+        [sys.executable, "-m", *_command(fields, workdir, *more)],
         stdout=log,
         stderr=subprocess.STDOUT,
         text=True,
@@ -106,15 +110,17 @@ def _assert_pooled_as_scikit_learn(directory):
         (["now"], 2, "unexpected arguments"),
     ],
 )
-def test_mistakes_are_one_sentence_and_write_nothing(fields, tmp_path, more, code, message):
-    started = _start(fields, tmp_path / "runs", *more)
-    out, _ = started.communicate()
-    assert started.returncode == code and message in out and "Traceback" not in out
+def test_mistakes_are_one_sentence_and_write_nothing(
+    fields, tmp_path, commands, more, code, message
+):
+    done = commands.run(*_command(fields, tmp_path / "runs", *more))
+    assert done.returncode == code and message in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_what_no_run_can_start_with_stops_at_the_first(fields, tmp_path):
-    started = _start(fields | {"data.data_dir": str(tmp_path)}, tmp_path / "runs")
-    out, _ = started.communicate()
-    assert started.returncode == 1 and out.count("is not built in") == 1
+def test_what_no_run_can_start_with_stops_at_the_first(fields, tmp_path, commands):
+    fields = fields | {"data.data_dir": str(tmp_path)}
+    done = commands.run(*_command(fields, tmp_path / "runs"))
+    out = done.stdout + done.stderr
+    assert done.returncode == 1 and out.count("is not built in") == 1
     assert "fold 1 seed 0 was refused" in out and "Traceback" not in out

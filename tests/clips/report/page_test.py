@@ -2,11 +2,10 @@
 
 import base64
 import collections
+import functools
 import json
 import os
 import re
-import subprocess
-import sys
 
 import cv2
 import numpy as np
@@ -214,11 +213,8 @@ def test_imported_weights_have_no_training_to_show(tmp_path):
         assert absent not in page
 
 
-def test_command_line(tmp_path):
-    def call(*args):
-        command = [sys.executable, "-m", "dfer_jax.commands.report", *args]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
+def test_command_line(tmp_path, commands):
+    call = functools.partial(commands.run, "dfer_jax.commands.report")
     bad = call(str(tmp_path))
     assert bad.returncode == 1 and bad.stderr.count("\n") == 1, bad.stderr
     assert bad.stderr.startswith("error: no evaluation in")

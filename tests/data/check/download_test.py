@@ -1,8 +1,7 @@
+import functools
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import damaged_dfew
 import pytest
@@ -193,12 +192,8 @@ def test_odd_bytes_in_file_names_are_shown_escaped(root):
     assert "\udcff\x1b[31mface.jpg" in json.loads(as_json(result))["findings"][0]["items"][0]
 
 
-def run_check(*arguments):
-    command = [sys.executable, "-m", "dfer_jax.data.check", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
-def test_command_line_exit_codes_and_json(root, tmp_path):
+def test_command_line_exit_codes_and_json(root, tmp_path, commands):
+    run_check = functools.partial(commands.run, "dfer_jax.data.check")
     done = run_check("dfew/full", "--manual_dir", root, "--json", tmp_path / "a.json")
     assert done.returncode == 0 and "verdict: will build with warnings (1 kind)" in done.stdout
     assert json.loads((tmp_path / "a.json").read_text())["can_be_built"] is True

@@ -32,14 +32,23 @@ def clips(clip):
 
 def warp(clip, crop, degrees, flip, image_size=112):
     crop = jnp.asarray(crop, jnp.int32)
-    matrix = crops.warp_matrix(crop, jnp.float32(degrees), jnp.bool_(flip), image_size=image_size)
-    return crops.warp_clip(jnp.asarray(clip), crop, matrix, image_size=image_size), matrix
+    return _warp(jnp.asarray(clip), crop, jnp.float32(degrees), jnp.bool_(flip), image_size)
+
+
+@functools.partial(jax.jit, static_argnums=4)
+def _warp(clip, crop, degrees, flip, image_size):
+    matrix = crops.warp_matrix(crop, degrees, flip, image_size=image_size)
+    return crops.warp_clip(clip, crop, matrix, image_size=image_size), matrix
 
 
 def augmented(seed, clips, image_size=112, **options):
     keys = jax.random.split(jax.random.key(seed), clips.shape[0])
-    run = jax.jit(functools.partial(crops.augment_clips, image_size=image_size, **options))
-    return np.asarray(run(keys, clips))
+    return np.asarray(_augment(image_size, **options)(keys, clips))
+
+
+@functools.cache
+def _augment(image_size, **options):
+    return jax.jit(functools.partial(crops.augment_clips, image_size=image_size, **options))
 
 
 @pytest.mark.parametrize("crop", CROPS)
