@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from dfer_jax.plotting.picture import Chart, Colours
 
+_MOST_WITH_WHOLE_NAMES = 8  # classes; the heads of more columns stand upright
 _MOST_WITH_NUMBERS = 16  # classes; the shares of more would not be read
 
 
@@ -34,7 +35,8 @@ def matrix(classes: Sequence[str], confusion: Integer[np.ndarray, "k k"]) -> str
             below = f"<small>{share:.0%}</small>" if count else ""
             cells.append(f"<td class='{kind}' style='{style}'>{count}{below}</td>")
         rows.append(f"<tr><th scope='row' title='{name}'>{name}</th>{''.join(cells)}</tr>")
-    return f"<table class='matrix'><thead><tr><th></th>{head}</tr></thead>{''.join(rows)}</table>"
+    kind = "matrix upright" if len(classes) > _MOST_WITH_WHOLE_NAMES else "matrix"
+    return f"<table class='{kind}'><thead><tr><th></th>{head}</tr></thead>{''.join(rows)}</table>"
 
 
 def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Chart:

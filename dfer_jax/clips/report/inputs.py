@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Float64, Integer
@@ -29,6 +30,15 @@ class Prediction:
         return self.label == self.prediction
 
 
+class Member(NamedTuple):
+    """One evaluation that an ensemble combines; shares are in [0, 1]."""
+
+    file: str
+    weight: float
+    war: float
+    uar: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """The contents of one `eval/<split>[.best].json`; shares are in [0, 1], NaN when absent."""
@@ -49,6 +59,7 @@ class Evaluation:
     confusion: Integer[np.ndarray, "k k"]  # rows: truth, columns: prediction
     predictions: list[Prediction]
     seen_before: str = ""  # a sentence on test clips that the weights may have seen
+    members: tuple[Member, ...] = ()  # of an ensemble
 
     @property
     def correct(self) -> Integer[np.ndarray, " k"]:
@@ -153,6 +164,7 @@ def _evaluation(path: str) -> Evaluation:
             confusion=_counts(raw["confusion"], len(classes)),
             predictions=[_prediction(entry, classes) for entry in raw["predictions"]],
             seen_before=str(raw.get("seen_before", "")),
+            members=tuple(map(_member, raw["model"].get("kwargs", {}).get("members", ()))),
         )
     except KeyError as error:
         raise UserError(f"{path} lacks {error}; evaluate again with dfer eval") from error
@@ -166,6 +178,10 @@ def _counts(rows: list[list[int]], k: int) -> np.ndarray:
     if k < 2 or counts.shape != (k, k) or counts.dtype.kind != "i" or counts.min() < 0:
         raise ValueError(f"confusion must be {k} x {k} counts, one row for each of the classes")
     return counts
+
+
+def _member(entry: dict) -> Member:
+    return Member(str(entry["file"]), *(_number(entry[k]) for k in ("weight", "war", "uar")))
 
 
 def _prediction(entry: dict, classes: list[str]) -> Prediction:

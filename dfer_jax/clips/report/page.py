@@ -75,6 +75,7 @@ def report_sections(workdir: str) -> list[Section]:
     arrays = inputs.read_arrays(workdir, main)
     return [
         sections.headline(evaluations, trained=bool(series)),
+        sections.ensemble_members(main),
         sections.learning_curves(series, notes, best=best, chance=main.chance),
         class_results(main),
         intensity_results({main.model: main}),

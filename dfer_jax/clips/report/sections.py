@@ -1,5 +1,6 @@
 """Sections on a run as a whole; every text that comes from a file is escaped."""
 
+import os
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -62,7 +63,8 @@ def _card(evaluation: Evaluation) -> str:
         f"<small>95 %: {100 * low:.1f} to {100 * high:.1f}</small></dd></div>"
         for metric, (value, low, high) in score_intervals(evaluation).items()
     )
-    epoch = "" if evaluation.selection == "imported" else f"Epoch {evaluation.epoch:g}. "
+    single = evaluation.selection != "imported" and not evaluation.members
+    epoch = f"Epoch {evaluation.epoch:g}. " if single else ""
     leading = " lead-card" if evaluation.selection == "last" else ""
     return (
         f"<div class='card{leading}'><h3>{escape(name)}</h3><dl class='figures'>{figures}</dl>"
@@ -86,6 +88,23 @@ def _chance(evaluation: Evaluation) -> str:
         f"</small></dd></div></dl><p class='note'>{counted}. "
         f"Guessing evenly among them gives {guess} for both.</p></div>"
     )
+
+
+def ensemble_members(evaluation: Evaluation) -> Section:
+    """Returns what an ensemble combines, each with its weight and scores; empty of a single run."""
+    members = evaluation.members
+    if not members:
+        return Section()
+    runs = [m.file.removesuffix(".json").removesuffix(f"/eval/{evaluation.split}") for m in members]
+    names = [os.path.basename(run) for run in runs]
+    names = runs if len(set(names)) < len(names) else names
+    rows: list[list[Cell]] = [
+        [name, m.weight, 100 * m.war, 100 * m.uar] for name, m in zip(names, members, strict=True)
+    ]
+    rows.append(["together", "", 100 * evaluation.war, 100 * evaluation.uar])
+    table = Table("members", ["member", "weight", "WAR", "UAR"], rows)
+    note = "Their probabilities are averaged with these weights; scores in percent, each alone."
+    return Section(section("What is combined", note, table.html()), tables=[table])
 
 
 def learning_curves(

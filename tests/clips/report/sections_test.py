@@ -1,6 +1,7 @@
 """Tests of the numbers behind the pictures, on data whose answer is known."""
 
 import csv
+import dataclasses
 import io
 
 import numpy as np
@@ -129,6 +130,27 @@ def test_tables_in_every_format():
     assert table.latex().splitlines()[0] == r"\begin{tabular}{lrrl}"
     assert r"a\_b \& \textless{}c\textgreater{} & 1,234 & 1.25 & 50 \% \\" in table.latex()
     assert "<td class='number'>1,234</td>" in table.html() and "&lt;c&gt;" in table.html()
+
+
+def test_the_page_of_an_ensemble_names_its_members_and_their_weights(tmp_path):
+    entries = [
+        {"file": f"runs/{run}/eval/test.json", "weight": weight, "war": war, "uar": 0.25}
+        for run, weight, war in (("a_b", 0.75, 0.5), ("c & d", 0.25, 0.625))
+    ]
+    content = evaluation(selection="ensemble (last; weights given)")
+    content["model"] = {"name": "ensemble", "kwargs": {"members": entries}}
+    (found,) = read_evaluations(write_run(tmp_path, evaluations={"test": content}))
+    part = sections.ensemble_members(found)
+    assert rows_of(part.tables[0]) == [
+        ["a_b", "0.75", "50.0", "25.0"],
+        ["c & d", "0.25", "62.5", "25.0"],
+        ["together", "", "70.0", "70.0"],
+    ]
+    assert "c &amp; d" in part.html and "runs/" not in part.html
+    assert "Epoch" not in sections.headline([found], trained=False).html
+    alike = dataclasses.replace(found, members=(found.members[0],) * 2)
+    assert "runs/a_b" in sections.ensemble_members(alike).html, "two of one name"
+    assert not sections.ensemble_members(dataclasses.replace(found, members=())).html
 
 
 def dotted_lines(chart) -> list[float]:
