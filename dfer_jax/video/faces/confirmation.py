@@ -1,14 +1,15 @@
 """Tells faces from what was taken for one for a moment: followed shortly and with weak confidence.
 
-A collar or a hand passes for a face in some frames. A track that is sure once is a face at once; a
-weak one must be there in half of the frames of half a second. One that a video's end cuts short is
-given the benefit of the doubt, so that a still keeps its faces.
+A collar or a hand passes for a face in some frames. A track that is sure on average is a face, from
+its third frame on; a weak one must be there in half of the frames of half a second. One that a
+video's end cuts short is given the benefit of the doubt, so that a still keeps its faces.
 """
 
 import dataclasses
 from collections.abc import Mapping
 
-_SURE = 0.95  # confidence; faces that are seen clearly reach 0.99
+_SURE = 0.95  # mean confidence; faces that are seen clearly, even blurred or half hidden, have 0.99
+_FRAMES = 3
 _SECONDS = 0.5
 _SHARE = 0.5  # of the frames of this time
 
@@ -18,6 +19,11 @@ class _Tentative:
     since: float
     frames: int = 0
     found: int = 0
+    confidence: float = 0.0  # sum
+
+    @property
+    def is_sure(self) -> bool:
+        return self.confidence >= _SURE * self.found
 
 
 class Confirmation:
@@ -44,15 +50,15 @@ class Confirmation:
         for track, seen in list(self._tentative.items()):
             if seconds - seen.since >= _SECONDS - 1e-6:
                 self._decide(track, seen)
-        for track, confidence in confidences.items():
-            if confidence >= _SURE:
-                self._confirmed.add(track)
-                self._tentative.pop(track, None)
-            elif track not in self._confirmed:
-                self._tentative.setdefault(track, _Tentative(seconds))
-        for track, seen in self._tentative.items():
+        for track in confidences.keys() - self._confirmed:
+            self._tentative.setdefault(track, _Tentative(seconds))
+        for track, seen in list(self._tentative.items()):
             seen.frames += 1
-            seen.found += track in confidences
+            if track in confidences:
+                seen.found += 1
+                seen.confidence += confidences[track]
+                if seen.found >= _FRAMES and seen.is_sure:
+                    self._decide(track, seen)
 
     def finish(self) -> None:
         """Takes the video's end: what is undecided is a face."""
@@ -69,7 +75,7 @@ class Confirmation:
 
     def _decide(self, track: int, seen: _Tentative) -> None:
         del self._tentative[track]
-        if seen.found >= _SHARE * seen.frames:
+        if seen.is_sure or seen.found >= _SHARE * seen.frames:
             self._confirmed.add(track)
         else:
             self._refused.add(track)
