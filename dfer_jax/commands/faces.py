@@ -4,7 +4,8 @@ dfer faces               where they are
 dfer faces --download    fetch them into the user's cache, if they are nowhere yet
 
 They are MediaPipe's face_landmarker_v2.task (3.8 MB, Apache-2.0), known by its checksum.
-Whatever reads faces out of videos needs them, as `dfer crop` does.
+Whatever finds faces in videos needs them, as `dfer crop` and `dfer predict` do; the rest of what
+videos need is installed with dfer_jax, with the extra `video` or without.
 """
 
 from absl import app, flags

@@ -1,9 +1,10 @@
 """Windows over the frames of each face, by true time, while the video is being read.
 
 A window holds all frames of the video from its first one until its length is over, whether the face
-was found in them or not. Windows of a face start at its first frame and every stride after; the
-last one is moved back so that it ends with the face's last frame. Kept are the frames of one window
-(and those since the face was last seen), never more.
+was found in them or not. Windows of a face start at its first frame and every stride after; where
+the stride is in frames and the window in seconds, at the latest when the one before is over: no
+frame is left out at few frames a second. The last one is moved back so that it ends with the face's
+last frame. Kept are the frames of one window (and those since the face was last seen), never more.
 """
 
 import bisect
@@ -119,6 +120,7 @@ class TrackWindows:
         self._frames: list[Seen] = []
         self._start: int | None = 0  # place in `frames` of the next window's first; None: to come
         self._origin: tuple[int, float] | None = None
+        self._began: tuple[int, float] | None = None  # the last window
         self._count = 0  # of windows started
         self._last = self._done = -1  # numbers of the frame last found, and last in a window
 
@@ -168,13 +170,25 @@ class TrackWindows:
             yield window
 
     def _advance(self) -> None:
-        self._count += 1
         start = self._start or 0
+        self._began = self._frames[start].place
+        if not self._is_a_stride_on(self._began):  # strides count from here
+            self._origin, self._count = self._began, 0
+        self._count += 1
         places = range(start, len(self._frames))
         self._start = next((k for k in places if self._due(self._frames[k])), None)
 
     def _due(self, seen: Seen) -> bool:
-        return self._stride.times(self._count).between(self._origin, seen.place)
+        is_over = (
+            self._began is not None
+            and self._window.in_seconds
+            and not self._stride.in_seconds
+            and self._window.between(self._began, seen.place)
+        )
+        return is_over or self._is_a_stride_on(seen.place)
+
+    def _is_a_stride_on(self, place: tuple[int, float]) -> bool:
+        return self._stride.times(self._count).between(self._origin, place)
 
     def _forget(self) -> None:
         """Lets go of the frames that no window can hold any more."""

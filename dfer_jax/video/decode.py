@@ -100,8 +100,10 @@ def read_frames(path: Path, *, shorter_side: int | None = None) -> Iterator[Time
     with open_video(path) as (container, stream):
         start = (container.start_time or 0) / av.time_base
         step = 1 / float(stream.average_rate or 25)
-        before = -step
+        before, is_dated = -step, False
         for index, (frame, how) in enumerate(_decode(path, container, stream)):
+            if not is_dated and frame.time is not None:  # frames may lie before the start
+                start, is_dated = min(start, frame.time - before - step), True
             seconds = before + step if frame.time is None else frame.time - start
             before = max(seconds, before, 0.0)
             yield TimedFrame(index, before, picture(frame, how, shorter_side))

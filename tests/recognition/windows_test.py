@@ -40,6 +40,16 @@ def test_windows_start_every_stride_and_the_last_one_ends_with_the_video():
     assert spans(windows_of(at_rate(10, 30))) == [*spans(found)[:-2], (20, 29)]
 
 
+def test_no_frame_is_left_out_at_one_frame_a_second():
+    assert spans(windows_of(at_rate(1, 9), window="2s", stride="8")) == [
+        (0, 1), (2, 3), (4, 5), (6, 7), (7, 8),
+    ]  # fmt: skip
+    slow_then_fast = [0, 1, 2, 3, *(4 + k / 10 for k in range(20))]
+    found = spans(windows_of(slow_then_fast, window="2s", stride="8"))
+    assert found == [(0, 1), (2, 3), (4, 23)], found
+    assert spans(windows_of(at_rate(1, 9), window="2s", stride="4s")) == [(0, 1), (4, 5), (7, 8)]
+
+
 def test_seconds_are_seconds_at_any_rate():
     for fps in (12, 25, 29.97, 120):
         found = windows_of(at_rate(fps, int(5 * fps)), window="2s", stride="0.5s")

@@ -121,6 +121,18 @@ def test_variable_frame_rate_is_measured_by_the_time_stamps(tmp_path):
     assert facts.duration == pytest.approx(40 / 25 * 5 / 4, rel=0.01)
 
 
+def test_a_container_that_begins_before_its_start_keeps_the_times_apart(tmp_path):
+    path = write_video(
+        tmp_path / "a.mkv",
+        [picture(k) for k in range(6)],
+        options={"avoid_negative_ts": "disabled"},
+        times=[k - 3 for k in range(6)],
+        codec_options={"tune": "zerolatency"},
+    )
+    times = [round(frame.seconds, 3) for frame in read_frames(path)]
+    assert times == [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]
+
+
 def test_too_many_frames_are_refused(tmp_path):
     path = write_video(tmp_path / "a.mp4", PICTURES)
     assert len(encode_clip(path, shorter_side=None, max_frames=30).frames) == 30

@@ -96,7 +96,7 @@ def _encode(
     for index, seconds, picture in pictures:
         if stream is None:
             stream = container.add_stream("libx264", rate=30, options={"crf": "20"})
-            stream.height, stream.width = (side // 2 * 2 for side in picture.shape[:2])
+            stream.height, stream.width = (max(side // 2 * 2, 2) for side in picture.shape[:2])
             stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, _CLOCK)
             stream.codec_context.time_base = Fraction(1, _CLOCK)
         found, start = boxes.of(index, start)
