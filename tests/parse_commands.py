@@ -6,7 +6,7 @@ set of the config). Each runs in a fork of this process, for flags are global.
 """
 
 import argparse
-import importlib
+import importlib.util
 import json
 import os
 import runpy
@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 
 from absl import app, flags
 
@@ -78,7 +79,19 @@ def _stop(answer, flags_parser):
     sys.exit(0)
 
 
+def _own_modules():
+    """Yields the names of our modules that define no flags, for those may be defined once only."""
+    for package in ("dfer_jax", "tfds_builders"):
+        (root,) = importlib.util.find_spec(package).submodule_search_locations
+        for path in sorted(Path(root).rglob("*.py")):
+            text = path.read_text()
+            defines = "flags.DEFINE" in text or "tfds_builders import build" in text
+            if not defines and not path.name.endswith(("_tfds.py", "__main__.py")):
+                parts = path.relative_to(Path(root).parent).with_suffix("").parts
+                yield ".".join(parts).removesuffix(".__init__")
+
+
 if __name__ == "__main__":
-    for library in LIBRARIES.split():  # once, before the forks
-        importlib.import_module(library)
+    for module in (*LIBRARIES.split(), *_own_modules()):  # once, before the forks
+        importlib.import_module(module)
     json.dump([parse(words) for words in json.load(sys.stdin)], sys.stdout)

@@ -5,8 +5,6 @@ import csv
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -271,14 +269,13 @@ def test_runs_alike_in_all_but_the_seed_are_one_method(tmp_path):
     assert float(method["macro-F1 sd"]) == pytest.approx(np.std(values, ddof=1))
 
 
-def test_clips_and_frames_are_told_apart(tmp_path):
+def test_clips_and_frames_are_told_apart(tmp_path, commands):
     frames, clips = write_run(tmp_path / "frames"), report_run.write_run(tmp_path / "clips")
     with pytest.raises(UserError, match="clips labels whole clips, others frames"):
         write_comparison([frames, clips], str(tmp_path / "x.html"))
 
     def call(*arguments):
-        command = [sys.executable, "-m", "dfer_jax.commands.report", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        return commands.run("dfer_jax.commands.report", *arguments, cwd=tmp_path)
 
     assert call(frames).returncode == 0
     assert "Frame by frame" in read(tmp_path / "frames" / "report.html")
