@@ -26,7 +26,7 @@ PLACES = {
         r"(write|rename) .*report\.html",
     ),
     "build": (r"mkdir .*incomplete", r"write .*/dataset_info\.json", r"rename .*incomplete.* TO"),
-    "cache": (r"write .*/clips\.npz", r"write .*/index\.json", r"rename .*building TO"),
+    "cache": (r"mkdir .*building", r"write .*/index\.json", r"rename .*building TO"),
     "import": (r"mkdir .*/checkpoints", r"rename .* TO .*/0$", r"write .*/checksums"),
     "crossval": (r"write .*/crossval\.json", r"write .*/crossval\.csv", r"(write|rename) .*\.html"),
     "ensemble": (r"write .*/eval/", r"(write|rename) .*report\.html"),
