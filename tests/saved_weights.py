@@ -21,7 +21,7 @@ def _made(config, kwargs, preprocess, classes, length, scale):
         config.model.name, kwargs, dtype="float32", parallel=Parallel((jnp.zeros(1).device,))
     )
     variables = random_variables(model, jnp.zeros((1, length, SIZE, SIZE, 3)))
-    if head := variables["params"].get("classifier"):
+    if head := variables["params"].get("classifier", variables["params"].get("fc")):
         head["kernel"] = head["kernel"] * scale
     metadata = checkpoint.make_metadata(
         model_name=config.model.name,

@@ -24,7 +24,7 @@ TURNED = ("happy", *reversed(CLASSES[1:]))  # another order, and a synonym
 def members(built_clips, tmp_path_factory):
     """Evaluation files of two systems on test clips, with held-out ones beside."""
     folder = tmp_path_factory.mktemp("systems")
-    gca_ial = saved_weights.of_clips(folder / "a", scale=3.0)
+    gca_ial = saved_weights.of_clips(folder / "a", kind="gca", scale=3.0)
     other = saved_weights.of_network(
         folder / "b", "vgg11_lstm", classes=TURNED, segments=3, sampling="grid"
     )
