@@ -108,7 +108,7 @@ class Backbone(nn.Module):
         shared = {"dtype": self.dtype, "axis_name": self.axis_name}
         x = normalise(images, preset=self.normalisation).astype(self.dtype)
         stem = {"kernel": 7, "stride": 2, "relu": True, "name": "conv1"}
-        x = _max_pool(conv_norm(x, self.width, train=train, **stem, **shared))
+        x = ceil_max_pool(conv_norm(x, self.width, train=train, **stem, **shared))
         for stage, num_blocks in enumerate(self.stage_sizes):
             for block in range(num_blocks):
                 first = block == 0
@@ -226,7 +226,9 @@ def with_backbone(
     }
 
 
-def _max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n i j c"]:
-    """Maxima of 3x3 windows at stride 2 from the first place; the last may overhang (ceil mode)."""
-    padding = tuple((0, (size + 1) % 2) for size in x.shape[1:3])
-    return nn.max_pool(x, window_shape=(3, 3), strides=(2, 2), padding=padding)
+def ceil_max_pool(x: Float[Array, "n h w c"]) -> Float[Array, "n i j c"]:
+    """Returns maxima of 3x3 windows at stride 2; the last one may overhang (ceil mode)."""
+    over = [(0, (size + 1) % 2) for size in x.shape[1:3]]
+    # Not `nn.max_pool`'s own padding, which jax2onnx leaves out without a word.
+    x = jnp.pad(x, ((0, 0), *over, (0, 0)), constant_values=-jnp.inf)
+    return nn.max_pool(x, window_shape=(3, 3), strides=(2, 2))

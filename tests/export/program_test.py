@@ -14,6 +14,7 @@ from jax import export
 
 from dfer_jax.errors import UserError
 from dfer_jax.export import program
+from dfer_jax.models import resnet50
 from dfer_jax.ops.convolution import convolve
 from dfer_jax.ops.cpu import library
 from dfer_jax.recognition import weights
@@ -79,6 +80,13 @@ def test_the_compiled_functions_are_left_out_in_the_block_alone():
     with library.left_out():
         assert not library.takes(x), "they are taken"
     assert library.takes(x) == before, "they are left out for good"
+
+
+def test_the_pool_of_frames_does_not_pad_by_itself_which_jax2onnx_leaves_out():
+    with library.left_out(in_planes=True):
+        traced = jax.make_jaxpr(resnet50.ceil_max_pool)(jax.numpy.ones((1, 8, 9, 2)))
+    (pool,) = [e for e in traced.eqns if e.primitive.name == "reduce_window_max"]
+    assert not np.any(pool.params["padding"]), pool.params["padding"]
 
 
 def test_wide_kernels_on_small_maps_take_any_batch():
