@@ -56,6 +56,7 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
     """
     name = f"camera_{datetime.datetime.now():%Y%m%d_%H%M%S}"
     finder = options.finder(recognizer)
+    _compile(recognizer, options)
     print(f"{name}: {_latency(recognizer, options)}; Ctrl-C ends it", flush=True)
     start = time.monotonic()
     pictures = camera(device)
@@ -73,6 +74,15 @@ def watch(device: int | str, recognizer: Recognizer, options: Options) -> None:
         if written.fault is not None and not isinstance(written.fault, KeyboardInterrupt):
             raise written.fault
         print(f"{len(written.rows)} rows -> {options.out / name}.csv")
+
+
+def _compile(recognizer: Recognizer, options: Options) -> None:
+    """Compiles the networks by a black picture; what a camera shows meanwhile would come late."""
+    size = recognizer.weights.members[0].size
+    black = [(0, 0.0, np.zeros((size, size, 3), np.uint8))]
+    times = {"window": options.window, "stride": options.stride, "batch_size": 1}
+    for _ in recognizer.rows(black, recognizer.finder(is_cropped=True), **times):
+        pass
 
 
 def _latency(recognizer: Recognizer, options: Options) -> str:
