@@ -286,6 +286,7 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
         checkpoint_files.clear_unfinished(workdir)
     except OSError as error:
         raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
+    checkpoint_trees.keep_quiet()
     in_parts = ocp.Context()
     in_parts.memory.deepcopy_host_arrays = False
     in_parts.memory.write_concurrent_bytes = _AT_ONCE
