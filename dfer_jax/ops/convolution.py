@@ -78,7 +78,7 @@ def _for_cpu(
     """Returns what convolves faster there, or None."""
     if compiled := in_cpp(x, kernel, stride):
         return compiled
-    if x.dtype != jnp.float32 or not native.are_many(x.shape, math.prod(kernel.shape[2:])):
+    if x.dtype != jnp.float32 or not native.are_many(x, math.prod(kernel.shape[2:])):
         return None
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
