@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 import simplejpeg
+import tiny
 from face_videos import face_model, face_pictures
 from video_files import write_video
 
@@ -46,7 +47,7 @@ def test_crop_build_train_predict(crops, tmp_path, monkeypatch):
     assert crop_of("video_folder/mine", data_dir)["alignment"] == "seetaface"
     config = video_folder.get_config()
     config.data.update({"dataset": "video_folder/mine", "data_dir": data_dir, "decode_size": 32})
-    config.model.update({"image_size": 32, "width": 8, "reduction": 4})
+    config.model, config.loss.aux_weights = tiny.plain(data_dir).model, ()
     config.train.update({"epochs": 1, "batch_size": 4})
     run = str(tmp_path / "run")
     Trainer(ClipTask, config, run).run(with_evaluation=False)

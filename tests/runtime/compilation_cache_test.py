@@ -21,10 +21,8 @@ from dfer_jax.runtime import compilation_cache
 events = []
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 folder = compilation_cache.enable()
-config = tiny.gca(sys.argv[1])
+config = tiny.plain(sys.argv[1])
 config.train.epochs = 1
-config.model.attention = "none"  # little to compile
-config.model.aux_stages = config.loss.aux_weights = ()
 train(config, sys.argv[2], overrides={}, with_evaluation=False)
 rows = metric_writer.read_metrics(sys.argv[2])
 losses = [row["train/loss"] for row in rows]

@@ -4,6 +4,7 @@ import json
 
 import jax
 import pytest
+import tiny
 from video_files import picture, write_video
 
 from configs import video_folder
@@ -50,9 +51,7 @@ def small(data_dir):
     config.data.dataset = "video_folder/mine"
     config.data.data_dir = str(data_dir)
     config.data.decode_size = 32
-    config.model.image_size = 32
-    config.model.width = 8
-    config.model.reduction = 4
+    config.model, config.loss.aux_weights = tiny.plain(data_dir).model, ()
     config.train.epochs = 1
     return config
 
