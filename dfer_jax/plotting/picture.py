@@ -1,6 +1,6 @@
-"""Pictures of the report: drawn once by matplotlib for the page, once in print colours for papers.
+"""Pictures of the report: drawn once by matplotlib, for the page and for papers.
 
-On the page a picture is SVG text that follows the page's light or dark: it is drawn in marker
+On the page a picture is SVG text that follows the page's light or dark: it is drawn in print
 colours, which are then replaced by CSS variables of the page. Text stays text. The output is a
 function of the data alone.
 """
@@ -46,15 +46,12 @@ class Colours(NamedTuple):
 
 # Paul Tol's "bright" scheme, told apart by most colour-blind readers; grey falls to neutral.
 _GROUPS = ("#ccbb44", "#4477aa", "#999999", "#ee6677", "#66ccee", "#228833", "#aa3377")
-PRINT = Colours("#1d2127", "#565d66", "#d5d8dc", "#2563c9", "#c2570c", "#ffffff", _GROUPS)
-_MARKED = Colours(
-    *(f"#0a0b{i:02d}" for i in range(1, 7)), tuple(f"#0a0b{i}" for i in range(11, 18))
-)
+# Each but once, and a white that nothing else has: they are found again in what is drawn.
+PRINT = Colours("#1d2127", "#565d66", "#d5d8dc", "#2563c9", "#c2570c", "#fffffe", _GROUPS)
 _VARIABLES = {
-    **{getattr(_MARKED, name): f"var(--{name})" for name in Colours._fields[:-1]},
-    **{colour: f"var(--group{i})" for i, colour in enumerate(_MARKED.groups)},
+    **{getattr(PRINT, name): f"var(--{name})" for name in Colours._fields[:-1]},
+    **{colour: f"var(--group{i})" for i, colour in enumerate(PRINT.groups)},
 }
-_PRINTED = dict(zip((*_MARKED[:-1], *_MARKED.groups), (*PRINT[:-1], *PRINT.groups), strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,65 +81,58 @@ class Chart:
         svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", svg)
         svg = re.sub(r"font-family: [^;\"]*; ", "", svg)
         svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)  # a hundredth of a point is enough
-        for marker, variable in _VARIABLES.items():
-            svg = svg.replace(marker, variable)
+        for colour, variable in _VARIABLES.items():
+            svg = svg.replace(colour, variable)
         return svg.strip()
 
     def save(self, folder: str) -> None:
         """Writes `<name>.svg` and `<name>.png` in print colours into an existing folder."""
         path = os.path.join(folder, self.name)
-        svg = self._drawn
-        for marker, colour in _PRINTED.items():
-            svg = svg.replace(marker, colour)
         with open(f"{path}.svg", "w", encoding="utf-8") as file:
-            file.write(svg)
-        with matplotlib.rc_context(_style(PRINT)):
-            figure = self._laid_out(PRINT)
-            figure.savefig(f"{path}.png", dpi=PAPER_DPI, pil_kwargs=_QUICK)
+            file.write(self._drawn)
+        with matplotlib.rc_context(_STYLE):
+            self._figure.savefig(f"{path}.png", dpi=PAPER_DPI, pil_kwargs=_QUICK)
 
     @functools.cached_property
     def _drawn(self) -> str:
-        """The picture as matplotlib writes it, in marker colours."""
+        """The picture as matplotlib writes it, its ground transparent."""
         target = io.StringIO()
-        with matplotlib.rc_context({**_style(_MARKED), "svg.hashsalt": self.name}):
-            figure = self._laid_out(_MARKED)
-            figure.savefig(target, format="svg", transparent=True, metadata=_NO_DATE)
+        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": self.name}):
+            self._figure.savefig(target, format="svg", transparent=True, metadata=_NO_DATE)
         return target.getvalue()
 
-    def _laid_out(self, colours: Colours) -> Figure:
+    @functools.cached_property
+    def _figure(self) -> Figure:
         """The figure with its parts in place, which each `savefig` would work out again, twice."""
-        figure = self.draw(colours)
-        if engine := figure.get_layout_engine():
-            engine.execute(figure)
-            figure.set_layout_engine(None)
+        with matplotlib.rc_context(_STYLE):
+            figure = self.draw(PRINT)
+            if engine := figure.get_layout_engine():
+                engine.execute(figure)
+                figure.set_layout_engine(None)
         return figure
 
 
 _NO_DATE = {"Date": None}
 _QUICK = {"compress_level": 2}  # half the time, and plain areas pack as well
-
-
-def _style(colours: Colours) -> dict[str, object]:
-    """Returns matplotlib's settings for every picture."""
-    return {
-        "svg.fonttype": "none",
-        "text.parse_math": False,  # class names are text, whatever signs they contain
-        "font.size": 9,
-        "text.color": colours.ink,
-        "axes.edgecolor": colours.line,
-        "axes.labelcolor": colours.muted,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": colours.line,
-        "grid.linewidth": 0.6,
-        "xtick.major.size": 0,
-        "ytick.major.size": 0,
-        "xtick.labelcolor": colours.muted,
-        "ytick.labelcolor": colours.muted,
-        "lines.linewidth": 1.6,
-        "lines.markersize": 4,
-        "legend.frameon": False,
-        "legend.fontsize": 9,
-    }
+_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # class names are text, whatever signs they contain
+    "font.size": 9,
+    "text.color": PRINT.ink,
+    "axes.edgecolor": PRINT.line,
+    "axes.labelcolor": PRINT.muted,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": PRINT.line,
+    "grid.linewidth": 0.6,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.labelcolor": PRINT.muted,
+    "ytick.labelcolor": PRINT.muted,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
