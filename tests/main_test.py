@@ -62,9 +62,9 @@ def test_help_is_not_an_error():
     assert "configs/synthetic.py" in result.stdout + result.stderr
 
 
-def test_build_train_evaluate_refuse(tmp_path):
+def test_build_train_evaluate_refuse(tmp_path, commands):
     data, workdir = tmp_path / "data", tmp_path / "run"
-    built = _python("tfds_builders.build", "synthetic_dfer/smoke", f"--data_dir={data}")
+    built = commands.run("tfds_builders.build", "synthetic_dfer/smoke", f"--data_dir={data}")
     assert built.returncode == 0, built.stderr
     command = [
         "dfer_jax.main",
@@ -83,12 +83,12 @@ def test_build_train_evaluate_refuse(tmp_path):
     trained = _python(*command)
     assert trained.returncode == 0, trained.stderr
     assert "predicted" in trained.stdout and "happin" in trained.stdout
-    evaluated = _python(*command, "--mode=eval")
+    evaluated = commands.run(*command, "--mode=eval")
     assert evaluated.returncode == 0, evaluated.stderr
     with open(workdir / "eval" / "test.json") as file:
         result = json.load(file)
     assert result["num_clips"] == 14 and 0 <= result["war"] <= 1
     assert f"WAR {result['war']:.4f}" in evaluated.stdout
     assert (workdir / "report.html").exists()
-    other = _python(*command, "--config.seed=1")
+    other = commands.run(*command, "--config.seed=1")
     _refused(other, 1, "seed: 0 -> 1")

@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import pathlib
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -205,20 +203,11 @@ def command(config, run):
     return [f"--workdir={run}", f"--config={written}"]
 
 
-def call(*arguments):
-    path = os.pathsep.join([os.getcwd(), "tests", os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-m", "dfer_jax.clips.noisy_labels", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-
-
-def test_command_judges_a_plain_run_and_evaluation_repeats_it(plain_run, capsys, monkeypatch):
+def test_command_judges_a_plain_run_and_evaluation_repeats_it(
+    plain_run, capsys, monkeypatch, commands
+):
     config, run = plain_run
-    done = call(*command(config, run))
+    done = commands.run("dfer_jax.clips.noisy_labels", *command(config, run))
     assert done.returncode == 0, done.stderr
     assert "12 training clips by 4 views" in done.stdout and "no report.html" in done.stdout
     by_command, about = noisy_labels.read_judged(noisy_labels.judged_file(run))

@@ -149,10 +149,11 @@ def test_a_folder_in_use_is_left_alone(run, folder):
         write_folder(run, folder)
 
 
-def test_the_verbs_write_and_show_it(run, tmp_path):
+def test_the_verbs_write_and_show_it(run, tmp_path, commands):
     def dfer(*arguments):
-        command = [sys.executable, "-m", "dfer_jax", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        done = commands.run("dfer_jax", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     lines = dfer("export", run, "--out", str(tmp_path / "out")).splitlines()
     assert [line.split("/")[-1] for line in lines] == [

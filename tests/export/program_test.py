@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import re
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -98,10 +96,9 @@ def test_wide_kernels_on_small_maps_take_any_batch():
     assert exported.out_avals[0].shape == maps.shape, exported.out_avals
 
 
-def test_the_verb_prints_the_error(run, tmp_path):
-    command = [sys.executable, "-m", "dfer_jax", "export", run, "--format=stablehlo"]
-    command += ["--out", str(tmp_path / "out")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+def test_the_verb_prints_the_error(run, tmp_path, commands):
+    out = tmp_path / "out"
+    done = commands.run("dfer_jax", "export", run, "--format=stablehlo", "--out", out)
     assert re.match(r"largest error .*: \d\.\de[+-]\d\d\n", done.stdout), done.stdout
 
 

@@ -61,6 +61,7 @@ def _train(data_dir, workdir, cache_home):
     return json.loads(done.stdout.splitlines()[-1]), done.stderr
 
 
+@pytest.mark.soak(reason="two processes that import, compile and train")
 def test_a_second_process_finds_the_programs_and_computes_the_same(built_clips, tmp_path):
     first, _ = _train(built_clips, tmp_path / "first", tmp_path / "cache")
     second, told = _train(built_clips, tmp_path / "second", tmp_path / "cache")

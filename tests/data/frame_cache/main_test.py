@@ -1,20 +1,14 @@
 """The command line as a user meets it."""
 
+import functools
 import os
-import subprocess
-import sys
 
 import pytest
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "dfer_jax.data.frame_cache", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
+@pytest.fixture
+def run(commands):
+    return functools.partial(commands.run, "dfer_jax.data.frame_cache")
 
 
 @pytest.mark.parametrize(
@@ -26,13 +20,13 @@ def run(*arguments):
     ],
     ids=["no name", "no size", "not built"],
 )
-def test_mistakes_are_one_sentence(arguments, code, message):
+def test_mistakes_are_one_sentence(run, arguments, code, message):
     result = run(*arguments)
     assert result.returncode == code and message in result.stderr
     assert "Traceback" not in result.stderr and not os.path.exists("nowhere")
 
 
-def test_build_again_and_verify(data_dir, tmp_path):
+def test_build_again_and_verify(run, data_dir, tmp_path):
     arguments = [
         "clip_dataset/plain",
         f"--data_dir={data_dir}",
