@@ -119,7 +119,8 @@ def get_config(network="r3d_18"):
         config.optim.weight_decay = 5e-4
     else:
         config.optim.name = "adamw"
-        config.optim.learning_rate = 2e-3
+        without_norm = network.startswith("vgg")
+        config.optim.learning_rate = 5e-4 if without_norm else 2e-3
         config.optim.weight_decay = 0.01
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_epochs = 1.0

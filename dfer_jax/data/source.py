@@ -231,11 +231,7 @@ def clip_index(source: ClipSource) -> ClipIndex:
 
 
 def index_of_rows(source: ClipSource, rows: Sequence[dict[str, Any]]) -> ClipIndex:
-    """Returns the index of examples of a source that were read without their frames.
-
-    Raises:
-        UserError: if a clip has no label.
-    """
+    """Returns the index of examples read without frames; UserError if a clip has no label."""
     features = source.builder.info.features
 
     def column(name: str, dtype: type) -> np.ndarray | None:
@@ -256,10 +252,7 @@ def index_of_rows(source: ClipSource, rows: Sequence[dict[str, Any]]) -> ClipInd
 
 
 def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.ndarray, " clips"]:
-    """Returns the rows of a split expression's clips among those of all splits, sorted by name.
-
-    In the order of `ClipSource`.
-    """
+    """Returns where the clips of a `ClipSource` stand among those of all splits, sorted by name."""
     splits = builder.info.splits
     first, row = {}, 0
     for name in sorted(splits):
