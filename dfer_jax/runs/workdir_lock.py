@@ -114,9 +114,8 @@ def _open_locked(workdir: str, *, create: bool) -> TextIO | None:
                 continue  # another process that made the directory has just removed it
             return None
         except OSError as error:
-            if os.path.isdir(workdir) and os.access(
-                workdir, os.W_OK
-            ):  # else whoever writes there says what is wrong
+            # else whoever writes there says what is wrong
+            if os.path.isdir(workdir) and os.access(workdir, os.W_OK):
                 file_lock.warn_without(f"{path}: {error.strerror}")
             return None
         if not file_lock.take(file):

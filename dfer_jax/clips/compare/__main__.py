@@ -3,8 +3,8 @@ r"""Trains and evaluates a list of experiments under one protocol, and compares 
 FILE holds the list: configs, what is changed in them, folds and seeds. Each run is one of
 `dfer train` in a work directory of its own; entries that name weights are evaluated in its place.
 The same command again continues after a stop and skips what is done, all experiments of the first
-seed first. The page, with what is done so far, is
-written in the end: scores over seeds, parameters, GMAC, time for a clip, printed rows beside.
+seed first. The page, with what is done so far, is written in the end: scores over seeds,
+parameters, GMAC, time for a clip, printed rows beside.
 
     dfer compare configs/table4.py --dry_run
     dfer compare configs/compare_synthetic.py --seeds=0 train.epochs=2
