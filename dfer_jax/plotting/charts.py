@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.results.intervals import wilson_interval
 
 SIZE = (4.6, 2.7)  # inches; one column of the page
@@ -30,12 +30,12 @@ class Curve(NamedTuple):
     y: Float[np.ndarray, " n"]
     dashed: bool = False
 
-    def style(self, colours: Colours) -> dict[str, object]:
+    def style(self) -> dict[str, object]:
         """Returns matplotlib's colour and line style."""
         if isinstance(self.colour, str):
-            return {"color": getattr(colours, self.colour), "linestyle": _DASHES[self.dashed]}
-        dashes = _DASHES[self.colour // len(colours.groups) % len(_DASHES)]
-        return {"color": colours.run(self.colour)[0], "linestyle": dashes}
+            return {"color": getattr(COLOURS, self.colour), "linestyle": _DASHES[self.dashed]}
+        dashes = _DASHES[self.colour // len(COLOURS.groups) % len(_DASHES)]
+        return {"color": COLOURS.run(self.colour)[0], "linestyle": dashes}
 
 
 def line_chart(
@@ -58,18 +58,18 @@ def line_chart(
         best_epoch: epoch of a vertical dotted line marked "best".
     """
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
         for curve in curves:
             x, y = _thin(curve.x, curve.y)
             marker = "o" if len(x) <= 30 else None
-            axes.plot(x, y, marker=marker, label=curve.name, **curve.style(colours))
+            axes.plot(x, y, marker=marker, label=curve.name, **curve.style())
         if chance is not None:
-            line = {"color": colours.muted, "linestyle": ":", "linewidth": 1.2}
+            line = {"color": COLOURS.muted, "linestyle": ":", "linewidth": 1.2}
             axes.axhline(chance, label="chance", **line)
         if best_epoch is not None:
-            _mark_epoch(axes, best_epoch, colours)
+            _mark_epoch(axes, best_epoch)
         if percent:
             percent_axis(axes)
         elif not any((curve.y < 0).any() for curve in curves):
@@ -106,24 +106,24 @@ def recall_chart(
     recall = np.where(totals > 0, correct / np.maximum(totals, 1), np.nan)
     chance = 1 / max(1, int((totals > 0).any(axis=0).sum()))
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         height = 0.9 + len(classes) * max(0.36, 0.14 * len(runs))
         figure = Figure(figsize=(SIZE[0], height), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(classes))
         for i, run in enumerate(runs):
-            colour, marker = (colours.accent, "o") if len(runs) == 1 else colours.run(i)
+            colour, marker = (COLOURS.accent, "o") if len(runs) == 1 else COLOURS.run(i)
             at = places + (i - (len(runs) - 1) / 2) * 0.72 / len(runs)
             shown = totals[i] > 0
             axes.hlines(at[shown], *bounds[i][:, shown], color=colour, linewidth=2)
             axes.plot(recall[i], at, marker, color=colour, markersize=5, label=run)
         if len(runs) == 1:
             filled = np.nan_to_num(recall[0])
-            axes.barh(places, filled, height=0.56, color=colours.accent, alpha=0.28, linewidth=0)
-        axes.axvline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
+            axes.barh(places, filled, height=0.56, color=COLOURS.accent, alpha=0.28, linewidth=0)
+        axes.axvline(chance, color=COLOURS.muted, linestyle=":", linewidth=1.2)
         counts = [f"  n={n}" for n in totals[0]] if len(runs) == 1 else [""] * len(classes)
         axes.set_yticks(places, [f"{c}{n}" for c, n in zip(classes, counts, strict=True)])
-        axes.tick_params(axis="y", length=0, labelcolor=colours.ink)
+        axes.tick_params(axis="y", length=0, labelcolor=COLOURS.ink)
         axes.set_ylim(len(classes) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
         axes.set_xlim(0, 1)
@@ -186,12 +186,12 @@ def intensity_chart(bins: Bins, *, chance: float, name: str) -> Chart:
     runs = list(bins.totals)
     apart = 0.012 * (bins.edges[-1] - bins.edges[0])  # so that intervals do not hide each other
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.axhline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axhline(chance, color=COLOURS.muted, linestyle=":", linewidth=1.2)
         for i, run in enumerate(runs):
-            colour, marker = (colours.accent, "o") if len(runs) == 1 else colours.run(i)
+            colour, marker = (COLOURS.accent, "o") if len(runs) == 1 else COLOURS.run(i)
             shown = bins.totals[run] > 0
             correct, totals = bins.correct[run][shown], bins.totals[run][shown]
             at = bins.means[shown] + apart * (i - (len(runs) - 1) / 2)
@@ -232,11 +232,11 @@ def _legend_columns(names: Sequence[str]) -> int:
     return max(1, min(4, 56 // (max(map(len, names)) + 4)))
 
 
-def _mark_epoch(axes: Axes, epoch: float, colours: Colours) -> None:
-    axes.axvline(epoch, color=colours.muted, linestyle=":", linewidth=1.2)
+def _mark_epoch(axes: Axes, epoch: float) -> None:
+    axes.axvline(epoch, color=COLOURS.muted, linestyle=":", linewidth=1.2)
     at = {"xy": (epoch, 1), "xycoords": ("data", "axes fraction")}
     offset = {"xytext": (-3, -9), "textcoords": "offset points", "ha": "right"}
-    style = {"color": colours.muted, "fontsize": 8, "annotation_clip": False}
+    style = {"color": COLOURS.muted, "fontsize": 8, "annotation_clip": False}
     axes.annotate("best", **at, **offset, **style)
 
 

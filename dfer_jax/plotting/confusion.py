@@ -8,7 +8,7 @@ from jaxtyping import Integer
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 
 _MOST_WITH_WHOLE_NAMES = 8  # classes; the heads of more columns stand upright
 _MOST_WITH_NUMBERS = 16  # classes; the shares of more would not be read
@@ -44,16 +44,16 @@ def matrix_chart(names: Sequence[str], counts: Integer[np.ndarray, "k k"]) -> Ch
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     numbered = len(names) <= _MOST_WITH_NUMBERS
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         side = 1.2 + (0.5 if numbered else 0.16) * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         axes = figure.subplots()
         for i, j in zip(*np.nonzero(shares), strict=True):
-            hue, share = (colours.accent if i == j else colours.second), 0.9 * shares[i, j]
+            hue, share = (COLOURS.accent if i == j else COLOURS.second), 0.9 * shares[i, j]
             axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=hue, alpha=share, lw=0))
         axes.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), aspect="equal")
         for (i, j), share in np.ndenumerate(shares) if numbered else ():
-            colour = colours.paper if share > 0.55 else colours.ink
+            colour = COLOURS.paper if share > 0.55 else COLOURS.ink
             axes.text(j, i, f"{share:.0%}", color=colour, ha="center", va="center", fontsize=8)
         axes.grid(visible=False)
         text = {"fontsize": 9 if numbered else 7}

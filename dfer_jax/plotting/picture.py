@@ -47,10 +47,10 @@ class Colours(NamedTuple):
 # Paul Tol's "bright" scheme, told apart by most colour-blind readers; grey falls to neutral.
 _GROUPS = ("#ccbb44", "#4477aa", "#999999", "#ee6677", "#66ccee", "#228833", "#aa3377")
 # Each but once, and a white that nothing else has: they are found again in what is drawn.
-PRINT = Colours("#1d2127", "#565d66", "#d5d8dc", "#2563c9", "#c2570c", "#fffffe", _GROUPS)
+COLOURS = Colours("#1d2127", "#565d66", "#d5d8dc", "#2563c9", "#c2570c", "#fffffe", _GROUPS)
 _VARIABLES = {
-    **{getattr(PRINT, name): f"var(--{name})" for name in Colours._fields[:-1]},
-    **{colour: f"var(--group{i})" for i, colour in enumerate(PRINT.groups)},
+    **{getattr(COLOURS, name): f"var(--{name})" for name in Colours._fields[:-1]},
+    **{colour: f"var(--group{i})" for i, colour in enumerate(COLOURS.groups)},
 }
 
 
@@ -61,12 +61,12 @@ class Chart:
     Attributes:
         name: unique on its page, letters, digits and dashes; also the name of its files.
         label: what is shown, for screen readers.
-        draw: returns the figure in the given colours.
+        draw: returns the figure, in `COLOURS`.
     """
 
     name: str
     label: str
-    draw: Callable[[Colours], Figure]
+    draw: Callable[[], Figure]
 
     def svg(self) -> str:
         """Returns an inline `<svg>` with page colours and ids that start with `name`."""
@@ -105,7 +105,7 @@ class Chart:
     def _figure(self) -> Figure:
         """The figure with its parts in place, which each `savefig` would work out again, twice."""
         with matplotlib.rc_context(_STYLE):
-            figure = self.draw(PRINT)
+            figure = self.draw()
             if engine := figure.get_layout_engine():
                 engine.execute(figure)
                 figure.set_layout_engine(None)
@@ -118,19 +118,19 @@ _STYLE = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # class names are text, whatever signs they contain
     "font.size": 9,
-    "text.color": PRINT.ink,
-    "axes.edgecolor": PRINT.line,
-    "axes.labelcolor": PRINT.muted,
+    "text.color": COLOURS.ink,
+    "axes.edgecolor": COLOURS.line,
+    "axes.labelcolor": COLOURS.muted,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": PRINT.line,
+    "grid.color": COLOURS.line,
     "grid.linewidth": 0.6,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
-    "xtick.labelcolor": PRINT.muted,
-    "ytick.labelcolor": PRINT.muted,
+    "xtick.labelcolor": COLOURS.muted,
+    "ytick.labelcolor": COLOURS.muted,
     "lines.linewidth": 1.6,
     "lines.markersize": 4,
     "legend.frameon": False,

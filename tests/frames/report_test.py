@@ -20,7 +20,6 @@ from dfer_jax.frames.report.comparison import write_comparison
 from dfer_jax.frames.report.intervals import score_intervals
 from dfer_jax.frames.report.scores import headline
 from dfer_jax.labels import CLASSES
-from dfer_jax.plotting.picture import PRINT
 
 KINDS = pytest.mark.parametrize("kind", ["expressions", "action_units"])
 
@@ -151,10 +150,10 @@ def test_timelines_keep_gaps_and_mark_frames_without_a_label():
     unlabelled = list(timelines.stretches(columns, ~result.mask[columns.rows]))
     assert unlabelled == [(2.5, 3.5), (12.5, 13.5), (27.5, 28.5), (37.5, 38.5)]
     assert not list(timelines.stretches(columns, np.zeros(40, bool)))
-    figure = timelines.timeline(result, "good", name="x").draw(PRINT)
+    figure = timelines.timeline(result, "good", name="x").draw()
     lines = [len(line.get_xdata()) for line in figure.axes[1].lines]
     assert lines == [21, 19]
-    single = timelines.timeline(result, "single", name="y").draw(PRINT)
+    single = timelines.timeline(result, "single", name="y").draw()
     assert single.axes[1].get_xlim() == (6.5, 7.5)
 
 

@@ -13,7 +13,7 @@ from dfer_jax.plotting import run_sections
 from dfer_jax.plotting.charts import SIZE, legend_above
 from dfer_jax.plotting.markup import Section, protocol, section
 from dfer_jax.plotting.page import write_page
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Cell, Table
 from dfer_jax.results.published_row import PublishedRow
 
@@ -101,11 +101,11 @@ def _scores(results: Sequence[Result], which: str, num_classes: int) -> Section:
 def _chart(results: Sequence[Result], which: str, num_classes: int) -> Chart:
     places = np.arange(len(results))
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(SIZE[0], 0.9 + 0.3 * len(results)), layout="constrained")
         axes = figure.subplots()
         for offset, name, place in ((-0.13, "WAR", -1), (0.13, "UAR", -2)):
-            colour = colours.accent if name == "WAR" else colours.second
+            colour = COLOURS.accent if name == "WAR" else COLOURS.second
             for row, result in zip(places, results, strict=True):
                 values = result.scores[which].values[:, place]
                 label = name if row == 0 else None
@@ -113,10 +113,10 @@ def _chart(results: Sequence[Result], which: str, num_classes: int) -> Chart:
                     values, np.full(len(values), row + offset), "o", color=colour, markersize=4,
                     label=label,
                 )  # fmt: skip
-        axes.axvline(1 / num_classes, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axvline(1 / num_classes, color=COLOURS.muted, linestyle=":", linewidth=1.2)
         axes.set_yticks(places, [result.name for result in results])
         axes.set_ylim(-0.5, len(results) - 0.5)
-        axes.tick_params(axis="y", labelcolor=colours.ink)
+        axes.tick_params(axis="y", labelcolor=COLOURS.ink)
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
         axes.grid(axis="y", visible=False)

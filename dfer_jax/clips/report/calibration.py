@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.plotting.charts import SIZE, legend_above, percent_axis
 from dfer_jax.plotting.markup import Section, panel, percent, protocol, section, side_by_side
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 from dfer_jax.results.intervals import wilson_interval
 
@@ -93,12 +93,12 @@ def _diagram(found: Reliability) -> Chart:
     correct, totals = found.correct[shown], found.totals[shown]
     at, bounds = found.confidence[shown], wilson_interval(correct, totals)
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color=colours.muted, linestyle=":", linewidth=1.2)
-        axes.vlines(at, *bounds, color=colours.accent, linewidth=1.6)
-        axes.plot(at, correct / totals, "o-", color=colours.accent, linewidth=1, markersize=5)
+        axes.plot([0, 1], [0, 1], color=COLOURS.muted, linestyle=":", linewidth=1.2)
+        axes.vlines(at, *bounds, color=COLOURS.accent, linewidth=1.6)
+        axes.plot(at, correct / totals, "o-", color=COLOURS.accent, linewidth=1, markersize=5)
         percent_axis(axes)
         axes.set_ylim(0, 1.02)
         _confidence_axis(axes)
@@ -112,12 +112,12 @@ def _histogram(found: Reliability) -> Chart:
     width = float(found.edges[1] - found.edges[0])
     parts = {"right": found.correct, "wrong": found.totals - found.correct}
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
         bottom = np.zeros(len(found.totals))
         for (name, counts), colour in zip(
-            parts.items(), (colours.accent, colours.second), strict=True
+            parts.items(), (COLOURS.accent, COLOURS.second), strict=True
         ):
             style = {"width": width * 0.88, "align": "edge", "linewidth": 0, "alpha": 0.8}
             axes.bar(found.edges[:-1], counts, bottom=bottom, color=colour, label=name, **style)

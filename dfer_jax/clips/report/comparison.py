@@ -17,7 +17,7 @@ from dfer_jax.plotting import run_sections
 from dfer_jax.plotting.charts import SIZE, legend_above, recall_chart
 from dfer_jax.plotting.markup import Section, protocol, section
 from dfer_jax.plotting.page import write_page
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.run_comparison import curves_of_runs, differences, run_names
 from dfer_jax.plotting.tables import Cell, Table
 from dfer_jax.results import intervals
@@ -128,17 +128,17 @@ def _score_chart(runs: Mapping[str, Evaluation]) -> Chart:
     scores = {name: sections.score_intervals(run) for name, run in runs.items()}
     places = np.arange(len(runs))
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(SIZE[0], 0.9 + 0.36 * len(runs)), layout="constrained")
         axes = figure.subplots()
         for offset, metric, colour in ((-0.13, "WAR", "accent"), (0.13, "UAR", "second")):
             value, low, high = np.array([score[metric] for score in scores.values()]).T
-            colour = getattr(colours, colour)
+            colour = getattr(COLOURS, colour)
             axes.hlines(places + offset, low, high, color=colour, linewidth=2)
             axes.plot(value, places + offset, "o", color=colour, markersize=5, label=metric)
         axes.set_yticks(places, list(runs))
         axes.set_ylim(-0.5, len(runs) - 0.5)
-        axes.tick_params(axis="y", labelcolor=colours.ink)
+        axes.tick_params(axis="y", labelcolor=COLOURS.ink)
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.3g} %")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.plotting.charts import legend_above, legend_height
 from dfer_jax.plotting.markup import Section, panel, protocol, section, side_by_side
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 
 FEWEST_CLIPS = 10
@@ -94,12 +94,12 @@ def _map(
     order = sorted(range(len(classes)), key=lambda i: -np.sum(groups == classes[i]))
     size = float(np.clip(150 / np.sqrt(len(places)), 2.0, 5.0))  # points
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(4.6, 4.0 + legend_height(classes)), layout="constrained")
         axes = figure.subplots()
         handles = {}
         for i in order:
-            colour, marker = colours.group(i)
+            colour, marker = COLOURS.group(i)
             x, y = places[groups == classes[i]].T
             style = {"markeredgewidth": 0, "markersize": size, "alpha": 0.85}
             axes.plot(x, y, marker, color=colour, **style)

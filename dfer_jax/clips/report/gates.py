@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.plotting.charts import SIZE
 from dfer_jax.plotting.markup import Section, panel, percent, protocol, section, side_by_side
-from dfer_jax.plotting.picture import PRINT, Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 
 _BINS = 5
@@ -130,10 +130,10 @@ def _heat_map(
     difference = difference[:, _order(difference, correlation)]
     scale = float(np.quantile(np.abs(difference), 0.99)) or 1.0
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(SIZE[0], 1.1 + 0.28 * len(groups.names)), layout="constrained")
         axes = figure.subplots()
-        hues = np.array([to_rgb(PRINT.second), to_rgb(PRINT.accent)])  # pixels know no theme
+        hues = np.array([to_rgb(COLOURS.second), to_rgb(COLOURS.accent)])  # pixels know no theme
         pixels = np.empty((*difference.shape, 4))
         pixels[..., :3] = hues[(difference > 0).astype(int)]
         pixels[..., 3] = np.clip(np.abs(difference) / scale, 0, 1)

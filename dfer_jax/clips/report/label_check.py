@@ -18,7 +18,7 @@ from dfer_jax.clips.report.label_log import log_charts
 from dfer_jax.errors import UserError
 from dfer_jax.plotting.charts import SIZE, legend_above, percent_axis
 from dfer_jax.plotting.markup import Section, panel, percent, section, side_by_side
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 from dfer_jax.runs.read_files import Series
 
@@ -149,19 +149,19 @@ def _level_chart(judged: Judged) -> Chart:
     totals, right = _levels(judged)
     shares = {"most views say the label": right, "most views say another class": totals - right}
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
         places, bottom = np.arange(judged.views), np.zeros(judged.views)
         for (name, counts), colour in zip(
-            shares.items(), (colours.accent, colours.second), strict=True
+            shares.items(), (COLOURS.accent, COLOURS.second), strict=True
         ):
             height = counts / len(judged)
             axes.bar(places, height, 0.62, bottom, color=colour, alpha=0.8, linewidth=0, label=name)
             bottom = bottom + height
         for place, top, total, good in zip(places, bottom, totals, right, strict=True):
             text = f"label {100 * good / total:.0f} %" if total else "none"
-            style = {"ha": "center", "color": colours.muted, "fontsize": 8}
+            style = {"ha": "center", "color": COLOURS.muted, "fontsize": 8}
             axes.annotate(text, (place, top), (0, 3), textcoords="offset points", **style)
         percent_axis(axes)
         axes.set_ylim(0, 1.1)
@@ -183,16 +183,16 @@ def _margin_chart(judged: Judged, *, m_noisy: float) -> Chart:
     }
     count = sum(int(c.sum()) for c in counts.values())
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
         bottom = np.zeros(_BINS)
-        used = (colours.accent, colours.muted, colours.second)
+        used = (COLOURS.accent, COLOURS.muted, COLOURS.second)
         for (name, bars), colour in zip(counts.items(), used, strict=True):
             style = {"width": 0.88 / _BINS, "align": "edge", "linewidth": 0, "alpha": 0.8}
             axes.bar(edges[:-1], bars, bottom=bottom, color=colour, label=name, **style)
             bottom = bottom + bars
-        axes.axvline(m_noisy, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axvline(m_noisy, color=COLOURS.muted, linestyle=":", linewidth=1.2)
         axes.set_xlim(0, 1)
         axes.set_ylim(0, max(1.0, 1.08 * float(bottom.max())))
         axes.set_xlabel("margin by which another class exceeds the label")

@@ -9,7 +9,7 @@ from dfer_jax.clips.report.inputs import Evaluation
 from dfer_jax.clips.report.intensity import known_intensities
 from dfer_jax.plotting.charts import SIZE, bin_by_intensity, legend_above, percent_axis
 from dfer_jax.plotting.markup import Section, section
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Cell, Table
 from dfer_jax.runs.seeds import spread
 
@@ -65,12 +65,12 @@ def _intensity(
     }
     apart = 0.012 * (bins.edges[-1] - bins.edges[0])
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.axhline(chance, color=colours.muted, linestyle=":", linewidth=1.2)
+        axes.axhline(chance, color=COLOURS.muted, linestyle=":", linewidth=1.2)
         for i, (name, (mean, sd)) in enumerate(curves.items()):
-            colour, marker = colours.run(i)
+            colour, marker = COLOURS.run(i)
             at = bins.means + apart * (i - (len(curves) - 1) / 2)
             axes.vlines(at, mean - sd, mean + sd, color=colour, linewidth=1.6)
             line = {"linewidth": 1, "markersize": 5, "label": name}

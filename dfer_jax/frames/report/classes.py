@@ -11,7 +11,7 @@ from dfer_jax.frames.report.inputs import Evaluated
 from dfer_jax.plotting.charts import SIZE, legend_above
 from dfer_jax.plotting.confusion import matrix, matrix_chart
 from dfer_jax.plotting.markup import Section, panel, section, side_by_side
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 
 
@@ -67,14 +67,14 @@ def _f1_chart(evaluated: Evaluated, always: Float[np.ndarray, " k"]) -> Chart:
     classes, f1 = evaluated.result.classes, evaluated.scores.f1
     frames = (evaluated.counts.hits + evaluated.counts.missed).tolist()
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(SIZE[0], 0.8 + 0.34 * len(classes)), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(classes))
-        axes.barh(places, f1, height=0.62, color=colours.accent, linewidth=0)
-        axes.vlines(always, places - 0.42, places + 0.42, color=colours.ink, linewidth=1.2)
+        axes.barh(places, f1, height=0.62, color=COLOURS.accent, linewidth=0)
+        axes.vlines(always, places - 0.42, places + 0.42, color=COLOURS.ink, linewidth=1.2)
         names = [f"{name}  n={count:,}" for name, count in zip(classes, frames, strict=True)]
-        share_axes(axes, places, names, colours)
+        share_axes(axes, places, names)
         return figure
 
     return Chart("f1", "F1 of each class", draw)
@@ -83,26 +83,26 @@ def _f1_chart(evaluated: Evaluated, always: Float[np.ndarray, " k"]) -> Chart:
 def _share_chart(
     classes: Sequence[str], truth: Float[np.ndarray, " k"], predicted: Float[np.ndarray, " k"]
 ) -> Chart:
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=(SIZE[0], 0.8 + 0.34 * len(classes)), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(classes))
         for offset, values, name, colour in (
-            (-0.18, truth, "truth", colours.second),
-            (0.18, predicted, "prediction", colours.accent),
+            (-0.18, truth, "truth", COLOURS.second),
+            (0.18, predicted, "prediction", COLOURS.accent),
         ):
             axes.barh(places + offset, values, height=0.34, color=colour, label=name, linewidth=0)
-        share_axes(axes, places, classes, colours)
+        share_axes(axes, places, classes)
         legend_above(figure, ["truth", "prediction"])
         return figure
 
     return Chart("active", "Share of the frames in which a unit is active", draw)
 
 
-def share_axes(axes: Axes, places: np.ndarray, names: Sequence[str], colours: Colours) -> None:
+def share_axes(axes: Axes, places: np.ndarray, names: Sequence[str]) -> None:
     """Names the rows of a chart, first on top, and lets x run over shares from 0 to 100 %."""
     axes.set_yticks(places, names)
-    axes.tick_params(axis="y", length=0, labelcolor=colours.ink)
+    axes.tick_params(axis="y", length=0, labelcolor=COLOURS.ink)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
     axes.set_xlim(0, 1)

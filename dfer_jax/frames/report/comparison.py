@@ -16,7 +16,7 @@ from dfer_jax.frames.report.scores import footnotes, score_cells, score_heads
 from dfer_jax.plotting.charts import SIZE, legend_above
 from dfer_jax.plotting.markup import Section, section
 from dfer_jax.plotting.page import write_page
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.run_comparison import curves_of_runs, differences, run_names
 from dfer_jax.plotting.run_sections import SYNTHETIC
 from dfer_jax.plotting.tables import Cell, Table
@@ -147,16 +147,16 @@ def _classes(runs: Mapping[str, Evaluated]) -> Section:
 
 
 def _f1_chart(f1: Float[np.ndarray, "r k"], classes: Sequence[str], runs: Sequence[str]) -> Chart:
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         height = 0.9 + len(classes) * max(0.3, 0.14 * len(runs))
         figure = Figure(figsize=(SIZE[0], height), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(classes))
         for i, run in enumerate(runs):
-            colour, marker = colours.run(i)
+            colour, marker = COLOURS.run(i)
             at = places + (i - (len(runs) - 1) / 2) * 0.72 / len(runs)
             axes.plot(f1[i], at, marker, color=colour, markersize=5, label=run)
-        share_axes(axes, places, classes, colours)
+        share_axes(axes, places, classes)
         axes.set_xlim(-0.02, 1.02)
         legend_above(figure, runs)
         return figure

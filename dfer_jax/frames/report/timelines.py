@@ -1,5 +1,6 @@
 """Pictures of what a network says of a video, frame by frame, beside the truth."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from dfer_jax.frames.evaluation import FrameEvaluation
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 
 _WIDTH = 9.4  # inches
 _MOST_COLUMNS = 800
@@ -56,14 +57,11 @@ def timeline(result: FrameEvaluation, video: str, *, name: str) -> Chart:
     """
     columns = columns_of(result, video)
     draw_in = _draw_expressions if result.kind == "expressions" else _draw_units
-
-    def draw(colours: Colours) -> Figure:
-        return draw_in(result, columns, colours)
-
+    draw = functools.partial(draw_in, result, columns)
     return Chart(name, f"Truth and prediction of the frames of {video}", draw)
 
 
-def _draw_expressions(result: FrameEvaluation, columns: Columns, colours: Colours) -> Figure:
+def _draw_expressions(result: FrameEvaluation, columns: Columns) -> Figure:
     """Returns a coloured band each for truth and prediction, and the latter's probability."""
     logits, mask = result.logits[columns.rows].astype(np.float64), result.mask[columns.rows]
     truth, answers = result.labels[columns.rows], logits.argmax(axis=1)
@@ -71,26 +69,26 @@ def _draw_expressions(result: FrameEvaluation, columns: Columns, colours: Colour
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.1))
     classes = sorted({*truth[mask].tolist(), *answers.tolist()})
     for label in classes:
-        colour = {"facecolor": _class_colour(colours, label)}
+        colour = {"facecolor": _class_colour(label)}
         fill(above, columns, mask & (truth == label), -0.42, 0.42, **colour)
         fill(above, columns, answers == label, 0.58, 1.42, **colour)
-    fill(above, columns, ~mask, -0.42, 0.42, facecolor=colours.line)
-    above.set_yticks((0, 1), ("truth", "prediction"), color=colours.ink)
+    fill(above, columns, ~mask, -0.42, 0.42, facecolor=COLOURS.line)
+    above.set_yticks((0, 1), ("truth", "prediction"), color=COLOURS.ink)
     above.set_ylim(1.5, -0.5)
     above.grid(visible=False)
     above.spines[:].set_visible(False)
     shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    _plot_with_gaps(below, columns, shares.max(axis=1) / shares.sum(axis=1), colours)
+    _plot_with_gaps(below, columns, shares.max(axis=1) / shares.sum(axis=1))
     below.set_ylim(0, 1.04)
     below.set_yticks((0, 0.5, 1), ("0 %", "50 %", "100 %"))
     below.set_ylabel("probability of\nthe prediction")
     _frame_axis(below, columns)
-    keys = [(_class_colour(colours, label), 1.0, result.classes[label]) for label in classes]
-    _legend(figure, keys + [(colours.line, 1.0, "no label")] * bool((~mask).any()))
+    keys = [(_class_colour(label), 1.0, result.classes[label]) for label in classes]
+    _legend(figure, keys + [(COLOURS.line, 1.0, "no label")] * bool((~mask).any()))
     return figure
 
 
-def _draw_units(result: FrameEvaluation, columns: Columns, colours: Colours) -> Figure:
+def _draw_units(result: FrameEvaluation, columns: Columns) -> Figure:
     """Returns two strips per unit: where it is active, and below it its probability."""
     mask, units = result.mask[columns.rows], range(len(result.classes))
     truth = result.labels[columns.rows] == 1
@@ -103,20 +101,20 @@ def _draw_units(result: FrameEvaluation, columns: Columns, colours: Colours) -> 
     present = np.ones(len(mask), bool)
     for unit in units:
         upper, lower = (unit - 0.42, unit - 0.02), (unit + 0.02, unit + 0.42)
-        fill(axes, columns, present, upper[0], lower[1], facecolor=colours.line, alpha=0.35)
-        fill(axes, columns, ~mask, *upper, facecolor=colours.muted, alpha=0.35)
-        fill(axes, columns, mask & truth[:, unit], *upper, facecolor=colours.second)
+        fill(axes, columns, present, upper[0], lower[1], facecolor=COLOURS.line, alpha=0.35)
+        fill(axes, columns, ~mask, *upper, facecolor=COLOURS.muted, alpha=0.35)
+        fill(axes, columns, mask & truth[:, unit], *upper, facecolor=COLOURS.second)
         for level in range(1, _SHADES + 1):
             chosen = shade[:, unit] == level
-            fill(axes, columns, chosen, *lower, facecolor=colours.accent, alpha=level / _SHADES)
-    axes.set_yticks(list(units), result.classes, color=colours.ink)
+            fill(axes, columns, chosen, *lower, facecolor=COLOURS.accent, alpha=level / _SHADES)
+    axes.set_yticks(list(units), result.classes, color=COLOURS.ink)
     axes.set_ylim(len(units) - 0.4, -0.6)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     _frame_axis(axes, columns)
-    keys = [(colours.second, 1.0, "truth: active"), (colours.accent, 1.0, "probability 100 %")]
-    keys.append((colours.accent, 0.4, "40 %"))
-    _legend(figure, keys + [(colours.muted, 0.35, "no label")] * bool((~mask).any()))
+    keys = [(COLOURS.second, 1.0, "truth: active"), (COLOURS.accent, 1.0, "probability 100 %")]
+    keys.append((COLOURS.accent, 0.4, "40 %"))
+    _legend(figure, keys + [(COLOURS.muted, 0.35, "no label")] * bool((~mask).any()))
     return figure
 
 
@@ -146,15 +144,13 @@ def stretches(columns: Columns, chosen: Bool[np.ndarray, " m"]) -> Iterable[tupl
             yield float(part[0] - 0.5), float(part[-1] + columns.step - 0.5)
 
 
-def _plot_with_gaps(
-    axes: Axes, columns: Columns, values: Float[np.ndarray, " m"], colours: Colours
-) -> None:
+def _plot_with_gaps(axes: Axes, columns: Columns, values: Float[np.ndarray, " m"]) -> None:
     """Draws a line that breaks where pictures are missing."""
     breaks = np.flatnonzero(np.diff(columns.starts) > columns.step) + 1
     middle = columns.starts + (columns.step - 1) / 2
     for x, y in zip(np.split(middle, breaks), np.split(values, breaks), strict=True):
         marker = "o" if len(x) == 1 else None
-        axes.plot(x, y, color=colours.accent, linewidth=1.2, marker=marker, markersize=2.5)
+        axes.plot(x, y, color=COLOURS.accent, linewidth=1.2, marker=marker, markersize=2.5)
 
 
 def _frame_axis(axes: Axes, columns: Columns) -> None:
@@ -164,9 +160,9 @@ def _frame_axis(axes: Axes, columns: Columns) -> None:
     )
 
 
-def _class_colour(colours: Colours, label: int) -> str:
+def _class_colour(label: int) -> str:
     """Returns a colour of its own for each of the seven expressions, and ink for `other`."""
-    return colours.groups[label] if label < len(colours.groups) else colours.ink
+    return COLOURS.groups[label] if label < len(COLOURS.groups) else COLOURS.ink
 
 
 def _legend(figure: Figure, keys: Sequence[tuple[str, float, str]]) -> None:

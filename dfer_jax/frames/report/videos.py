@@ -10,7 +10,7 @@ from dfer_jax.frames.report.inputs import Evaluated, active
 from dfer_jax.frames.report.timelines import timeline
 from dfer_jax.plotting.charts import SIZE, percent_axis
 from dfer_jax.plotting.markup import Section, panel, percent, section
-from dfer_jax.plotting.picture import Chart, Colours
+from dfer_jax.plotting.picture import COLOURS, Chart
 from dfer_jax.plotting.tables import Table
 
 _FEWEST = 30  # labelled frames of a video whose accuracy says something
@@ -107,10 +107,10 @@ def _table(evaluated: Evaluated, rows: Sequence[VideoScores]) -> Table:
 def _spread_chart(rows: Sequence[VideoScores]) -> Chart:
     labelled, accuracy = np.array([(row.labelled, row.accuracy) for row in rows]).T
 
-    def draw(colours: Colours) -> Figure:
+    def draw() -> Figure:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.plot(labelled, accuracy, "o", color=colours.accent, markersize=5, alpha=0.7)
+        axes.plot(labelled, accuracy, "o", color=COLOURS.accent, markersize=5, alpha=0.7)
         percent_axis(axes)
         axes.set_ylim(-0.03, 1.03)
         if labelled.max() > 20 * labelled.min():

@@ -19,7 +19,6 @@ from dfer_jax.clips.report.intensity import intensity_results
 from dfer_jax.clips.report.seeds import seeds_section
 from dfer_jax.labels import CLASSES
 from dfer_jax.plotting.charts import bin_by_intensity
-from dfer_jax.plotting.picture import PRINT
 from dfer_jax.plotting.tables import Table
 
 
@@ -155,7 +154,7 @@ def test_the_page_of_an_ensemble_names_its_members_and_their_weights(tmp_path):
 
 def dotted_lines(chart) -> list[float]:
     """Returns the levels of the dotted lines of a chart, on either axis."""
-    lines = [line for axes in chart.draw(PRINT).axes for line in axes.lines]
+    lines = [line for axes in chart.draw().axes for line in axes.lines]
     ends = [np.array(line.get_data(), float) for line in lines if line.get_linestyle() == ":"]
     return [float(x[0] if x[0] == x[1] else y[0]) for x, y in ends]
 
