@@ -55,22 +55,18 @@ def main(argv: list[str]) -> None:
 def _write_program(run: str, out: str) -> dict[str, str]:
     """Writes a program, in 8 bits too if asked; returns the sha256 of each file."""
     from dfer_jax.export import int8
-    from dfer_jax.export.program import SIDECAR, write_program
+    from dfer_jax.export.program import SIDECAR, writing
 
     config = config_file.load(_CONFIG) if _INT8.value else None
     if config is not None:
         int8.check(config)
-    program = f"model.{_FORMAT.value}"
-    sums, error = write_program(run, out, name=program)
-    print(f"largest error of a probability in a new process without dfer_jax: {error:.1e}")
-    if config is not None:
-        loss, written = int8.quantise(out, config, program=program, sidecar=SIDECAR)
-        sums |= written
-        print(
-            f"8 bits, calibrated on {loss.calibrated_on} training clips: WAR {loss.war_int8:.4f} "
-            f"where float32 has {loss.war:.4f}, {100 * (loss.war - loss.war_int8):.2f} points "
-            f"lost on {loss.clips:,} test clips"
-        )
+    program, in_eight_bits = f"model.{_FORMAT.value}", ""
+    with writing(run, out, name=program) as (folder, (sums, error)):
+        if config is not None:
+            loss, written = int8.quantise(folder, config, program=program, sidecar=SIDECAR)
+            sums, in_eight_bits = sums | written, f"\n{loss}"
+    print(f"largest error of a probability in a new process without dfer_jax: {error:.1e}", end="")
+    print(in_eight_bits)
     return sums
 
 

@@ -46,6 +46,13 @@ class Loss(NamedTuple):
     clips: int
     calibrated_on: int
 
+    def __str__(self) -> str:
+        return (
+            f"8 bits, calibrated on {self.calibrated_on} training clips: WAR {self.war_int8:.4f} "
+            f"where float32 has {self.war:.4f}, {100 * (self.war - self.war_int8):.2f} points "
+            f"lost on {self.clips:,} test clips"
+        )
+
 
 def check(config: ml_collections.ConfigDict) -> None:
     """Refuses, before anything is written, what cannot be calibrated.
@@ -72,7 +79,8 @@ def quantise(
         sidecar: name of its JSON file, which keeps the loss.
 
     Raises:
-        UserError: if the data set is not built, has other classes, or the file cannot be written.
+        UserError: if the data set is not built or has other classes.
+        OSError: if the file cannot be written.
     """
     about = read_json(os.path.join(folder, sidecar))
     config, sources = _clips(config, about)
@@ -80,11 +88,8 @@ def quantise(
     calibration = sources.train.subset(np.unique(chosen.astype(int)).tolist())
     source, path = os.path.join(folder, program), os.path.join(folder, PROGRAM)
     content = _quantised(source, (b["clips"] for b in _batches(config, calibration)))
-    try:
-        with replacing(path, "wb") as file:
-            file.write(content)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+    with replacing(path, "wb") as file:
+        file.write(content)
     correct, clips = _score([source, path], _batches(config, sources.test))
     war, war_int8 = (correct / clips).tolist()
     loss = Loss(war, war_int8, clips, len(calibration))

@@ -5,11 +5,12 @@ The batch is free, everything else is fixed and told by `model.json` beside the 
 of plain operations, nothing of this machine: that of `jax.export` for CPU and CUDA.
 """
 
+import contextlib
 import importlib.util
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -47,7 +48,17 @@ class Written(NamedTuple):
 
 
 def write_program(run: str, out: str, *, name: str = STABLEHLO) -> Written:
-    """Writes a program and `model.json` into a new folder, and tries it.
+    """Writes a program and `model.json` into a new folder, once it was tried: see `writing`."""
+    with writing(run, out, name=name) as (_, written):
+        return written
+
+
+@contextlib.contextmanager
+def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
+    """Yields a folder with a program and `model.json`, tried, and what is in it.
+
+    What the block adds is whole or absent with the rest: the folder takes the place of `out` when
+    the block ends well.
 
     Args:
         run: work directory of a run, imported weights, or a pretrained folder.
@@ -71,10 +82,13 @@ def write_program(run: str, out: str, *, name: str = STABLEHLO) -> Written:
             with replacing(os.path.join(folder, name), "wb") as file:
                 file.write(content)
             write_json(os.path.join(folder, SIDECAR), about)
+            error = _try(network, os.path.join(folder, name), shape)
+            sums = {n: digest(os.path.join(folder, n)) for n in (name, SIDECAR)}
+            yield folder, Written(sums, error)
     except OSError as error:
+        if not str(error.filename).startswith(os.path.realpath(out)):  # of what the block reads
+            raise
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
-    error = _try(network, os.path.join(out, name), shape)
-    return Written({n: digest(os.path.join(out, n)) for n in (name, SIDECAR)}, error)
 
 
 def _converter(name: str) -> Callable[[Callable, tuple[int, ...], Sequence[str]], bytes]:
@@ -194,7 +208,7 @@ def _try(network: ClipNetwork | FrameNetwork, path: str, shape: tuple[int, ...])
     errors = [np.abs(np.asarray(ours(x)) - y).max() for x, y in zip(batches, found, strict=True)]
     if not max(errors) <= MOST_WRONG:
         raise UserError(
-            f"{path} gives other probabilities than the network, by up to {max(errors):.1e}; do "
-            "not use it, and report this"
+            f"the program gives other probabilities than the network, by up to {max(errors):.1e}, "
+            "and was not written; report this"
         )
     return float(max(errors))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import pathlib
 import re
 
 import jax
@@ -63,13 +64,19 @@ def test_the_sidecar_names_the_classes_and_shapes(run, written):
 @pytest.mark.parametrize(
     "system", [pytest.param("gru", marks=pytest.mark.soak(reason="as of the other task")), "au"]
 )
-def test_networks_that_label_frames_are_written_too(tmp_path, system):
-    run = saved_weights.of_frames(tmp_path / "run", system)
-    found = program.write_program(run, str(tmp_path / "out"))
-    assert found.largest_error <= program.MOST_WRONG, found
-    about = json.loads((tmp_path / "out" / program.SIDECAR).read_text())
-    assert about["label_of"] == "middle frame", about["label_of"]
-    assert about["one_class_at_a_time"] is (system != "au"), "action units are not exclusive"
+def test_networks_that_label_frames_are_written_too_but_not_if_the_rest_fails(tmp_path, system):
+    run, out = saved_weights.of_frames(tmp_path / "run", system), tmp_path / "out"
+    with (
+        pytest.raises(KeyError, match="no such clip"),
+        program.writing(run, str(out), name=program.STABLEHLO) as (folder, found),
+    ):
+        assert found.largest_error <= program.MOST_WRONG, found
+        assert not out.exists(), "before it is whole"
+        about = json.loads(pathlib.Path(folder, program.SIDECAR).read_text())
+        assert about["label_of"] == "middle frame", about["label_of"]
+        assert about["one_class_at_a_time"] is (system != "au"), "action units are not exclusive"
+        raise KeyError("no such clip")  # as of clips that calibrate 8 bits
+    assert not list(tmp_path.glob("out*")), "half a folder"
 
 
 def test_the_compiled_functions_are_left_out_in_the_block_alone():
