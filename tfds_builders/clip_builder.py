@@ -16,12 +16,13 @@ from dfer_jax.labels import CLASSES
 from dfer_jax.video.faces.settings_file import read_settings
 from tfds_builders import report
 from tfds_builders.frames import Clip, EncodedClip, reader_pool
+from tfds_builders.local_info import LocalInfo
 from tfds_builders.single_pass import Findings, SinglePass, read_alone
 
 Examples = Iterator[tuple[str, dict[str, Any]]]
 
 
-class ClipBuilder(tfds.core.ShardBasedBuilder):
+class ClipBuilder(LocalInfo, tfds.core.ShardBasedBuilder):
     """Clips as encoded frames in the order of the release, frames keep the released bytes.
 
     Shard based, because TFDS's generator-based builder writes everything twice to shuffle it and

@@ -1,6 +1,8 @@
 import dataclasses
+import os
 import re
 import sys
+import tempfile
 
 import pytest
 import small_disk
@@ -27,7 +29,10 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_builds_once_and_again_only_when_told(little, tmp_path):
+def test_builds_once_and_again_only_when_told(little, tmp_path, monkeypatch):
+    temporary = tmp_path.parent / f"{tmp_path.name}_temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     builder, built = build.build("synthetic_dfer/smoke", data_dir=str(tmp_path))
     assert built and builder.info.splits["train"].num_examples == 2
     first = contents(tmp_path)
@@ -37,6 +42,7 @@ def test_builds_once_and_again_only_when_told(little, tmp_path):
     _, built = build.build("synthetic_dfer/smoke", data_dir=str(tmp_path), overwrite=True)
     records = [name for name in first if "array_record" in name.name]
     assert built and records and all(contents(tmp_path)[name] == first[name] for name in records)
+    assert not os.listdir(temporary), "left behind, as TFDS does by itself"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("render"), KeyboardInterrupt()])

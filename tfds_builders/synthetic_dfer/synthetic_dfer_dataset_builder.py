@@ -9,10 +9,11 @@ from tqdm import tqdm
 
 from dfer_jax.labels import ACTION_UNITS, CLASSES, EXPRESSIONS
 from dfer_jax.runtime.cores import usable_cores
+from tfds_builders.local_info import LocalInfo
 from tfds_builders.synthetic_dfer import clips, configs, videos
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(LocalInfo, tfds.core.GeneratorBasedBuilder):
     """Rendered faces, seven expressions, known intensity; nothing is downloaded."""
 
     VERSION = tfds.core.Version("1.0.0")
