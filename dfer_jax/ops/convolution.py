@@ -5,7 +5,7 @@
 - 3x3 on maps of up to 3x3 places: one matrix product with the nine shifted maps side by side. XLA
   has no fast kernel for maps so small (training at width 16 with 8 frames of 48x48, whose smallest
   maps are 2x2 and 3x3, on one core: 98 clips/s before, 128 after).
-- 3x3, float32, 32 channels or a multiple, on CPU: C++ (`native/`), where a compiler is at hand; at
+- 3x3, float32, 32 channels or a multiple, on CPU: C++ (`cpu/`), where a compiler is at hand; at
   stride 1 with a quarter of the multiplications. Where none is, stride 1 and 64 channels or more:
   half of the multiplications (`winograd.py`), forward and for the gradient of the maps.
 - The weight gradient of 3x3 with maps of 2,048 places or more, where no compiler is: a matrix
@@ -43,11 +43,11 @@ def convolve(
     """
     if kernel.shape[:2] == (1, 1):
         return matrix_product(x[:, ::stride, ::stride], kernel[0, 0])
-    if kernel.shape[:2] == (3, 3):
-        if _is_small(x, stride):
-            return _as_matrix_product(x, kernel, stride)
-        if _is_large(x, stride) or _for_cpu(x, kernel, stride):
-            return _convolve(x, kernel, stride)
+    three = _is_three(kernel)
+    if three and _is_small(x, stride):
+        return _as_matrix_product(x, kernel, stride)
+    if (three and _is_large(x, stride)) or _for_cpu(x, kernel, stride):
+        return _convolve(x, kernel, stride)
     return _by_xla(x, kernel, stride)
 
 
@@ -55,13 +55,18 @@ def in_cpp(
     x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
 ) -> Callable | None:
     """Returns the C++ that `convolve` uses here on CPU, or None."""
-    if kernel.shape[:2] != (3, 3) or _is_small(x, stride):
+    three = _is_three(kernel)
+    if three and _is_small(x, stride):
         return None
-    if stride == 1 and native.pays(x, kernel):
+    if three and stride == 1 and native.pays(x, kernel):
         return native.convolve
     if stride == 2 and native.forward_possible(x, kernel):
         return native.strided_convolve
     return None
+
+
+def _is_three(kernel: Float[Array, "i i c d"]) -> bool:
+    return kernel.shape[:2] == (3, 3)
 
 
 def _is_small(x: Float[Array, "n h w c"], stride: int) -> bool:
@@ -73,12 +78,14 @@ def _is_large(x: Float[Array, "n h w c"], stride: int) -> bool:
 
 
 def _for_cpu(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
 ) -> Callable | None:
     """Returns what convolves faster there, or None."""
     if compiled := in_cpp(x, kernel, stride):
         return compiled
-    if x.dtype != jnp.float32 or not native.are_many(x, math.prod(kernel.shape[2:])):
+    if not _is_three(kernel) or x.dtype != jnp.float32:
+        return None
+    if not native.are_many(x, math.prod(kernel.shape[2:])):
         return None
     channels = kernel.shape[2:]
     fits = x.shape[1] * x.shape[2] * max(channels) <= winograd.MOST_AT_ONCE
@@ -128,7 +135,7 @@ def _as_matrix_product(
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], stride: int
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"], stride: int
 ) -> Float[Array, "n r q d"]:
     return _on_cpu(_for_cpu(x, kernel, stride), partial(_by_xla, stride=stride), x, kernel)
 
@@ -162,7 +169,7 @@ def _maps_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Arr
     return _on_cpu(faster, by_xla, kernel, dy)
 
 
-def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "3 3 c d"]:
+def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[Array, "i i c d"]:
     def by_xla(x: Array, dy: Array) -> Array:
         return jax.vjp(lambda kernel: _by_xla(x, kernel, stride), kernel)[1](dy)[0]
 
@@ -170,8 +177,8 @@ def _weight_gradient(stride: int, x: Array, kernel: Array, dy: Array) -> Float[A
     if stride == 1 and native.pays(x, kernel):
         faster = native.kernel_gradient
     elif stride == 2 and native.strided_kernel_gradient_possible(x, kernel):
-        faster = native.strided_kernel_gradient
-    elif _is_large(x, stride):
+        faster = partial(native.strided_kernel_gradient, side=kernel.shape[0])
+    elif _is_three(kernel) and _is_large(x, stride):
         by_frames = _separated_gradient if stride == 1 else _neighbourhood_gradient
         faster = partial(_sum_over_frames, by_frames)
     return _on_cpu(faster, by_xla, x, dy)

@@ -1,6 +1,6 @@
 """The stem of GCA+IAL: two 3x3 convolutions and a max-pool, a quarter of the image size.
 
-In evaluation on CPUs in one piece, where a C++ compiler is at hand (`native/stem.py`).
+In evaluation on CPUs in one piece, where a C++ compiler is at hand (`cpu/stem.py`).
 """
 
 from collections.abc import Callable

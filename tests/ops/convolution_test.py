@@ -95,12 +95,28 @@ def test_odd_channels_at_stride_2_give_the_same(channels, features):
     _check_gradients(gradients)
 
 
-def _compare(height, width, stride, *, channels, features=None):
+@with_a_compiler
+@pytest.mark.parametrize(
+    ("height", "width", "channels"),
+    [(1, 8, 3), (22, 31, 3), (13, 14, 9), (9, 8, 21), (30, 30, 25)],  # 25: the gradient is XLA's
+)
+def test_kernels_of_stems_give_the_same(height, width, channels):
+    maps, kernel = jnp.ones((3, height, width, channels)), jnp.ones((7, 7, channels, 32))
+    assert native.forward_possible(maps, kernel) and not native.possible(maps, kernel)
+    assert native.strided_kernel_gradient_possible(maps, kernel) == (channels < 25)
+    (found, expected), gradients = _compare(
+        height, width, 2, side=7, channels=channels, features=32
+    )
+    assert jnp.abs(found - expected).max() <= 1e-5 * jnp.abs(expected).max()
+    _check_gradients(gradients)
+
+
+def _compare(height, width, stride, *, channels, features=None, side=3):
     """Returns ours and XLA's: the values, then a pair for each gradient."""
     keys = jax.random.split(jax.random.key(0), 3)
     x = jax.random.normal(keys[0], (3, height, width, channels))
-    kernel = jax.random.normal(keys[1], (3, 3, channels, features or channels + 1))
-    padding = ((1, 1), (1, 1))
+    kernel = jax.random.normal(keys[1], (side, side, channels, features or channels + 1))
+    padding = ((side // 2,) * 2,) * 2
 
     def reference(x, kernel):
         return lax.conv_general_dilated(

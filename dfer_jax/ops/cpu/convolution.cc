@@ -91,17 +91,18 @@ ffi::Error KernelGradient(ffi::ThreadPool pool, Array x, Array dy, ffi::Result<A
 ffi::Error StridedConvolveAnd(const Finish& finish, ffi::ThreadPool& pool, Array x, Array kernel,
                               ffi::Result<Array> y, ffi::Result<Numbers> scratch) {
   const auto in = x.dimensions(), k = kernel.dimensions(), out = y->dimensions();
-  const strided::Shape s{in[0], in[1], in[2], in[3], k[3]};
-  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && out[0] == s.n &&
-                    out[1] == s.rows() && out[2] == s.columns() && out[3] == s.d &&
-                    s.d % kColumns == 0 && scratch->dimensions()[0] == strided::kTaps * s.c * s.d;
+  const strided::Shape s{in[0], in[1], in[2], in[3], k[3], k[0]};
+  const bool fits = (s.side == 3 || s.side == 7) && k[1] == s.side && k[2] == s.c &&
+                    out[0] == s.n && out[1] == s.rows() && out[2] == s.columns() &&
+                    out[3] == s.d && s.d % kColumns == 0 &&
+                    scratch->dimensions()[0] == s.taps() * s.c * s.d;
   if (!fits) return WrongShapes();
   const float* places = x.typed_data();
   const float* weights = kernel.typed_data();
   float* packed = scratch->typed_data();
   float* results = y->typed_data();
   Share::Run(pool, s.d / kColumns,
-             [=](int64_t part) { strided::PackKernel(weights, s.c, s.d, part, packed); });
+             [=](int64_t part) { strided::PackKernel(weights, s.taps() * s.c, s.d, part, packed); });
   Share::Run(pool, s.n, [=](int64_t map) {
     float* padded = Workspace(s.padded());
     strided::Pad(places + map * s.h * s.w * s.c, s, padded);
@@ -114,17 +115,17 @@ ffi::Error StridedConvolveAnd(const Finish& finish, ffi::ThreadPool& pool, Array
 ffi::Error StridedMapsGradient(ffi::ThreadPool pool, Array dy, Array kernel,
                                ffi::Result<Array> dx, ffi::Result<Numbers> scratch) {
   const auto in = dy.dimensions(), k = kernel.dimensions(), out = dx->dimensions();
-  const strided::Shape s{out[0], out[1], out[2], out[3], in[3]};
+  const strided::Shape s{out[0], out[1], out[2], out[3], in[3], 3};
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.d && k[3] == s.c && in[0] == s.n &&
                     in[1] == s.rows() && in[2] == s.columns() && s.c % kColumns == 0 &&
-                    scratch->dimensions()[0] == strided::kTaps * s.c * s.d;
+                    scratch->dimensions()[0] == s.taps() * s.c * s.d;
   if (!fits) return WrongShapes();
   const float* rates = dy.typed_data();
   const float* weights = kernel.typed_data();
   float* packed = scratch->typed_data();
   float* results = dx->typed_data();
   Share::Run(pool, s.c / kColumns,
-             [=](int64_t part) { strided::PackKernel(weights, s.d, s.c, part, packed); });
+             [=](int64_t part) { strided::PackKernel(weights, s.taps() * s.d, s.c, part, packed); });
   Share::Run(pool, s.n, [=](int64_t map) {
     float* padded = Workspace(s.padded_gradient());
     strided::PadGradient(rates + map * s.outputs() * s.d, s, padded);
@@ -149,7 +150,7 @@ void GradientOfFewChannels(ffi::ThreadPool& pool, const float* places, const flo
       strided::AddMap(padded, rates + map * s.outputs() * s.d, s, seen, sums + part * numbers);
     }
   });
-  for (int64_t i = 0; i < strided::kTaps * s.c * s.d; i++) {
+  for (int64_t i = 0; i < s.taps() * s.c * s.d; i++) {
     results[i] = 0;
     for (int64_t part = 0; part < parts; part++) results[i] += sums[part * numbers + i];
   }
@@ -158,11 +159,12 @@ void GradientOfFewChannels(ffi::ThreadPool& pool, const float* places, const flo
 ffi::Error StridedKernelGradient(ffi::ThreadPool pool, Array x, Array dy,
                                  ffi::Result<Array> gradient) {
   const auto in = x.dimensions(), out = dy.dimensions(), k = gradient->dimensions();
-  const strided::Shape s{in[0], in[1], in[2], in[3], out[3]};
-  const bool fits = k[0] == 3 && k[1] == 3 && k[2] == s.c && k[3] == s.d && out[0] == s.n &&
-                    out[1] == s.rows() && out[2] == s.columns() && s.d % kColumns == 0;
-  const bool few = s.c <= strided::kFewChannels;
-  if (!fits || (!few && s.c % kColumns != 0)) return WrongShapes();
+  const strided::Shape s{in[0], in[1], in[2], in[3], out[3], k[0]};
+  const bool fits = (s.side == 3 || s.side == 7) && k[1] == s.side && k[2] == s.c &&
+                    k[3] == s.d && out[0] == s.n && out[1] == s.rows() &&
+                    out[2] == s.columns() && s.d % kColumns == 0;
+  const bool few = s.c <= s.few_channels();
+  if (!fits || (!few && (s.side != 3 || s.c % kColumns != 0))) return WrongShapes();
   const float* places = x.typed_data();
   const float* rates = dy.typed_data();
   float* results = gradient->typed_data();
@@ -173,7 +175,7 @@ ffi::Error StridedKernelGradient(ffi::ThreadPool pool, Array x, Array dy,
   constexpr int64_t outputs_at_once = 2 * kColumns;
   const int64_t parts = (s.d + outputs_at_once - 1) / outputs_at_once;
   const int64_t at_once = std::max<int64_t>(1, 256 / s.outputs());  // maps
-  Share::Run(pool, strided::kTaps * parts, [=](int64_t task) {
+  Share::Run(pool, s.taps() * parts, [=](int64_t task) {
     const int64_t tap = task / parts, from = task % parts * outputs_at_once;
     float* seen = Workspace(at_once * s.outputs() * s.c);
     for (int64_t map = 0; map < s.n; map += at_once) {

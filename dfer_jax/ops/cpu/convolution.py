@@ -1,9 +1,10 @@
-"""3x3 convolutions of float32 for CPUs in C++, with a border of one zero, and their gradients.
+"""Convolutions of float32 for CPUs in C++, with a border of half a kernel, and their gradients.
 
-At stride 1 with a quarter of the multiplications (`winograd.h`), at stride 2 by direct sums
-(`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms: 56 x 56 x 64 159 and 29,
-gradient of its kernel 283 and 38; 28 x 28 x 64 38 and 7, 41 and 10; 28 x 28 x 64 to 128 channels at
-stride 2 21 and 9 (10 and 9 with JAX 0.12).
+3x3 at stride 1 with a quarter of the multiplications (`winograd.h`), 3x3 and the 7x7 of stems at
+stride 2 by direct sums (`strided.h`). 64 maps on two cores, XLA of JAX 0.10 against here, in ms:
+56 x 56 x 64 159 and 29, gradient of its kernel 283 and 38; 28 x 28 x 64 38 and 7, 41 and 10;
+28 x 28 x 64 to 128 channels at stride 2 21 and 9 (10 and 9 with JAX 0.12). 32 maps of 112 x 112 x
+21, seven frames side by side, 7x7, one core: 152 and 122, gradient of the kernel 261 and 150.
 
 Other numbers of channels are filled up with zeros at stride 1: 16 maps of 56 x 56, 64 to 144
 channels, one core: 90 and 44, gradient of the maps 91 and 36, of the kernel 124 and 45.
@@ -18,11 +19,10 @@ from jaxtyping import Array, Float
 from dfer_jax.ops.cpu import library
 
 POINTS = 36  # products for each tile of 4 x 4 places
-TAPS = 9
 _CHANNELS = 32  # what their numbers must be multiples of
 _MOST_CHANNELS = 4096
 _MOST_ZEROS = 4 / 3  # numbers of a kernel with zero channels, to those without
-_FEW_CHANNELS = 16
+_FEW_CHANNELS = {3: 16, 7: 24}  # by the kernel's side
 _KERNEL_NUMBERS_PER_TILE = 8192  # beyond, transforming the kernel costs more than it saves
 
 
@@ -51,21 +51,24 @@ def are_many(x: Float[Array, "n h w c"], kernel_numbers: int) -> bool:
     return kernel_numbers <= _KERNEL_NUMBERS_PER_TILE * tiles
 
 
-def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
-    """Whether the functions of stride 2 can be used here; they are faster then."""
-    return _fits(kernel.shape[2]) and forward_possible(x, kernel)
+def possible(x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"]) -> bool:
+    """Whether all functions of stride 2 can be used here; they are faster then."""
+    return kernel.shape[0] == 3 and _fits(kernel.shape[2]) and forward_possible(x, kernel)
 
 
-def forward_possible(x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]) -> bool:
+def forward_possible(x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"]) -> bool:
     """Whether `strided_convolve` can be used here: for maps of any channels, three of an image."""
-    return _fits(kernel.shape[3]) and library.takes(x, kernel)
+    known = kernel.shape[:2] in ((3, 3), (7, 7))
+    return known and _fits(kernel.shape[3]) and library.takes(x, kernel)
 
 
 def strided_kernel_gradient_possible(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
+    x: Float[Array, "n h w c"], kernel: Float[Array, "i i c d"]
 ) -> bool:
-    """Whether `strided_kernel_gradient` can be used here: also for up to 16 channels of maps."""
-    return possible(x, kernel) or (x.shape[3] <= _FEW_CHANNELS and forward_possible(x, kernel))
+    """Whether `strided_kernel_gradient` can be used here: also for few channels of maps."""
+    if possible(x, kernel):
+        return True
+    return forward_possible(x, kernel) and x.shape[3] <= _FEW_CHANNELS[kernel.shape[0]]
 
 
 def _rounded(channels: int) -> int:
@@ -113,31 +116,29 @@ def kernel_gradient(
 
 def strided_convolve(
     x: Float[Array, "n h w c"],
-    kernel: Float[Array, "3 3 c d"],
+    kernel: Float[Array, "i i c d"],
     *norm: Float[Array, " d"],
     relu: bool = False,
 ) -> Float[Array, "n r q d"]:
     """Returns the same at stride 2; only where `forward_possible` says so."""
-    n, height, width, c = x.shape
+    n, height, width, _ = x.shape
     shape = (n, -(-height // 2), -(-width // 2), kernel.shape[3])
-    scratch = TAPS * c * shape[3]
-    return _call_normalising("dfer_strided_convolve", shape, scratch, x, kernel, norm, relu)
+    return _call_normalising("dfer_strided_convolve", shape, kernel.size, x, kernel, norm, relu)
 
 
 def strided_maps_gradient(
     x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"], dy: Float[Array, "n r q d"]
 ) -> Float[Array, "n h w c"]:
     """Returns the gradient of the maps at stride 2, given that of the convolution."""
-    scratch = TAPS * kernel.shape[2] * kernel.shape[3]
     turned = kernel.swapaxes(2, 3)
-    return _call("dfer_strided_maps_gradient", x.shape, scratch, dy, turned)
+    return _call("dfer_strided_maps_gradient", x.shape, kernel.size, dy, turned)
 
 
 def strided_kernel_gradient(
-    x: Float[Array, "n h w c"], dy: Float[Array, "n r q d"]
-) -> Float[Array, "3 3 c d"]:
+    x: Float[Array, "n h w c"], dy: Float[Array, "n r q d"], *, side: int = 3
+) -> Float[Array, "i i c d"]:
     """Returns the gradient of the kernel; only where `strided_kernel_gradient_possible` says so."""
-    return _call("dfer_strided_kernel_gradient", (3, 3, x.shape[3], dy.shape[3]), 0, x, dy)
+    return _call("dfer_strided_kernel_gradient", (side, side, x.shape[3], dy.shape[3]), 0, x, dy)
 
 
 def _call_normalising(

@@ -3,8 +3,8 @@
 // Maps are [n, h, w, c] of even height and width; c is a multiple of kWidth. The place of a maximum
 // in its window is 0 to 8, row by row; of equals the first. A NaN is the maximum of its windows.
 
-#ifndef DFER_JAX_MODELS_NATIVE_POOLING_H_
-#define DFER_JAX_MODELS_NATIVE_POOLING_H_
+#ifndef DFER_JAX_OPS_CPU_POOLING_H_
+#define DFER_JAX_OPS_CPU_POOLING_H_
 
 #include "winograd.h"
 
@@ -54,4 +54,4 @@ void Pool(const float* x, const Shape& s, int64_t line, float* maxima, int8_t* p
 
 }  // namespace pooling
 
-#endif  // DFER_JAX_MODELS_NATIVE_POOLING_H_
+#endif  // DFER_JAX_OPS_CPU_POOLING_H_

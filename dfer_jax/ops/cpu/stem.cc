@@ -55,9 +55,9 @@ ffi::Error Stem(ffi::ThreadPool pool, Maps x, Maps kernel1, Numbers mean1, Numbe
                 ffi::Result<Maps> y, ffi::Result<Numbers> scratch) {
   const auto in = x.dimensions(), k = kernel1.dimensions(), l = kernel2.dimensions();
   const auto out = y->dimensions();
-  const strided::Shape half{in[0], in[1], in[2], in[3], k[3]};
+  const strided::Shape half{in[0], in[1], in[2], in[3], k[3], 3};
   const winograd::Shape same{1, half.rows(), half.columns(), half.d, half.d};
-  const int64_t packed_numbers = strided::kTaps * half.c * half.d;
+  const int64_t packed_numbers = half.taps() * half.c * half.d;
   const bool fits = k[0] == 3 && k[1] == 3 && k[2] == half.c && l[0] == 3 && l[1] == 3 &&
                     l[2] == half.d && l[3] == half.d && half.h % 4 == 0 && half.w % 4 == 0 &&
                     half.d % kColumns == 0 && half.d <= winograd::kMostChannels &&
@@ -70,7 +70,7 @@ ffi::Error Stem(ffi::ThreadPool pool, Maps x, Maps kernel1, Numbers mean1, Numbe
   float* packed = scratch->typed_data();
   float* transformed = packed + packed_numbers;
   Share::Run(pool, half.d / kColumns, [=](int64_t part) {
-    strided::PackKernel(weights1, half.c, half.d, part, packed);
+    strided::PackKernel(weights1, half.taps() * half.c, half.d, part, packed);
   });
   Share::Run(pool, half.d,
              [=](int64_t c) { winograd::TransformKernel(weights2, same, c, transformed); });

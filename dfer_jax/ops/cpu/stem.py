@@ -30,10 +30,9 @@ def stem(
 
     Only where `possible` says so. `norm1` and `norm2` are mean, factor and bias.
     """
-    n, height, width, c = x.shape
+    n, height, width, _ = x.shape
     d = kernel1.shape[3]
-    shape, scratch = (n, height // 4, width // 4, d), convolution.TAPS * c * d
-    scratch += convolution.POINTS * d * d
+    shape, scratch = (n, height // 4, width // 4, d), kernel1.size + convolution.POINTS * d * d
     results = [jax.ShapeDtypeStruct(size, jnp.float32) for size in (shape, (scratch,))]
     call = jax.ffi.ffi_call("dfer_stem", results, vmap_method="sequential")
     return call(x, kernel1, *norm1, kernel2, *norm2)[0]

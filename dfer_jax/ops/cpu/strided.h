@@ -1,13 +1,14 @@
-// 3x3 convolution at stride 2 with a border of one zero, and its gradients: direct sums.
+// Convolution of 3x3 or 7x7 at stride 2 with a border of half a kernel, and its gradients: direct
+// sums.
 //
-// What a row of the kernel sees of a padded map, 3c numbers, lies side by side, and 2c further for
-// the next output: a block of outputs is one matrix product, summed over the kernel's rows in
-// registers. For the gradient of the maps each parity of their places is such a sum over the taps
-// that reach it. The gradient of the kernel is a product for each tap, of what it sees of a few maps
-// with their gradients; with few channels, as of images, one product for all nine.
+// What a row of the kernel sees of a padded map, 3c or 7c numbers, lies side by side, and 2c further
+// for the next output: a block of outputs is one matrix product, summed over the kernel's rows in
+// registers. For the gradient of the maps, 3x3 alone, each parity of their places is such a sum over
+// the taps that reach it. The gradient of the kernel is a product for each tap, of what it sees of a
+// few maps with their gradients; with few channels, as of images, one product for all taps.
 
-#ifndef DFER_JAX_MODELS_NATIVE_STRIDED_H_
-#define DFER_JAX_MODELS_NATIVE_STRIDED_H_
+#ifndef DFER_JAX_OPS_CPU_STRIDED_H_
+#define DFER_JAX_OPS_CPU_STRIDED_H_
 
 #include <algorithm>
 #include <array>
@@ -27,21 +28,25 @@ using winograd::Load;
 using winograd::Store;
 using winograd::Vector;
 
-constexpr int kTaps = 9;
-constexpr int64_t kFewChannels = 16;
+constexpr int kMostSums = 9;  // of what lies side by side: all taps of 3x3, or the rows of 7x7
 
 struct Shape {
-  int64_t n, h, w, c, d;
+  int64_t n, h, w, c, d, side;  // of the kernel
   int64_t rows() const { return (h + 1) / 2; }  // of the outputs
   int64_t columns() const { return (w + 1) / 2; }
   int64_t outputs() const { return rows() * columns(); }
-  int64_t padded() const { return (2 * rows() + 1) * (2 * columns() + 1) * c; }
+  int64_t taps() const { return side * side; }
+  int64_t border() const { return side / 2; }
+  int64_t line() const { return (2 * columns() + side - 2) * c; }  // of a padded map
+  int64_t padded() const { return (2 * rows() + side - 2) * line(); }
+  // With fewer channels the kernel's gradient is one product; few are what frames side by side have.
+  int64_t few_channels() const { return side == 3 ? 16 : 24; }
   int64_t padded_gradient() const { return (rows() + 2) * (columns() + 2) * d; }
 };
 
 struct Taps {  // the places of a block and the weights, for each tap that counts
-  const float* places[kTaps];
-  const float* weights[kTaps];
+  const float* places[kMostSums];
+  const float* weights[kMostSums];
   int number = 0;
   void Add(const float* place, const float* weight) {
     places[number] = place;
@@ -100,10 +105,11 @@ inline int64_t Block(int64_t length) {
   return (length + blocks - 1) / blocks;
 }
 
-// Of panel `part`, kColumns of the outputs: [3, 3, c, d] to [d / kColumns, 9, c, kColumns].
-inline void PackKernel(const float* kernel, int64_t c, int64_t d, int64_t part, float* packed) {
-  for (int64_t row = 0; row < kTaps * c; row++)
-    std::memcpy(packed + (part * kTaps * c + row) * kColumns, kernel + row * d + part * kColumns,
+// Of panel `part`, kColumns of the outputs: [rows, d], row = (tap, c), to [d / kColumns, rows,
+// kColumns].
+inline void PackKernel(const float* kernel, int64_t rows, int64_t d, int64_t part, float* packed) {
+  for (int64_t row = 0; row < rows; row++)
+    std::memcpy(packed + (part * rows + row) * kColumns, kernel + row * d + part * kColumns,
                 kColumns * sizeof(float));
 }
 
@@ -125,23 +131,25 @@ inline void SumLines(const Taps& taps, Steps in, int64_t depth, int64_t lines, i
     }
 }
 
-// Puts [h, w, c] into zeros [2 rows + 1, 2 columns + 1, c], one place from the top and the left.
+// Puts [h, w, c] into zeros [2 rows + side - 2, 2 columns + side - 2, c], a border from the top and
+// the left.
 inline void Pad(const float* x, const Shape& s, float* padded) {
-  const int64_t line = (2 * s.columns() + 1) * s.c;
+  const int64_t line = s.line();
   std::memset(padded, 0, s.padded() * sizeof(float));
   for (int64_t row = 0; row < s.h; row++)
-    std::memcpy(padded + (row + 1) * line + s.c, x + row * s.w * s.c, s.w * s.c * sizeof(float));
+    std::memcpy(padded + (row + s.border()) * line + s.border() * s.c, x + row * s.w * s.c,
+                s.w * s.c * sizeof(float));
 }
 
 // One map; `padded` as above, `packed` as PackKernel leaves it, `y` [rows, columns, d].
 inline void Convolve(const float* padded, const float* packed, const Shape& s,
                      const Finish& finish, float* y) {
-  const int64_t line = (2 * s.columns() + 1) * s.c;
+  const int64_t line = s.line();
   for (int64_t d = 0; d < s.d; d += kColumns) {
     Taps kernel_rows;
-    for (int i = 0; i < 3; i++)
-      kernel_rows.Add(padded + i * line, packed + (d * kTaps + 3 * i * kColumns) * s.c);
-    SumLines(kernel_rows, {2 * s.c, 2 * line}, 3 * s.c, s.rows(), s.columns(),
+    for (int64_t i = 0; i < s.side; i++)
+      kernel_rows.Add(padded + i * line, packed + (d * s.taps() + s.side * i * kColumns) * s.c);
+    SumLines(kernel_rows, {2 * s.c, 2 * line}, s.side * s.c, s.rows(), s.columns(),
              {y + d, &finish, d, {s.d, s.columns() * s.d}});
   }
 }
@@ -178,13 +186,13 @@ inline void MapsGradient(const float* padded, const float* packed, const Shape& 
         for (int i = 0; i < down.number; i++)
           for (int j = 0; j < across.number; j++)
             taps.Add(padded + (down.places[i] * pitch + across.places[j]) * s.d,
-                     packed + (c * kTaps + (down.taps[i] * 3 + across.taps[j]) * kColumns) * s.d);
+                     packed + (c * s.taps() + (down.taps[i] * 3 + across.taps[j]) * kColumns) * s.d);
         SumLines(taps, {s.d, pitch * s.d}, s.d, (s.h - top + 1) / 2, (s.w - left + 1) / 2,
                  {dx + (top * s.w + left) * s.c + c, &nothing, c, {2 * s.c, 2 * s.w * s.c}});
       }
 }
 
-// Copies what a tap sees of a map: [h, w, c] to [rows, columns, c].
+// Copies what a tap of 3x3 sees of a map: [h, w, c] to [rows, columns, c].
 inline void Gather(const float* x, const Shape& s, int64_t tap, float* seen) {
   for (int64_t row = 0; row < s.rows(); row++)
     for (int64_t column = 0; column < s.columns(); column++, seen += s.c) {
@@ -209,19 +217,19 @@ void SumOverPlaces(const float* seen, const float* dy, const Shape& s, int64_t p
 
 // How many numbers an output sees, rounded up to what is multiplied at a time.
 inline int64_t Around(const Shape& s) {
-  return (kTaps * s.c + kGradientRows - 1) / kGradientRows * kGradientRows;
+  return (s.taps() * s.c + kGradientRows - 1) / kGradientRows * kGradientRows;
 }
 
 // Adds to the kernel's gradient, [Around, d], what one map gives; `padded` as above, `seen` is room
-// for [columns, Around] with zeros beyond 9c.
+// for [columns, Around] with zeros beyond what is seen.
 inline void AddMap(const float* padded, const float* dy, const Shape& s, float* seen,
                    float* gradient) {
-  const int64_t around = Around(s), line = (2 * s.columns() + 1) * s.c;
+  const int64_t around = Around(s), line = s.line(), at_once = s.side * s.c;
   for (int64_t row = 0; row < s.rows(); row++, dy += s.columns() * s.d) {
     for (int64_t column = 0; column < s.columns(); column++)
-      for (int64_t i = 0; i < 3; i++)
-        std::memcpy(seen + column * around + 3 * i * s.c,
-                    padded + (2 * row + i) * line + 2 * column * s.c, 3 * s.c * sizeof(float));
+      for (int64_t i = 0; i < s.side; i++)
+        std::memcpy(seen + column * around + i * at_once,
+                    padded + (2 * row + i) * line + 2 * column * s.c, at_once * sizeof(float));
     for (int64_t d = 0; d < s.d; d += kColumns)
       for (int64_t k = 0; k < around; k += kGradientRows)
         winograd::Multiply<kGradientRows, true>(seen + k, 1, around, dy + d, s.d, s.columns(),
@@ -231,4 +239,4 @@ inline void AddMap(const float* padded, const float* dy, const Shape& s, float* 
 
 }  // namespace strided
 
-#endif  // DFER_JAX_MODELS_NATIVE_STRIDED_H_
+#endif  // DFER_JAX_OPS_CPU_STRIDED_H_

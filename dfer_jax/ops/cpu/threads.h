@@ -1,7 +1,7 @@
 // Work shared among the threads that XLA lends to the functions it calls.
 
-#ifndef DFER_JAX_MODELS_NATIVE_THREADS_H_
-#define DFER_JAX_MODELS_NATIVE_THREADS_H_
+#ifndef DFER_JAX_OPS_CPU_THREADS_H_
+#define DFER_JAX_OPS_CPU_THREADS_H_
 
 #include <algorithm>
 #include <atomic>
@@ -62,4 +62,4 @@ inline float* Workspace(int64_t size) {
 
 }  // namespace threads
 
-#endif  // DFER_JAX_MODELS_NATIVE_THREADS_H_
+#endif  // DFER_JAX_OPS_CPU_THREADS_H_

@@ -1,7 +1,7 @@
 // The transforms of winograd.h, of whole tiles, and the convolution of some tiles.
 
-#ifndef DFER_JAX_MODELS_NATIVE_TILES_H_
-#define DFER_JAX_MODELS_NATIVE_TILES_H_
+#ifndef DFER_JAX_OPS_CPU_TILES_H_
+#define DFER_JAX_OPS_CPU_TILES_H_
 
 #include <algorithm>
 #include <array>
@@ -215,4 +215,4 @@ inline void ConvolveTiles(const float* x, const float* kernel, const Shape& s, i
 
 }  // namespace winograd
 
-#endif  // DFER_JAX_MODELS_NATIVE_TILES_H_
+#endif  // DFER_JAX_OPS_CPU_TILES_H_

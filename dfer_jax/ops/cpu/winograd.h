@@ -9,8 +9,8 @@
 // Maps are [n, h, w, c], kernels [3, 3, c, d], in float32; c and d are multiples of kColumns.
 // Transforms of tiles are planes, one for each of the 36 points, [tiles, channels].
 
-#ifndef DFER_JAX_MODELS_NATIVE_WINOGRAD_H_
-#define DFER_JAX_MODELS_NATIVE_WINOGRAD_H_
+#ifndef DFER_JAX_OPS_CPU_WINOGRAD_H_
+#define DFER_JAX_OPS_CPU_WINOGRAD_H_
 
 #include <cstdint>
 
@@ -95,4 +95,4 @@ inline void Multiply(const float* a, int64_t row_step, int64_t depth_step, const
 
 }  // namespace winograd
 
-#endif  // DFER_JAX_MODELS_NATIVE_WINOGRAD_H_
+#endif  // DFER_JAX_OPS_CPU_WINOGRAD_H_

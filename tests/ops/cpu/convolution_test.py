@@ -131,6 +131,10 @@ def test_bfloat16_is_left_to_xla():
     assert not native.pays(jnp.ones((2, 8, 8, 32), jnp.bfloat16), jnp.ones((3, 3, 32, 32)))
 
 
+def test_a_kernel_of_another_side_is_left_to_xla():
+    assert not native.forward_possible(jnp.ones((2, 8, 8, 32)), jnp.ones((5, 5, 32, 32)))
+
+
 def test_wrong_shapes_are_refused():
     wrong = jax.ShapeDtypeStruct((2, 8, 8, 32), jnp.float32)
     scratch = jax.ShapeDtypeStruct((36 * 32 * 32,), jnp.float32)
