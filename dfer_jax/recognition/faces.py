@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from dfer_jax.data.decode import decode_frames, decode_picture, resize_square
+from dfer_jax.recognition.pictures import refuse_bgr
 from dfer_jax.recognition.weights import Cut
 from dfer_jax.recognition.windows import Face
 from dfer_jax.video.container import VideoError
@@ -176,6 +177,33 @@ class WholePictures(Finder):
             height, width = picture.shape[:2]
             cut_out = {cut: resize_square(picture, cut.size) for cut in self._cuts}
         return Face(0, (0.0, 0.0, float(width), float(height)), cut_out)
+
+
+class FacesInRgb(Finder):
+    """A finder that refuses pictures whose first face looks like BGR."""
+
+    def __init__(self, find: Finder, *, what: str) -> None:
+        """Takes the finder to ask, and the name of the pictures for the message."""
+        self._find, self._what = find, what
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What was found and is not among the faces."""
+        return self._find.left_out
+
+    def __call__(self, pictures: Pictures) -> Iterator[Found]:
+        """Yields what was found in every frame.
+
+        Raises:
+            UserError: if the channels are swapped, as far as a face shows it.
+        """
+        is_checked = False
+        for index, seconds, faces in self._find(pictures):
+            if faces and not is_checked:
+                first = next(iter(faces[0].pictures.values()))
+                refuse_bgr(first[None], what=self._what)
+                is_checked = True
+            yield index, seconds, faces
 
 
 def _decoded(image: bytes) -> UInt8[np.ndarray, "h w 3"]:

@@ -10,14 +10,22 @@ from jaxtyping import UInt8
 from dfer_jax.data.decode import resize_square
 from dfer_jax.errors import UserError
 from dfer_jax.recognition import weights as weights_of
-from dfer_jax.recognition.faces import ANY_FACE, Finder, FoundFaces, Least, WholePictures
+from dfer_jax.recognition.faces import (
+    ANY_FACE,
+    FacesInRgb,
+    Finder,
+    FoundFaces,
+    Least,
+    WholePictures,
+)
 from dfer_jax.recognition.peers.still import BesideOurs, StillPeer
 from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
-from dfer_jax.recognition.sources import Source, find_sources
+from dfer_jax.recognition.sources import Source, as_path, check_rate, find_sources
 from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.timeline import STRIDE, WINDOW, Pictures, Timing, timeline
 from dfer_jax.recognition.weights import Cut, Weights
+from dfer_jax.video.container import VideoError
 
 _USUAL = {"window": str(WINDOW), "stride": str(STRIDE)}
 
@@ -65,7 +73,7 @@ class Recognizer:
         if not sure_rgb:
             refuse_bgr(frames, what="frames")
         if self.weights.of_frames:
-            rows = list(self.frames(frames, is_cropped=True))
+            rows = list(self.frames(frames, is_cropped=True, sure_rgb=True))
             return {k: float(np.mean([r.probabilities[k] for r in rows])) for k in self.classes}
         found = []
         for network in self.weights.networks:
@@ -84,6 +92,7 @@ class Recognizer:
         is_cropped: bool = False,
         window: str | None = None,
         stride: str | None = None,
+        sure_rgb: bool = False,
     ) -> Iterator[Row]:
         """Yields the rows of frames in memory.
 
@@ -93,13 +102,17 @@ class Recognizer:
             is_cropped: whether each is a face crop already; else faces are found in them.
             window: as in `video`.
             stride: as in `video`.
+            sure_rgb: do not ask whether the channels of the first face look swapped.
 
         Raises:
             UserError: if it is something else, or faces cannot be found here.
         """
         check_rgb(frames, what="frames")
-        pictures = ((index, index / fps, picture) for index, picture in enumerate(frames))
+        check_rate(fps)
+        pictures = ((index, index / float(fps), picture) for index, picture in enumerate(frames))
         finder = self.finder(is_cropped=is_cropped)
+        if not sure_rgb:
+            finder = FacesInRgb(finder, what="frames")
         return self.rows(pictures, finder, window=window, stride=stride)
 
     def video(
@@ -127,9 +140,11 @@ class Recognizer:
             UserError: if there is not exactly one thing to look at there, or it cannot be read.
             VideoError: if it turns out to be damaged, after the rows of all before.
         """
-        source = the_one(Path(path), fps=fps)
+        check_rate(fps)
+        source = the_one(as_path(path), fps=fps)
         finder = self.finder(is_cropped=is_cropped, face_model=face_model)
-        return self.rows(source.pictures(), finder, window=window, stride=stride)
+        rows = self.rows(source.pictures(), finder, window=window, stride=stride)
+        return _naming(source.path, rows)
 
     def finder(
         self,
@@ -188,6 +203,13 @@ class Recognizer:
             for name, given in (("window", window), ("stride", stride))
         )
         return timeline(pictures, finder, self.weights, Timing(*spans, batch_size))
+
+
+def _naming(path: Path, rows: Iterator[Row]) -> Iterator[Row]:
+    try:
+        yield from rows
+    except VideoError as error:
+        raise VideoError(f"{path}: {error}") from error
 
 
 def _resized(frames: np.ndarray, places: Sequence[int], *, size: int) -> list[np.ndarray]:

@@ -1,6 +1,8 @@
 """What can be looked at: a video, a folder of frames, a still, frames in memory, a camera."""
 
 import dataclasses
+import math
+import numbers
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +34,30 @@ class Source:
     def name(self) -> str:
         """What results are called after it."""
         return self.path.resolve().name if self.path.is_dir() else self.path.stem
+
+
+def as_path(path: object) -> Path:
+    """Returns what a caller gives as a path.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if not isinstance(path, str | Path):
+        raise UserError(
+            f"path is of type {type(path).__name__}; give a file or folder (pictures in memory: "
+            "Recognizer.frames; a camera: dfer predict --camera 0)"
+        )
+    return Path(path)
+
+
+def check_rate(fps: object) -> None:
+    """Checks frames per second that a caller gives.
+
+    Raises:
+        UserError: if it is no number above 0.
+    """
+    if not isinstance(fps, numbers.Real) or not 0 < fps < math.inf:
+        raise UserError(f"fps={fps!r} is no rate; give frames per second, a number above 0")
 
 
 def find_sources(path: Path, *, fps: float) -> list[Source]:

@@ -41,16 +41,18 @@ class Span:
         return f"{self.value:g}s" if self.in_seconds else f"{self.value:g}"
 
 
-def parse(text: str, *, name: str) -> Span:
+def parse(text: object, *, name: str) -> Span:
     """Returns the span that a text such as "0.5s" or "8" means.
 
     Args:
-        text: seconds with an s, else whole frames.
+        text: a string; seconds with an s, else whole frames.
         name: of what is given, for the message.
 
     Raises:
         UserError: if it is neither, or not above 0.
     """
+    if not isinstance(text, str):
+        raise UserError(f"{name}={text} is a number; say which: '0.5s' in seconds, '8' in frames")
     match = _FORM.fullmatch(text.strip())
     value = float(match[1]) if match else math.nan
     if not match or not value or (not match[2] and value % 1):

@@ -30,6 +30,9 @@ _SAFE = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_NO_FORMS = (
+    "a form was sent; send the file itself: curl --data-binary @talk.mp4 '.../jobs?name=talk.mp4'"
+)
 _CROP = re.compile(r"face_(\d{1,9})\.jpg", re.ASCII)
 
 
@@ -49,6 +52,8 @@ def create_app(jobs: Jobs, *, hosts: Sequence[str]) -> Starlette:
     async def create(request: Request) -> Response:
         if not _own_page(request):
             return _refusal(403, "videos are taken from the server's own page")
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            return _refusal(415, _NO_FORMS)
         if not _length_fits(request, jobs):
             return _refusal(413, f"larger than {jobs.limits.megabytes:g} MB")
         try:

@@ -23,6 +23,7 @@ from dfer_jax.frames.evaluation import read_evaluation
 from dfer_jax.labels import CLASSES
 from dfer_jax.recognition.recognizer import Recognizer
 from dfer_jax.recognition.weights import Member
+from dfer_jax.video.container import VideoError
 from dfer_jax.video.faces import LIKE, CropSettings
 
 FACES = np.random.default_rng(0).integers(60, 200, (9, 40, 40, 3)).astype(np.uint8)
@@ -159,3 +160,13 @@ def test_swapped_channels_are_refused_unless_one_insists(clip_weights):
     with pytest.raises(UserError, match=r"frames\[..., ::-1\]"):
         recognizer.clip(blue)
     assert set(recognizer.clip(blue, sure_rgb=True)) == set(CLASSES)
+    with pytest.raises(UserError, match=r"frames\[..., ::-1\]"):
+        next(recognizer.frames(blue, is_cropped=True))
+    assert list(recognizer.frames(blue, is_cropped=True, sure_rgb=True))
+
+
+def test_a_file_that_is_no_video_is_named(tmp_path, clip_weights):
+    (tmp_path / "notes.mp4").write_text("only words")
+    rows = Recognizer.load(clip_weights).video(tmp_path / "notes.mp4", is_cropped=True)
+    with pytest.raises(VideoError, match=r"notes\.mp4: not a video file"):
+        next(rows)

@@ -18,3 +18,9 @@ def test_seconds_have_an_s_and_frames_none(text, value, in_seconds):
 def test_anything_else_is_refused_with_both_forms(text):
     with pytest.raises(UserError, match=r"--stride=.* is no length; give seconds as 0.5s, or"):
         spans.parse(text, name="--stride")
+
+
+@pytest.mark.parametrize("number", [0.5, 16])
+def test_a_bare_number_is_asked_which_it_is(number):
+    with pytest.raises(UserError, match=rf"window={number} is a number; say which: '0.5s' in"):
+        spans.parse(number, name="window")

@@ -107,6 +107,13 @@ def test_what_is_no_video_fails_with_a_sentence(server, data, message):
     assert done["state"] == "failed" and message in done["fault"]
 
 
+def test_a_form_is_told_how_to_send_the_file_itself(server):
+    address, _ = server
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    status, said = ask(address, "/jobs", data=b"--x--", **form)
+    assert status == 415 and b"a form was sent; send the file itself: curl" in said
+
+
 def test_a_video_that_is_too_long_keeps_its_start(server, tmp_path):
     address, _ = server
     pictures = [video_files.picture(k % 40) for k in range(13 * 25)]

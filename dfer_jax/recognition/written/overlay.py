@@ -55,7 +55,7 @@ class Boxes:
 def write_overlay(
     path: Path, pictures: Pictures, boxes: Boxes, rows: Iterable[Row], *, last: int
 ) -> None:
-    """Writes the video again as H.264, each face with its label and intensity at that moment.
+    """Writes the video again as H.264, each face with its label and that one's probability.
 
     Args:
         path: of the new file, .mp4.
@@ -136,7 +136,7 @@ class _Labels:
 
 def _sized(
     picture: UInt8[np.ndarray, "h w 3"], stream: av.VideoStream
-) -> UInt8[np.ndarray, "h w 3"]:
+) -> UInt8[np.ndarray, "height width 3"]:
     """Cuts off an odd row or column; shrinks a picture whose size changed in the video."""
     height, width = stream.height, stream.width
     if picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1):

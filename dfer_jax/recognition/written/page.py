@@ -73,7 +73,7 @@ def _about(summary: Mapping[str, Any]) -> str:
         for m in summary["weights"]
     )
     empty = summary["frames_without_face"]
-    remarks = "".join(f" {note}." for note in summary["notes"])
+    remarks = "".join(f" {note[:1].upper()}{note[1:]}." for note in summary["notes"])
     text = (
         f"{summary['frames']:,} frames, {summary['seconds']:.1f} s; "
         f"{_faces(len(summary['faces']))}, {empty:,} frames without one; {weights}.{remarks}"
