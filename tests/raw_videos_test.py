@@ -47,7 +47,7 @@ def test_crop_build_train_predict(crops, tmp_path, monkeypatch):
     assert crop_of("video_folder/mine", data_dir)["alignment"] == "seetaface"
     config = video_folder.get_config()
     config.data.update({"dataset": "video_folder/mine", "data_dir": data_dir, "decode_size": 32})
-    config.model, config.loss.aux_weights = tiny.plain(data_dir).model, ()
+    config.model, config.loss.aux_weights = tiny.config(data_dir).model, ()
     config.train.update({"epochs": 1, "batch_size": 4})
     run = str(tmp_path / "run")
     Trainer(ClipTask, config, run).run(with_evaluation=False)

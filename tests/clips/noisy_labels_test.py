@@ -185,11 +185,11 @@ def test_damaged_files_are_one_sentence(host, tmp_path, change, message):
 def plain_run(built_clips, tmp_path_factory):
     """A checkpoint of plain cross-entropy that nobody evaluated, and its config."""
     base = tmp_path_factory.mktemp("judge")
-    config, run = tiny.plain(built_clips), str(base / "run")
+    config, run = tiny.config(built_clips), str(base / "run")
     devices = parallel.over(jax.devices()[:1])
     task = ClipTask(config, devices)
     kwargs = experiment.model_kwargs(config, num_classes=7)
-    model = network.create_model("vgg11_lstm", kwargs, dtype="float32", parallel=devices)
+    model = network.create_model(config.model.name, kwargs, dtype="float32", parallel=devices)
     variables = random_variables.random_variables(model, jnp.zeros((1, 4, 32, 32, 3)))
     state = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(task.init))
     state = state.replace(step=jnp.int32(3), **variables)
@@ -199,7 +199,7 @@ def plain_run(built_clips, tmp_path_factory):
 
 
 def command(config, run):
-    written = tiny.file_of(pathlib.Path(run).parent / "plain.py", "plain", config.data.data_dir)
+    written = tiny.file_of(pathlib.Path(run).parent / "plain.py", "config", config.data.data_dir)
     return [f"--workdir={run}", f"--config={written}"]
 
 

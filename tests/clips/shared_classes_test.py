@@ -39,7 +39,7 @@ def data(tmp_path_factory):
 
 
 def config_of(data, name):
-    config = tiny.plain(data)
+    config = tiny.config(data)
     config.data.dataset = name
     config.train.epochs = 1
     return config

@@ -31,7 +31,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(data):
     """Cross-entropy alone, on a network without heads beside it."""
-    found = tiny.plain(data)
+    found = tiny.config(data)
     found.data.dataset = "clip_dataset/votes"
     found.loss.ial_weight = 0.0
     return found

@@ -12,7 +12,7 @@ from dfer_jax.training.loop import Trainer
 
 @pytest.fixture(scope="module")
 def config(built_clips):
-    config = tiny.plain(built_clips)
+    config = tiny.config(built_clips)
     config.train.batch_size = 3
     config.train.epochs = 1  # 4 steps
     config.pretrain.epochs = 2  # of 7 // 3 = 2 steps
@@ -100,7 +100,7 @@ def test_weights_of_another_model_are_refused_with_the_differences(config, undis
     config = config.copy_and_resolve_references()
     config.pretrain.epochs = 0
     config.train.init_from = str(undisturbed)
-    config.model.name = "resnet18_lstm"
+    config.model.name = "vgg11_lstm"
     with pytest.raises(UserError, match=r"do not fit this model.*\n.*absent"):
         run(config, tmp_path / "run")
     config.train.init_from = str(tmp_path / "nowhere")

@@ -40,7 +40,7 @@ def one_device():
 def config(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     clip_dataset.build(str(path), "truth")
-    config = tiny.plain(path)
+    config = tiny.config(path)
     config.train.epochs = 1
     return config
 

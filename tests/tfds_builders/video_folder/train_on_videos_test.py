@@ -51,7 +51,7 @@ def small(data_dir):
     config.data.dataset = "video_folder/mine"
     config.data.data_dir = str(data_dir)
     config.data.decode_size = 32
-    config.model, config.loss.aux_weights = tiny.plain(data_dir).model, ()
+    config.model, config.loss.aux_weights = tiny.config(data_dir).model, ()
     config.train.epochs = 1
     return config
 
