@@ -52,13 +52,13 @@ class Clips:
 
 @dataclasses.dataclass(frozen=True)
 class SlowToOpen(Clips):
-    """Takes three seconds to arrive in another process, at work or asleep for a minute."""
+    """Takes two seconds to arrive in another process, at work, or a minute, asleep."""
 
     busy: bool = False
 
     def __setstate__(self, state):
         self.__dict__.update(state)
-        until = time.monotonic() + 3
+        until = time.monotonic() + 2
         while self.busy and time.monotonic() < until:
             pass
         time.sleep(0 if self.busy else 60)

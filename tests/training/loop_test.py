@@ -15,6 +15,7 @@ import tiny
 
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.task import ClipTask
+from dfer_jax.data.readers import pool
 from dfer_jax.errors import StoppedError, UserError
 from dfer_jax.runs import checkpoint, metric_writer
 from dfer_jax.runtime import parallel
@@ -95,6 +96,7 @@ def test_a_run_whose_reader_stands_still_stops_in_seconds_and_is_saved(
             threading.Timer(1, ask).start()  # by then it waits for the reader
 
     monkeypatch.setattr(tiny.tqdm, "update", update)
+    monkeypatch.setattr(pool, "_LOOK", 0.2)
     said = r"stopped at step \d+ of 1200 and saved; run|stopped: a process that reads clips has sto"
     with pytest.raises(StoppedError, match=said) as caught:
         _train(config, tmp_path)

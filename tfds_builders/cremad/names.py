@@ -41,9 +41,7 @@ _ABSENT = {
     *((1009, "MTI", emotion) for emotion in EMOTIONS),
     *((1019, "ITH", emotion) for emotion in EMOTIONS),
 }  # fmt: skip
-_NAME = re.compile(
-    r"(\d{4})[-_ ]([A-Z]{3})[-_ ]([A-Z]{3})[-_ ](LO|MD|HI|XX?)", re.ASCII | re.IGNORECASE
-)
+_NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)", re.ASCII | re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +70,7 @@ class Take:
 
 
 def identify(stem: str) -> str | None:
-    """Returns a clip's name as released, None if no clip is named so; letters may be small.
-
-    Blanks or dashes may stand where it has underscores.
-    """
+    """Returns a clip's name as released, None if no clip is named so; letters may be small."""
     match = _NAME.fullmatch(stem)
     if not match:
         return None

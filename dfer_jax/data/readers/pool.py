@@ -27,6 +27,7 @@ PATIENCE = 40
 """Seconds that one clip may take before its process counts as stuck."""
 _HURRY = 3  # as many once the run has been asked to stop
 _STARTING = 300  # as many for a process to start where its processor time is not known
+_LOOK = 1.0  # between two looks at a process that sends nothing
 _AHEAD = 2 * THREADS  # items asked of a process at a time: being read, and waiting to be taken
 _ON = "run the same command again to go on from the last checkpoint"
 _LOST = object()
@@ -128,12 +129,12 @@ class _Reader:
     def _next(self) -> tuple[int, Any, BaseException | None]:
         """Returns what arrives next; looks after the process meanwhile.
 
-        Looks are counted, not the time between them, in which all processes may have been stopped.
+        Looks, one a second, are counted, not time, in which all processes may have been stopped.
         """
         before, looks = None, 0
         while True:
             try:
-                answer = self._received.get(timeout=1)
+                answer = self._received.get(timeout=_LOOK)
             except queue.Empty:
                 taken = notes.taken(self._memory)
                 at_clips = any(note.count for note in taken)

@@ -21,9 +21,9 @@ KILLED = rf"a process that reads clips was killed by SIGKILL {{}}; if memory was
 STUCK = rf"a process that reads clips has stood still for 1 s {{}}; see whether the storage .*{ON}"
 AT, AFTER = r"at clip \d{5}( and clip \d{5})?", r"after clip \d{5}"
 MOMENTS = {
-    "in a clip": ({"seconds": 60, "slow_from": 3}, AT),
-    "in a message": ({"seconds": 0.5, "seconds_to_send": 60, "slow_from": 3}, AFTER),
-    "idle": ({}, AFTER),
+    "in a clip": ({"seconds": 60, "slow_from": 3}, True, AT),
+    "in a message": ({"seconds": 0.1, "seconds_to_send": 60, "slow_from": 3}, False, AFTER),
+    "idle": ({}, False, AFTER),
 }
 
 
@@ -41,23 +41,34 @@ def memories(monkeypatch):
     return made
 
 
-def wait_until_still(memory):
-    """Waits until the notes of a process no longer change, however slow the machine."""
-    before, now = None, notes.taken(memory)
-    while now != before:
-        time.sleep(1)
-        before, now = now, notes.taken(memory)
+def wait_until_still(memory, *, at_work):
+    """Waits until a process of which one clip was taken is at the last two that it was asked for.
+
+    Either its threads are both in these clips, or both have read them.
+    """
+    deadline, now = time.monotonic() + 60, None
+    while now != (5, {at_work}):
+        assert time.monotonic() < deadline, f"never still: {now}"
+        time.sleep(0.01)
+        taken = notes.taken(memory)
+        now = sum(note.count for note in taken), {note.at_work for note in taken}
+
+
+def look_often(monkeypatch, *, patience):
+    """A process counts as stuck after so many looks, ten a second."""
+    monkeypatch.setattr(pool, "PATIENCE", patience)
+    monkeypatch.setattr(pool, "_LOOK", 0.1)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_lost_process_is_said_with_its_clip(moment, number, memories, monkeypatch):
-    options, where = MOMENTS[moment]
+    options, at_work, where = MOMENTS[moment]
     items = pool.read_ahead(slow_clips.Clips(**options), 1)
     index, process, block, _ = next(items)
     assert (index, block[-1]) == (0, 0)
-    wait_until_still(memories[0])
-    monkeypatch.setattr(pool, "PATIENCE", 1)
+    wait_until_still(memories[0], at_work=at_work)
+    look_often(monkeypatch, patience=1)
     os.kill(process, number)
     began = time.monotonic()
     with pytest.raises(UserError) as caught:
@@ -80,7 +91,7 @@ def test_a_process_that_is_stopped_before_it_reads_its_work_blocks_nobody(monkey
         return process
 
     monkeypatch.setattr(multiprocessing.util, "spawnv_passfds", spawn_and_stop)
-    monkeypatch.setattr(pool, "PATIENCE", 1)
+    look_often(monkeypatch, patience=1)
     began = time.monotonic()
     with pytest.raises(UserError, match="stood still for 1 s before its first clip; see whether"):
         next(pool.read_ahead(clips, 1))
@@ -88,20 +99,20 @@ def test_a_process_that_is_stopped_before_it_reads_its_work_blocks_nobody(monkey
 
 
 def test_a_process_that_is_stopped_while_it_starts_is_stuck_and_a_slow_one_is_not(monkeypatch):
-    monkeypatch.setattr(pool, "PATIENCE", 1)
+    look_often(monkeypatch, patience=10)
     items = pool.read_ahead(slow_clips.SlowToOpen(), 1)
-    with pytest.raises(UserError, match="stood still for 1 s before its first clip; see whether"):
+    with pytest.raises(UserError, match="stood still for 10 s before its first clip; see whether"):
         next(items)
-    monkeypatch.setattr(pool, "PATIENCE", 2)  # it is at work for three seconds
     items = pool.read_ahead(slow_clips.SlowToOpen(busy=True), 1)
     assert next(items)[0] == 0
     items.close()
 
 
-def test_a_run_that_is_asked_to_stop_does_not_wait_for_a_stuck_process(memories):
+def test_a_run_that_is_asked_to_stop_does_not_wait_for_a_stuck_process(memories, monkeypatch):
     items = pool.read_ahead(slow_clips.Clips(seconds=60, slow_from=3), 1)
     next(items)
-    wait_until_still(memories[0])
+    wait_until_still(memories[0], at_work=True)
+    monkeypatch.setattr(pool, "_LOOK", 0.1)
     signals.received.append(signal.SIGTERM)
     with pytest.raises(
         StoppedError, match=r"^stopped: a process .* still for 3 s at clip"
