@@ -22,7 +22,7 @@ from dfer_jax.errors import UserError, list_some
 from dfer_jax.interop import dfer_clip, masked_autoencoder
 from dfer_jax.interop.releases import RELEASES, TrainedOn
 from dfer_jax.interop.state_dict import read_state_dict
-from dfer_jax.interop.tensors import by_published_names, load, without_prefix
+from dfer_jax.interop.tensors import Tensor, by_published_names, load, without_prefix
 from dfer_jax.labels import CLASSES
 from dfer_jax.models import MODELS, create_model
 from dfer_jax.models.clip_network import ClipNetwork
@@ -141,7 +141,29 @@ def _read(name: str, sources: Sequence[str]) -> Mapping[str, np.ndarray]:
         if twice := sorted(named.keys() & found.keys()):
             raise UserError(f"{source} holds {twice[0]}, as a file before it does; give each once")
         found |= named
+    if len(sources) < len(prefixes):
+        _check_is_whole(name, sources[0], found)
     return found
+
+
+def _check_is_whole(name: str, source: str, state_dict: Mapping[str, np.ndarray]) -> None:
+    """Checks that a network of several files is not given by one of them.
+
+    Raises:
+        UserError: if it is.
+    """
+    expected = {x.name for x in jax.tree.leaves(wanted(create_model(name)), is_leaf=_is_tensor)}
+    known = {prefix + key for prefix in MODELS[name].files for key in state_dict} & expected
+    if known and not expected <= state_dict.keys():
+        count = len(MODELS[name].files)
+        raise UserError(
+            f"{source} holds {len(known)} of the {len(expected)} tensors of {name}, which is "
+            f"published as {count} files; give all {count}, in the order of the documentation"
+        )
+
+
+def _is_tensor(leaf: object) -> bool:
+    return isinstance(leaf, Tensor)
 
 
 def _create(name: str, *, num_classes: int) -> ClipNetwork:

@@ -53,6 +53,10 @@ def test_both_files_become_one_network_whose_classes_are_in_the_order_of_its_dat
     assert metadata["preprocess"]["sampling"] == "uniform", "of a long video all of it is seen"
 
 
-def test_the_checkpoint_alone_is_a_sentence(files, tmp_path):
-    with pytest.raises(UserError, match="not weights of this Tiny network, all its 2 files"):
-        by_name.convert("s2d", files[0], str(tmp_path / "run"))
+@pytest.mark.parametrize("given", [0, 1], ids=["network", "landmark"])
+def test_one_file_of_two_is_a_sentence(files, given, tmp_path):
+    told = (
+        rf"{files[given]} holds \d+ of the \d+ tensors of s2d, .* published as 2 files; give all 2"
+    )
+    with pytest.raises(UserError, match=told):
+        by_name.convert("s2d", files[given], str(tmp_path / "run"))
