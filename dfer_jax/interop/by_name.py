@@ -114,7 +114,7 @@ def convert(
         f"loaded {len(jax.tree.leaves(variables))} tensors: {values['params']:,} parameters, "
         f"{values['batch_stats']:,} running statistics; {model.num_classes} classes\n"
         f"skipped {len(unused)} tensors that are never used:\n{list_some(unused)}\n"
-        f"{''.join(_known(name, trained_on, dataset))}wrote {workdir}"
+        f"{''.join(_known(name, model, trained_on, dataset))}wrote {workdir}"
     )
 
 
@@ -210,9 +210,13 @@ def _metadata(
     }
 
 
-def _known(name: str, trained_on: TrainedOn | None, dataset: str) -> Iterator[str]:
-    """Yields lines, with their ends, on what the authors say of such weights."""
+def _known(
+    name: str, model: ClipNetwork, trained_on: TrainedOn | None, dataset: str
+) -> Iterator[str]:
+    """Yields lines, with their ends, on what the authors say of such weights, or is assumed."""
     if trained_on is None:
+        if model.num_classes == len(CLASSES):
+            yield f"taken to tell, in the order of DFEW's labels: {', '.join(CLASSES)}\n"
         return
     alike = [w for w in RELEASES[name].weights if len(w.classes) == len(trained_on.classes)]
     yield (

@@ -51,7 +51,11 @@ def curves_of_runs(series: Mapping[str, Series], headings: Mapping[str, str]) ->
 
 
 def differences(configs: Mapping[str, Mapping[str, str]]) -> Section:
-    """Returns the fields in which the runs' configurations differ; empty where none do."""
+    """Returns the fields in which the runs' configurations differ; empty where none do.
+
+    What has no configuration of its own, as an ensemble, is left out.
+    """
+    configs = {run: fields_of for run, fields_of in configs.items() if fields_of}
     fields = dict.fromkeys(field for fields_of in configs.values() for field in fields_of)
     rows = [
         [field, *(fields_of.get(field, "") for fields_of in configs.values())]

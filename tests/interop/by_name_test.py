@@ -33,6 +33,13 @@ def test_weights_of_400_classes_become_a_work_directory_that_knows_their_input(t
     assert "stem.1.num_batches_tracked" in out, "what is skipped is named"
 
 
+def test_the_order_that_seven_classes_are_taken_to_have_is_said(tmp_path, capsys):
+    np.savez(tmp_path / "of_faces.npz", **_state_dict("mc3_18", 7))
+    by_name.convert("mc3_18", str(tmp_path / "of_faces.npz"), str(tmp_path / "run"))
+    said = "taken to tell, in the order of DFEW's labels: happiness, sadness, neutral, anger, "
+    assert said in capsys.readouterr().out
+
+
 def test_every_name_is_accounted_for():
     weights = _state_dict("mc3_18", 7)
     del weights["module.layer1.0.conv1.0.weight"]
