@@ -102,8 +102,8 @@ def build(data_dir: str, config: str) -> str:
     return f"clip_dataset/{config}"
 
 
-def rebuild(folder, *, relabelled=None, repainted=None):
-    """Builds `plain` anew, with one clip of another label or with another frame."""
+def rebuild(folder, config="plain", *, relabelled=None, repainted=None):
+    """Builds a configuration anew, with one clip of another label or with another frame."""
 
     class Changed(ClipDataset, skip_registration=True):
         name = "clip_dataset"
@@ -117,4 +117,4 @@ def rebuild(folder, *, relabelled=None, repainted=None):
                 yield key, example
 
     shutil.rmtree(Path(folder) / "clip_dataset", ignore_errors=True)
-    Changed(data_dir=str(folder), config="plain", file_format="array_record").download_and_prepare()
+    Changed(data_dir=str(folder), config=config, file_format="array_record").download_and_prepare()

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from dfer_jax.runtime.file_lock import only_builder
+from dfer_jax.runtime import file_lock
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def locked(built: Path) -> Iterator[Path]:
     Raises:
         UserError: if another process is building it.
     """
-    with only_builder(built, lock=built.parent / ".building"):
+    with file_lock.only_builder(built, lock=built.parent / ".building"):
         _tidy(built)
         yield built
 
@@ -31,12 +31,28 @@ def _tidy(built: Path) -> None:
     """Deletes what a killed build left, and brings the data set back that it had set aside."""
     for left in built.parent.glob(f"incomplete.*_{built.name}"):
         shutil.rmtree(left, ignore_errors=True)
+    _tidy_configurations(built.parent)
     aside = _aside(built)
     if aside.exists():
         if built.exists():
             shutil.rmtree(aside)
         else:
             aside.rename(built)
+
+
+def _tidy_configurations(configuration: Path) -> None:
+    """Deletes what a killed build left of the file that a data set's configurations share.
+
+    Not while another one of them is being built, which may be writing it.
+    """
+    left = list(configuration.parent.glob(".config/incomplete.*"))
+    locks = [path for path in configuration.parent.glob("*/.building") if left]
+    with contextlib.ExitStack() as opened:
+        others = [path for path in locks if path.parent != configuration]
+        files = [opened.enter_context(open(path, "a", encoding="utf-8")) for path in others]
+        if all(file_lock.take(file) for file in files):
+            for path in left:
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

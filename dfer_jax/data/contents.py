@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import threading
 import uuid
 import zipfile
 from pathlib import Path
@@ -46,24 +47,39 @@ class Contents:
     clips: ClipIndex | None
 
 
-def contents_of(builder: tfds.core.DatasetBuilder) -> Contents:
+def contents_of(
+    builder: tfds.core.DatasetBuilder, *, stop: threading.Event | None = None
+) -> Contents:
     """Returns what a data set holds; reads all of it if its files changed since the last time.
+
+    Args:
+        builder: of a built data set.
+        stop: of a reader in the background, which shows no progress: ends it once it is set.
 
     Raises:
         UserError: if a clip of a data set with a label for each has none.
         OSError: if a file is missing.
+        InterruptedError: if it was stopped.
     """
-    state = _state_of(builder)
-    places = _places(builder)
-    for path in places:
-        if (found := _read(path, state)) is not None:
-            return found
-    contents = _read_records(builder)
-    for path in places:
+    if (found := kept_contents(builder)) is not None:
+        return found
+    state, contents = _state_of(builder), _read_records(builder, stop)
+    for path in _places(builder):
         with contextlib.suppress(OSError):  # read-only, or full: the next place
             _write(path, state, contents)
             break
     return contents
+
+
+def kept_contents(builder: tfds.core.DatasetBuilder) -> Contents | None:
+    """Returns what a data set holds if that was read since its files changed; else None.
+
+    Raises:
+        OSError: if a file is missing.
+    """
+    state = _state_of(builder)
+    found = (_read(path, state) for path in _places(builder))
+    return next((contents for contents in found if contents is not None), None)
 
 
 def _state_of(builder: tfds.core.DatasetBuilder) -> str:
@@ -113,17 +129,20 @@ def _write(path: Path, state: str, contents: Contents) -> None:
         new.unlink(missing_ok=True)
 
 
-def _read_records(builder: tfds.core.DatasetBuilder) -> Contents:
+def _read_records(builder: tfds.core.DatasetBuilder, stop: threading.Event | None) -> Contents:
     features, splits = builder.info.features, builder.info.splits
     counts = {name: splits[name].num_examples for name in sorted(splits)}
     frames = hashlib.sha256(json.dumps(counts).encode())
     labels = hashlib.sha256(json.dumps(_class_names(features)).encode())
     indices = []
     total = sum(counts.values())
-    with tqdm(total=total, desc="reading clips", unit=" clips", leave=False, delay=2) as bar:
+    shown = {"desc": "reading clips", "unit": " clips", "leave": False, "delay": 2}
+    with tqdm(total=total, disable=stop is not None, **shown) as bar:
         for split in counts:
             rows, records = [], open_records(builder, split)
             for position in range(len(records)):
+                if stop is not None and stop.is_set():
+                    raise InterruptedError
                 example = dict(records[position])
                 _add_frames(frames, as_str(example["clip_id"]), example.pop("frames"))
                 _add_labels(labels, example)

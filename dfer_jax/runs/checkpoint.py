@@ -24,7 +24,7 @@ from dfer_jax import shortages
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees, pretrained_folder
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
-from dfer_jax.runs.resumption import check_same_data
+from dfer_jax.runs.resumption import ReadContents, check_same_data
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runs.workdir import refuse_patterns
 from dfer_jax.runs.workdir_lock import takes_import
@@ -132,23 +132,25 @@ class Checkpoints:
         if self._unfinished is not None and self._unfinished.done():
             self._wait()
 
-    def restore_latest(self, like: TrainState, *, metadata: Mapping[str, Any]) -> TrainState | None:
+    def restore_latest(
+        self, like: TrainState, *, metadata: Mapping[str, Any], contents: ReadContents = None
+    ) -> TrainState | None:
         """Returns the latest intact state, shaped as `like`; None if there is none.
 
         Args:
             like: shapes and dtypes.
             metadata: what the next checkpoints will say of themselves.
+            contents: of the data; see `resumption.check_same_data`.
 
         Raises:
-            UserError: if the checkpoint is of other classes, of a training split of another size,
-                or of another model or optimiser.
+            UserError: if the checkpoint is of other data, or of another model or optimiser.
         """
         while self._latest is not None:
             step = self._latest
             folder = checkpoint_files.step_dir(self._workdir, step)
             try:
                 before = checkpoint_files.describe(folder)[0]
-                check_same_data(self._workdir, step, before, metadata)
+                check_same_data(self._workdir, step, before, metadata, contents)
                 saved = checkpoint_trees.load(folder, like.trees)
                 break
             except DamagedError as damage:
@@ -290,9 +292,6 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
     in_parts = ocp.Context()
     in_parts.memory.deepcopy_host_arrays = False
     in_parts.memory.write_concurrent_bytes = _AT_ONCE
-    with (
-        in_parts,
-        ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer,
-    ):
+    with in_parts, ocp.training.Checkpointer(checkpoint_dir(workdir)) as checkpointer:
         checkpointer.save_checkpointables(0, {"weights": variables}, custom_metadata=dict(metadata))
     checkpoint_files.seal(checkpoint_files.step_dir(workdir, 0))

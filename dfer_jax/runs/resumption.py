@@ -1,22 +1,31 @@
 """What a training that goes on must have in common with its checkpoint: the data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dfer_jax.errors import UserError, list_in_line
 from dfer_jax.runs.checkpoint_files import checkpoint_dir
 
+ReadContents = Callable[[], Mapping[str, str]] | None
+"""Returns the checksums of a data set's `frames` and `labels`."""
+
 
 def check_same_data(
-    workdir: str, step: int, before: Mapping[str, Any], now: Mapping[str, Any]
+    workdir: str,
+    step: int,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    contents: ReadContents = None,
 ) -> None:
-    """Refuses to go on with other classes, or with more or fewer clips or windows to train on.
+    """Refuses to go on with other classes, more or fewer clips to train on, or other clips.
 
     Args:
         workdir: of the run.
         step: of the checkpoint.
-        before: what the checkpoint says of itself; older ones say no sizes.
+        before: what the checkpoint says of itself; older ones say no sizes, or no contents.
         now: what the next one will say.
+        contents: reads the checksums of the data's `frames` and `labels`; asked only if the
+            checkpoint has them.
 
     Raises:
         UserError: if the data set is another.
@@ -35,6 +44,17 @@ def check_same_data(
             f"the data set has changed: {where} was trained on {size:,} clips or windows, and now "
             f"there are {size_now:,}; bring the data back as they were, or choose another --workdir"
         )
+    known = before.get("contents")
+    if contents is not None and isinstance(known, dict):
+        found = contents()
+        if differ := [name for name in ("frames", "labels") if known.get(name) != found[name]]:
+            what = {"frames": "clips or frames", "labels": "labels"}
+            raise UserError(
+                f"the data set has changed: {where} was trained on other "
+                f"{' and other '.join(what[name] for name in differ)}; bring the data back as they "
+                f"were, or choose another --workdir, where train.init_from={workdir} keeps the "
+                "weights"
+            )
 
 
 def _size(sizes: Any) -> int | None:

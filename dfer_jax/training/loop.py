@@ -11,6 +11,7 @@ import ml_collections
 from tqdm import tqdm
 
 from dfer_jax.data import pipeline
+from dfer_jax.data.identity import Identity
 from dfer_jax.errors import StoppedError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
@@ -84,8 +85,11 @@ class Trainer:
             kept(self.workdir) as check_kept,
             checkpoint.Checkpoints(self.workdir, best_metric=self.task.best_metric) as saved,
             StopRequest() as self._stop,
+            Identity(self.config.data.dataset, self.config.data.data_dir) as self._identity,
         ):
-            resumed = saved.restore_latest(self.like, metadata=self._metadata)
+            resumed = saved.restore_latest(
+                self.like, metadata=self._metadata, contents=self._identity.read
+            )
             first = self.parallel.replicate(resumed or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
@@ -114,7 +118,7 @@ class Trainer:
 
     @property
     def _metadata(self) -> dict[str, Any]:
-        return {**self.task.metadata, "sizes": dict(self.task.sizes)}
+        return {**self.task.metadata, "sizes": dict(self.task.sizes), **self._identity.known}
 
     def _fresh_state(self) -> TrainState:
         # Runs once; unoptimised it compiles five times faster and draws the same numbers.

@@ -1,11 +1,12 @@
 """Commands that write something, what they leave when nothing disturbs them, and starting them."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fold_dataset
@@ -17,6 +18,7 @@ import saved_weights
 import tensorflow_datasets as tfds
 import video_files
 import xla_flags
+from soak import warm
 
 from dfer_jax.data.contents import contents_of
 from dfer_jax.runs import checkpoint
@@ -33,30 +35,35 @@ class Job:
         module: that is run.
         arguments: from the folder it writes to.
         outcome: from that folder to everything in it that does not depend on the clock.
+        starter: of its processes.
     """
 
     module: str
     arguments: Callable[[Path], list[str]]
     outcome: Callable[[Path], object]
+    starter: warm.Starter | None = None
 
-    def start(self, folder: Path, *, injected: tuple[str, ...] = ()) -> subprocess.Popen:
+    def start(self, folder: Path, *, injected: tuple[str, ...] = ()) -> warm.Started:
         """Starts it, with a fault if there is one."""
-        how = ["tests/injected.py", *injected, self.module] if injected else ["-m", self.module]
-        return subprocess.Popen(
-            [sys.executable, *how, *self.arguments(folder)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={
-                **os.environ,
-                "XLA_FLAGS": xla_flags.of_devices(1),
-                "PYTHONPATH": os.pathsep.join([os.getcwd(), f"{os.getcwd()}/tests"]),
-            },
-        )
+        return self.starter.start(self.module, self.arguments(folder), injected)
+
+
+@contextlib.contextmanager
+def ready(base: Path) -> Iterator[dict[str, Job]]:
+    """Yields the jobs by name; what they read is made in a folder."""
+    path = os.pathsep.join([os.getcwd(), f"{os.getcwd()}/tests"])
+    env = {**os.environ, "XLA_FLAGS": xla_flags.of_devices(1), "PYTHONPATH": path}
+    made = all_of(base)
+    (base / "logs").mkdir()
+    starter = warm.Starter(base / "logs", env)
+    try:
+        yield {name: dataclasses.replace(job, starter=starter) for name, job in made.items()}
+    finally:
+        starter.close()
 
 
 def all_of(base: Path) -> dict[str, Job]:
-    """Returns the jobs by name; what they read is made in a folder."""
+    """Returns the jobs by name, nothing of them started."""
     release, data = frame_folders.write(base / "release"), base / "data"
     build = ["video_folder/soak", f"--manual_dir={release}"]
     subprocess.run(

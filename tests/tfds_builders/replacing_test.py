@@ -54,6 +54,18 @@ def test_a_killed_build_leaves_nothing_and_the_next_tidies_up(release, tmp_path)
     assert built and not list(data.glob("dfew/full/incomplete.*"))
 
 
+def test_what_is_left_beside_all_configurations_goes_when_none_is_being_built(tmp_path):
+    one, other = (tmp_path / "set" / name / "1.0.0" for name in ("one", "other"))
+    left = tmp_path / "set" / ".config" / "incomplete.0.metadata.json"
+    left.parent.mkdir(parents=True)
+    with replacing.locked(other):
+        left.write_text("{}")
+        with replacing.locked(one):
+            assert left.exists(), "the other build may be writing it"
+    with replacing.locked(one):
+        assert not left.exists(), "nobody writes it"
+
+
 def test_a_killed_replacement_brings_the_old_one_back(release, tmp_path):
     data = tmp_path / "data"
     builder, _ = build.build("dfew/full", data_dir=str(data), manual_dir=str(release))

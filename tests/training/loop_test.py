@@ -133,6 +133,18 @@ def own_run(tiny_run, tmp_path):
     return tmp_path
 
 
+def test_a_relabelled_data_set_of_the_same_size_is_not_trained_on_further(
+    own_run, tmp_path_factory, one_device
+):
+    data = tmp_path_factory.mktemp("data")
+    clip_dataset.rebuild(data, "truth", relabelled=3)
+    config = tiny.config(data)
+    config.train.epochs = 3
+    message = r"^the data set has changed: checkpoint 6 in .* was trained on other labels; bring"
+    with pytest.raises(UserError, match=message):
+        Trainer(ClipTask, config, str(own_run)).run(with_evaluation=False)
+
+
 def test_evaluation_restores_and_counts_every_clip_once(
     built_clips, own_run, tmp_path, one_device, capsys
 ):
