@@ -1,6 +1,7 @@
 """Errors meant for people: one sentence saying what is wrong, where, and what to do."""
 
 import contextlib
+import errno
 import os
 import re
 import select
@@ -38,8 +39,9 @@ def run(
     """Runs a command line under absl, without a traceback for a user's mistake.
 
     Exit codes: 0 done, 1 `UserError`, 2 bad usage (flags, or `app.UsageError`), 130 stopped by
-    SIGINT (Ctrl-C), 143 stopped by SIGTERM, 141 ended because nobody reads standard output any
-    more, as in `dfer ... | head`. A second signal ends the process at once.
+    SIGINT (Ctrl-C), 143 stopped by SIGTERM, 129 stopped by SIGHUP (its terminal was closed), 141
+    ended because nobody reads standard output any more, as in `dfer ... | head`. A second signal
+    ends the process at once.
 
     Args:
         main: takes the arguments that are no flags, the program's name first.
@@ -53,9 +55,19 @@ def run(
         _leave_stopped()
 
 
-def is_unread() -> bool:
-    """Returns whether what is printed goes into a pipe that nobody reads any more."""
-    return any(map(_is_unread, (sys.stdout, sys.stderr)))
+def unread_by(error: BaseException) -> int | None:
+    """Returns the signal that stands for printing to nobody, if an error came of that.
+
+    SIGPIPE of a pipe that nobody reads any more, SIGHUP of a terminal that was closed.
+    """
+    signs = {errno.EPIPE: signal.SIGPIPE, errno.EIO: signal.SIGHUP}
+    if (
+        isinstance(error, OSError)
+        and error.filename is None
+        and any(map(_is_unread, (sys.stdout, sys.stderr)))
+    ):
+        return signs.get(error.errno)
+    return None
 
 
 def list_some(items: Sequence[object], *, most: int = 20) -> str:
@@ -110,13 +122,11 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         _leave(str(error), error.exit_code)
     except app.UsageError as error:
         _leave(f"{error}; --help explains", 2)
-    except BrokenPipeError:
-        if not is_unread():  # a pipe between processes of ours
-            raise
-        _leave_unread()
     except KeyboardInterrupt:
         _leave_stopped()
     except Exception as error:
+        if number := unread_by(error):
+            _leave_unread(number)
         if sentence := shortages.of_storage(error):
             _leave(sentence, 1)
         if whose := shortages.of_memory(error):
@@ -133,7 +143,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
     except SystemExit:  # --help has been printed
         sys.exit(0)
     except BrokenPipeError:
-        _leave_unread()
+        _leave_unread(signal.SIGPIPE)
     except Exception as error:  # an unknown field or a config file's own error is of any type
         _leave(f"{_in_one_line(error)}; --help explains", 2)
         raise
@@ -165,10 +175,10 @@ def _missing_field(text: str) -> str:
     return f"the config has no field {name!r}" + (f"; did you mean {meant[1]!r}?" if meant else "")
 
 
-def _leave_unread() -> None:
+def _leave_unread(number: int) -> None:
     """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake, nor all is done."""
     _drop_unread()
-    sys.exit(signals.exit_code(signal.SIGPIPE))
+    sys.exit(signals.exit_code(number))
 
 
 def _drop_unread() -> None:
@@ -187,6 +197,7 @@ def _is_unread(stream: Any) -> bool:
 
 
 def _leave_stopped() -> None:
+    _drop_unread()
     print("stopped", file=sys.stderr)
     sys.exit(StoppedError("stopped").exit_code)
 

@@ -3,9 +3,10 @@
 A rerun of the same command resumes. --mode eval restores the work directory's checkpoints, prints
 WAR, UAR, recall per class and the confusion matrix, and writes eval/<split>.json and report.html.
 
-Ctrl-C and SIGTERM stop a training after the step or evaluation at work, and save; a second one ends
-it at once. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 130 stopped by SIGINT (Ctrl-C),
-143 stopped by SIGTERM, 141 if nobody reads what is printed any more.
+Ctrl-C, SIGTERM and a closed terminal stop a training after the step or evaluation at work, and
+save; a second one ends it at once. Exit codes: 0 done, 1 refused or failed, 2 bad usage, 130
+stopped by SIGINT (Ctrl-C), 143 by SIGTERM, 129 by SIGHUP (its terminal was closed), 141 if nobody
+reads what is printed any more.
 """
 
 import json

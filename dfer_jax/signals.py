@@ -1,4 +1,4 @@
-"""Requests to stop: Ctrl-C and SIGTERM, of which the second ends the process at once.
+"""Requests to stop: Ctrl-C, SIGTERM and a closed terminal; the second ends the process at once.
 
 The first raises `KeyboardInterrupt` in the main thread, or is noted by whoever has set a handler of
 its own. Python runs handlers only between two steps of its own; the second request is heard by a
@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 
-NUMBERS = (signal.SIGINT, signal.SIGTERM)
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 received: list[int] = []
 """Those that came since `watch`, in order."""
 
@@ -37,7 +37,7 @@ def watch() -> None:
 
 
 def exit_code(number: int) -> int:
-    """Returns the exit code of a process that a signal stopped: 130 SIGINT, 143 SIGTERM."""
+    """Returns the exit code of a process that a signal stopped: 129 SIGHUP, 130 SIGINT, .."""
     return 128 + number
 
 
@@ -62,5 +62,6 @@ def _forget() -> None:
     """In a child: its signals are its own."""
     signal.set_wakeup_fd(-1)
     received.clear()
-    if signal.getsignal(signal.SIGTERM) is _interrupt:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is _interrupt:
+            signal.signal(number, signal.SIG_DFL)

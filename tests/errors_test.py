@@ -1,4 +1,6 @@
 import errno
+import os
+import pty
 import subprocess
 import sys
 
@@ -60,10 +62,17 @@ def test_a_pipe_between_processes_of_ours_that_breaks_is_a_bug():
         _leaving(BrokenPipeError(errno.EPIPE, "Broken pipe"))()
 
 
-def test_what_finds_no_reader_asks_a_training_to_stop():
+@pytest.mark.parametrize(("opened", "code"), [(os.pipe, 141), (pty.openpty, 129)])
+def test_what_finds_no_reader_asks_a_training_to_stop(monkeypatch, opened, code):
+    reading, writing = opened()
+    os.close(reading)  # as a terminal's window, or the reader of a pipe
+    unread = os.fdopen(writing, "w", buffering=1)
+    monkeypatch.setattr("sys.stdout", unread)
     with StopRequest() as stop, stop.if_unread():
-        raise BrokenPipeError
-    assert stop.requested and signals.exit_code(stop.number) == 141
+        print("step 1")
+    assert stop.requested and signals.exit_code(stop.number) == code
+    with pytest.raises(OSError, match=r"Broken pipe|Input/output error"):
+        unread.close()
 
 
 def test_a_reader_that_leaves_is_no_mistake():

@@ -67,7 +67,9 @@ def test_ctrl_c_while_it_starts_is_one_line(tmp_path, command, module):
     assert not os.listdir(tmp_path)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_the_first_request_stops_with_a_documented_code(number, code):
     waiting = start("-c", WAITING)
     assert waiting.stdout.readline() == "busy\n"

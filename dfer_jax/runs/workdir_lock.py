@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
 import textwrap
@@ -17,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from dfer_jax.errors import StoppedError, UserError, is_unread
+from dfer_jax.errors import StoppedError, UserError, unread_by
 from dfer_jax.runs import checkpoint_files
 from dfer_jax.runtime import file_lock, processes
 
@@ -46,13 +45,14 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
         if file:
             _write_holder(file)
         yield
-    except BrokenPipeError as error:
-        if not is_unread():  # a pipe between processes of ours
+    except OSError as error:
+        number = unread_by(error)
+        if number is None:
             raise
         raise StoppedError(
             f"stopped, for nobody reads what is printed any more; what was done lies in {workdir}, "
             "and the same command goes on from there",
-            signal.SIGPIPE,
+            number,
         ) from error
     finally:
         if file:

@@ -8,10 +8,11 @@ from typing import Any
 from absl import logging
 
 from dfer_jax import signals
+from dfer_jax.errors import unread_by
 
 
 class StopRequest:
-    """Turns Ctrl-C and SIGTERM into a flag, so that the loop can save before it stops."""
+    """Turns Ctrl-C, SIGTERM and a closed terminal into a flag, for the loop to save and stop."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -19,8 +20,9 @@ class StopRequest:
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._note)
+        for number in signals.NUMBERS:
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                self._previous[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -32,8 +34,11 @@ class StopRequest:
         """Asks to stop if nobody reads any more what the block prints, as in `dfer ... | head`."""
         try:
             yield
-        except BrokenPipeError:
-            self.number, self.requested = int(signal.SIGPIPE), True
+        except OSError as error:
+            number = unread_by(error)
+            if number is None:
+                raise
+            self.number, self.requested = int(number), True
 
     def _note(self, number: int, _: object) -> None:
         if self.requested:  # asked twice: stop now

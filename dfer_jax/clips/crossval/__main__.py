@@ -3,7 +3,7 @@ r"""Trains and scores every fold of a data set: the protocol of the papers in on
 Each fold (and seed) is a run of `dfer train` in a work directory of its own; the same command
 again continues after a stop and skips what is done. In the end the predictions of the folds are
 pooled, as the authors of DFEW do, and the table is printed next to the published row and written
-to crossval.json, crossval.csv and crossval.tex. Ctrl-C and SIGTERM save first.
+to crossval.json, crossval.csv and crossval.tex. Ctrl-C, SIGTERM and a closed terminal save first.
 
     dfer crossval configs/dfew.py --dry_run
     dfer crossval configs/dfew.py --seeds=0,1,2 optim.momentum=0.8

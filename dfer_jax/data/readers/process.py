@@ -35,7 +35,7 @@ def serve(requests: Connection, answers: Connection, memory: Array) -> None:
         answers: where pickled `(index, item, None)`, or `(index, None, error)`, go to.
         memory: for the notes of `THREADS` threads.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     try:
