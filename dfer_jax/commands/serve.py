@@ -6,7 +6,8 @@ r"""Opens a page on this machine: drop a video, or use the camera, and see what 
 then open http://127.0.0.1:8765 in a browser. Only this machine is answered, unless --host says
 otherwise; then everybody who reaches that address can hand in videos, unencrypted. Videos are
 bounded in size and length, looked at one after the other, kept in a private folder under a name
-that the sender does not choose, and removed an hour later and when the server stops (Ctrl-C).
+that the sender does not choose, and removed an hour later, at once if they cannot be read, and when
+the server stops (Ctrl-C).
 """
 
 import tempfile

@@ -162,7 +162,7 @@ class Jobs:
             job.state, job.fault = "failed", f"{type(error).__name__}: {error}"
         finally:
             job.ended = time.monotonic()
-            if job.dropped:
+            if job.dropped or job.state == "failed":  # nothing to show
                 shutil.rmtree(job.folder, ignore_errors=True)
 
     def _look(self, job: Job) -> None:

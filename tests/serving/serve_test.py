@@ -101,10 +101,14 @@ def test_a_video_gives_what_the_library_gives(server, video, weights):
     ids=["text", "nothing"],
 )
 def test_what_is_no_video_fails_with_a_sentence(server, data, message):
-    address, _ = server
+    address, folder = server
     job = json.loads(ask(address, "/jobs", data=data)[1])
     done = finished(address, job["id"])
     assert done["state"] == "failed" and message in done["fault"]
+    deadline = time.monotonic() + 10
+    while any(folder.glob(f"*/{job['id']}")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(folder.glob(f"*/{job['id']}")), "what cannot be shown is not kept"
 
 
 def test_a_form_is_told_how_to_send_the_file_itself(server):
