@@ -11,6 +11,7 @@ from tfds_builders import archives
 from tfds_builders.frames import Clip, Decoding, list_frames
 from tfds_builders.named_clips import Found
 from tfds_builders.single_pass import SinglePass
+from tfds_builders.tree import unnested
 
 NOTICE = (
     "the frames are whole pictures, faces are not cropped: networks for faces need crops, so crop "
@@ -32,11 +33,12 @@ def clip_of(clip: Clip, state: SinglePass, *, max_frames: int, usual_frames: int
     if not clip.path.is_dir():
         video = Decoding(shorter_side=256, max_frames=max_frames, expected_frames=usual_frames)
         return dataclasses.replace(clip, features=features, video=video)
-    frames = list_frames(clip.path, clip.id, tree=state.tree, listing=state.listing)
+    path = unnested(clip.path)
+    frames = list_frames(path, clip.id, tree=state.tree, listing=state.listing)
     if not frames:
         state.listing.empty.append(clip.id)
         return None
-    return dataclasses.replace(clip, features=features, frames=frames)
+    return dataclasses.replace(clip, path=path, features=features, frames=frames)
 
 
 def list_clips(

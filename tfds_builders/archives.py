@@ -6,7 +6,9 @@ from pathlib import Path
 
 from tfds_builders.tree import Tree
 
-SUFFIXES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz")
+_UNFINISHED = (".crdownload", ".part", ".partial", ".download")
+_PARTS = (".001", ".z01")
+SUFFIXES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz", *_UNFINISHED, *_PARTS)
 
 _LFS = b"version https://git-lfs.github.com/spec/"
 _POINTER_BYTES = 1024  # Git LFS never writes a longer one
@@ -23,6 +25,15 @@ def why_incomplete(archives: Sequence[Path], tree: Tree) -> str:
         return f"; {tree.problems[0]}"
     if not archives:
         return ""
+    unfinished = [path for path in archives if path.suffix.lower() in _UNFINISHED]
+    if unfinished:
+        return f"; {_names(unfinished, tree)} not downloaded to the end: download again"
+    parts = [path for path in archives if path.suffix.lower() in _PARTS]
+    if parts:
+        return (
+            f"; {_names(parts, tree)} the first part of a divided archive: put all parts into one "
+            "folder and extract them together, as with 7-Zip"
+        )
     broken = [path for path in archives if path.suffix.lower() == ".zip" and not _is_whole(path)]
     if broken:
         return f"; {_names(broken, tree)} cut short or damaged: download again, then extract"

@@ -8,16 +8,21 @@ clip, carry the same names.
 import dataclasses
 import filecmp
 import os
+import re
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from dfer_jax.errors import UserError
 from dfer_jax.video.decode import SUFFIXES as VIDEO_SUFFIXES
 from tfds_builders import archives
+from tfds_builders.images import SUFFIXES as IMAGE_SUFFIXES
 from tfds_builders.tree import Tree, is_hidden
 
 _MAX_DEPTH = 10  # folders below the root
 _SOUNDS = (".wav", ".mp3")
+_COPY = re.compile(r" ?\(\d+\)$| - Copy( \(\d+\))?$")  # of browsers and of Windows
+_PURPOSE = re.compile(r"[ _.-]+[A-Za-z]+$")  # x_aligned of OpenFace, x_frames, x-faces
+_NUMBERS = (re.compile(r"[ _.-]+\d+$"), re.compile(r"[ _.-]+[A-Za-z]+[ _.-]*\d+$"))  # of a frame
 
 
 @dataclasses.dataclass
@@ -27,6 +32,7 @@ class Found(Tree):
     Attributes:
         clips: videos and folders of frames by clip id.
         unnamed: videos that are not named as clips are.
+        loose: images outside folders of frames whose names begin as those of clips.
         sounds: sound files that are named as clips are.
         archives: what may still have to be extracted.
         tables: files of the release besides the clips, by name in lower case.
@@ -35,6 +41,7 @@ class Found(Tree):
 
     clips: dict[str, list[Path]] = dataclasses.field(default_factory=dict)
     unnamed: list[Path] = dataclasses.field(default_factory=list)
+    loose: list[Path] = dataclasses.field(default_factory=list)
     sounds: list[Path] = dataclasses.field(default_factory=list)
     archives: list[Path] = dataclasses.field(default_factory=list)
     tables: dict[str, list[Path]] = dataclasses.field(default_factory=dict)
@@ -62,11 +69,11 @@ def walk(
     tree = Found(root=root.resolve())
 
     def is_leaf(path: Path) -> bool:
-        return identify(_folder_name(path)) is not None
+        return _folder_id(path, identify) is not None
 
     for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=is_leaf, release=release):
         suffix = path.suffix.lower()
-        clip_id = identify(_folder_name(path) if is_folder else path.stem)
+        clip_id = (_folder_id if is_folder else _file_id)(path, identify)
         if is_folder:
             if clip_id:
                 tree.clips.setdefault(clip_id, []).append(path)
@@ -74,26 +81,58 @@ def walk(
             tree.archives.append(path)
         elif suffix in _SOUNDS and clip_id:
             tree.sounds.append(path)
-        elif suffix not in VIDEO_SUFFIXES and path.name.lower() not in tables:
+        elif suffix in IMAGE_SUFFIXES:
+            if any(identify(number.sub("", path.stem)) for number in _NUMBERS):
+                tree.loose.append(path)
+        elif suffix not in VIDEO_SUFFIXES and _table(path) not in tables:
             continue
         elif not tree.refuse_escape(path):
             _keep(path, clip_id, tree)
     return tree
 
 
-def _folder_name(path: Path) -> str:
-    """The name of a clip's folder, without what tools put behind it (`x_aligned`, `x.mp4`)."""
+def _folder_id(path: Path, identify: Callable[[str], str | None]) -> str | None:
+    """The clip of a folder, whatever tools put behind its name (`x_aligned`, `x.mp4`)."""
     name = path.stem if path.suffix.lower() in VIDEO_SUFFIXES else path.name
-    return name.removesuffix("_aligned")  # OpenFace
+    return identify(name) or identify(_PURPOSE.sub("", name))
+
+
+def _file_id(path: Path, identify: Callable[[str], str | None]) -> str | None:
+    """The clip of a file, which may be another copy of it (`x (1).mp4`)."""
+    return identify(path.stem.strip()) or identify(_COPY.sub("", path.stem))
+
+
+def _table(path: Path) -> str:
+    return f"{_COPY.sub('', path.stem)}{path.suffix}".lower()
 
 
 def _keep(path: Path, clip_id: str | None, tree: Found) -> None:
     if path.suffix.lower() not in VIDEO_SUFFIXES:
-        tree.tables.setdefault(path.name.lower(), []).append(path)
+        tree.tables.setdefault(_table(path), []).append(path)
     elif clip_id:
         tree.clips.setdefault(clip_id, []).append(path)
     else:
         tree.unnamed.append(path)
+
+
+def instead(tree: Found) -> tuple[str, str]:
+    """Returns what lies there instead of clips, and what to do with it; two clauses or nothing."""
+    if tree.loose:
+        first = tree.relative(min(tree.loose))
+        return (
+            f", only {len(tree.loose):,} images side by side, named by clip and number "
+            f"({first}, ...)",
+            "move those of each clip into a folder of its name, or ",
+        )
+    if tree.unnamed:
+        first = tree.relative(min(tree.unnamed))
+        return (
+            f", only {len(tree.unnamed):,} videos with other names ({first}, ...)",
+            "give them the released names, or ",
+        )
+    if tree.sounds:
+        return f", only sound ({tree.relative(min(tree.sounds))}, ...)", ""
+    return "", ""
 
 
 def one_of_each(tree: Found, *, release: str) -> dict[str, Path]:

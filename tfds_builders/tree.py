@@ -89,6 +89,21 @@ class Tree:
         return True
 
 
+def unnested(folder: Path) -> Path:
+    """Returns the only folder in a folder that holds nothing else, as some tools leave it.
+
+    Else the folder itself; one that cannot be read too.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry for entry in entries if not is_hidden(entry.name)]
+    except OSError:
+        return folder
+    if len(found) == 1 and found[0].is_dir(follow_symlinks=False):
+        return Path(found[0].path)
+    return folder
+
+
 def is_hidden(name: str) -> bool:
     """Whether a name is a program's own (`.DS_Store`, `._00001`, `__MACOSX`, `~$labels.csv`)."""
     return name.startswith((".", "~$")) or name.casefold() in _OF_SYSTEMS

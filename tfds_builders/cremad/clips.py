@@ -51,7 +51,7 @@ def prepare(manual_dir: Path, *, config: str, allow_missing: bool) -> SinglePass
         manual_dir,
         identify=names.identify,
         release="CREMA-D",
-        tables=(tables.VOTES, tables.ACTORS),
+        tables=(tables.VOTES, tables.WORKBOOK, tables.ACTORS),
     )
     warnings = _leave_out_sparse(tree)
     tables.refuse_pointers(tree)
@@ -173,13 +173,10 @@ def _remarks(takes: Mapping[str, Take], tree: Found, broken: Collection[str]) ->
 
 def _nothing(tree: Found, warnings: list[str]) -> str:
     """Returns why there is nothing to build."""
-    held = ""
-    if warnings:
-        held = f", only {warnings[0]}"
-    elif tree.sounds:
-        held = f", only sound ({tree.relative(min(tree.sounds))}, ...)"
+    held, first = named_clips.instead(tree)
+    held = f", only {warnings[0]}" if warnings else held
     return (
         f"{tree.root} has no videos or frame folders of CREMA-D (such as 1001_DFA_ANG_XX.flv)"
-        f"{held}: put VideoFlash of the release there"
+        f"{held}: {first}put VideoFlash of the release there"
         f"{archives.why_incomplete(tree.archives, tree)}"
     )

@@ -41,7 +41,9 @@ _ABSENT = {
     *((1009, "MTI", emotion) for emotion in EMOTIONS),
     *((1019, "ITH", emotion) for emotion in EMOTIONS),
 }  # fmt: skip
-_NAME = re.compile(r"(\d{4})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)", re.ASCII | re.IGNORECASE)
+_NAME = re.compile(
+    r"(\d{4})[-_ ]([A-Z]{3})[-_ ]([A-Z]{3})[-_ ](LO|MD|HI|XX?)", re.ASCII | re.IGNORECASE
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +72,10 @@ class Take:
 
 
 def identify(stem: str) -> str | None:
-    """Returns a clip's name as released, None if no clip is named so; letters may be small."""
+    """Returns a clip's name as released, None if no clip is named so; letters may be small.
+
+    Blanks or dashes may stand where it has underscores.
+    """
     match = _NAME.fullmatch(stem)
     if not match:
         return None

@@ -1,9 +1,7 @@
 """Reads what CREMA-D says of its clips beside their names: the viewers' votes, the actors' age."""
 
 import collections
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,8 +9,10 @@ from dfer_jax.errors import UserError
 from tfds_builders import archives
 from tfds_builders.cremad import names
 from tfds_builders.named_clips import Found
+from tfds_builders.records import read_records
 
 VOTES = "summarytable.csv"
+WORKBOOK = "summarytable.xlsx"
 ACTORS = "videodemographics.csv"
 UNIQUE_VOTES = {
     "happiness": 1266,
@@ -45,6 +45,11 @@ def read_votes(tree: Found) -> dict[str, str | None]:
     Raises:
         UserError: if the table is not there or is none.
     """
+    if VOTES not in tree.tables and WORKBOOK in tree.tables:
+        raise UserError(
+            f"{min(tree.tables[WORKBOOK])} is an Excel workbook: save it as 'CSV UTF-8' named "
+            "summaryTable.csv, or take that from the release"
+        )
     if VOTES not in tree.tables:
         raise UserError(
             f"{tree.root} has no processedResults/summaryTable.csv, which holds what viewers saw: "
@@ -58,7 +63,7 @@ def read_votes(tree: Found) -> dict[str, str | None]:
     except ValueError as error:
         raise UserError(f"{path}: {error}; take it from the release again") from error
     votes: dict[str, str | None] = {}
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         clip_id, vote = names.identify(row["FileName"]), row["FaceVote"].split(":")
         if not clip_id or not set(vote) <= _CODES.keys():
             tree.problems.append(
@@ -89,31 +94,26 @@ def read_actors(tree: Found, *, warnings: list[str]) -> dict[int, Actor]:
     path = sorted(tree.tables[ACTORS])[0]
     try:
         rows = _rows(path, ("ActorID", "Age", "Sex"))
-        return {int(row["ActorID"]): Actor(int(row["Age"]), row["Sex"].strip()) for row in rows}
-    except (ValueError, TypeError) as error:
+        return {int(row["ActorID"]): Actor(int(row["Age"]), row["Sex"]) for _, row in rows}
+    except (UserError, ValueError) as error:
         warnings.append(f"{tree.relative(path)}: {error}, so age and sex are not stored")
         return {}
 
 
-def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Returns the rows of a table with a header.
+def _rows(path: Path, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """Returns line and cells of the rows of a table with a header, whatever program saved it.
 
     Raises:
-        ValueError: if it cannot be read or lacks a column.
+        UserError: if it cannot be read.
+        ValueError: if it lacks a column.
     """
-    try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-        rows = [row for row in reader if any(row.values())]
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from error
-    except csv.Error as error:
-        raise ValueError(f"not a table ({error})") from error
-    lacking = [name for name in columns if name not in (reader.fieldnames or ())]
+    (_, header), *rows = read_records(path) or [(1, [])]
+    lacking = [name for name in columns if name not in header]
     if lacking:
         raise ValueError(f"has no column {', '.join(lacking)}")
-    if any(row[name] is None for row in rows for name in columns):
+    if any(len(cells) <= max(map(header.index, columns)) for _, cells in rows):
         raise ValueError("has rows cut short")
-    return rows
+    return [(line, dict(zip(header, cells, strict=False))) for line, cells in rows]
 
 
 def refuse_pointers(tree: Found) -> None:

@@ -1,7 +1,8 @@
 """Reads MAFW's fold lists and checks them against each other.
 
-A row of `no_caption/set_k/test.txt` is `00025.mp4 anger`, with line ends of Windows. The five test
-lists are disjoint; the training list of a fold is the union of the other four test lists.
+A row of `no_caption/set_k/test.txt` is `00025.mp4 anger`, with line ends of Windows; spreadsheets
+leave other separators, a header, or no zeros in front. The five test lists are disjoint; the
+training list of a fold is the union of the other four test lists.
 """
 
 import re
@@ -13,9 +14,11 @@ from tfds_builders import archives
 from tfds_builders.folds import Entry, compare_training_list
 from tfds_builders.mafw import labels
 from tfds_builders.mafw.release import FOLDS, Release
+from tfds_builders.records import read_text
 
 LAST_ID = 20098
-_ROW = re.compile(r"(\d{1,5})(?:\.\w+)?\s+(\S+)", re.ASCII)
+_ROW = re.compile(r"\"?(\d{1,5})(?:\.\w+)?\"?[\s,;]+\"?([^\s,;\"]+)\"?", re.ASCII)
+_HEADER = {"clip", "clip_id", "id", "video", "video_name", "name", "filename", "label", "labels"}
 
 
 def read_folds(tree: Release, which: str, *, warnings: list[str]) -> dict[int, Entry]:
@@ -55,6 +58,11 @@ def _lacking(tree: Release, which: str, folds: list[int]) -> str:
         held = " (the lists with captions lack every neutral clip and do not serve)"
     elif tree.numbered:
         held = " (lists of numbers do not serve, for three orders of the classes are in use)"
+    elif tree.unplaced:
+        first = tree.relative(min(tree.unplaced))
+        held = f" ({first} lies below no folder 'single' or 'compound', so put it into one)"
+    elif tree.labels:
+        held = f" ({tree.relative(min(tree.labels))} has classes, but not the folds)"
     return (
         f"{tree.root} lacks MAFW's lists {names}{held}: put the release's folder "
         f"'Train & Test Set' there{archives.why_incomplete(tree.archives, tree)}"
@@ -77,14 +85,14 @@ def _read_one(tree: Release, which: str, split: str, fold: int) -> dict[int, str
 def read_list(path: Path, *, which: str, name: str, problems: list[str]) -> dict[int, str]:
     """Returns the class by clip id of one list; wrong rows are left out and join `problems`."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
+        text = read_text(path)
+    except UserError as error:
         problems.append(f"{name}: cannot be read as a list ({error})")
         return {}
     rows: dict[int, str] = {}
     lines: dict[int, int] = {}
     for line, content in enumerate(text.splitlines(), 1):
-        if not content.strip():
+        if not content.strip() or (line == 1 and _is_header(content)):
             continue
         clip, label, wrong = _parse(content.strip(), which)
         if not wrong and clip in rows:
@@ -96,6 +104,10 @@ def read_list(path: Path, *, which: str, name: str, problems: list[str]) -> dict
     if not rows and not problems:
         problems.append(f"{name}: the list is empty")
     return rows
+
+
+def _is_header(content: str) -> bool:
+    return set(re.split(r"[\s,;\"]+", content.strip(' "').lower())) <= _HEADER
 
 
 def _parse(content: str, which: str) -> tuple[int, str, str]:

@@ -182,14 +182,12 @@ def _left_out(
 def _nothing(tree: Found, by_trial: Sequence[Trial], config: str) -> str:
     """Returns why there is nothing to build."""
     what = "trials" if config == "all" else f"trials of {config}"
-    held = ""
-    if tree.sounds and not by_trial:
-        held = f", only sound ({tree.relative(min(tree.sounds))}, ...)"
-    elif by_trial:
+    held, first = named_clips.instead(tree)
+    if by_trial:
         others = sorted({CHANNELS[trial.channel - 1] for trial in by_trial} - {config})
         held = f", only {' and '.join(others)}" if others else ", only sound"
     return (
         f"{tree.root} has no videos or frame folders of RAVDESS's {what} (such as "
-        f"02-{CONFIGS[config][0]:02d}-06-01-02-01-12.mp4){held}: extract {_ARCHIVES[config]} there"
-        f"{archives.why_incomplete(tree.archives, tree)}"
+        f"02-{CONFIGS[config][0]:02d}-06-01-02-01-12.mp4){held}: {first}extract "
+        f"{_ARCHIVES[config]} there{archives.why_incomplete(tree.archives, tree)}"
     )

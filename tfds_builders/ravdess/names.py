@@ -18,7 +18,7 @@ SINGERS = tuple(actor for actor in ACTORS if actor != 18)
 FOLDS = {f"fd{fold}": tuple(range(4 * fold - 3, 4 * fold + 1)) for fold in range(1, 7)}
 """Actors of each test fold, four and four in their order, as MAE-DFER's and HiCMAE's lists."""
 
-_NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)", re.ASCII)
+_NAME = re.compile(r"[-_ ]".join([r"(\d\d)"] * 7), re.ASCII)
 _FIELDS = (
     ("modality", 3),
     ("vocal channel", 2),
@@ -58,8 +58,9 @@ class Trial:
 
 
 def identify(stem: str) -> str | None:
-    """Returns a name of seven fields, None if it is none."""
-    return stem if _NAME.fullmatch(stem) else None
+    """Returns a name of seven fields as released, None if it is none; blanks or _ may divide it."""
+    match = _NAME.fullmatch(stem)
+    return "-".join(match.groups()) if match else None
 
 
 def parse(name: str) -> tuple[int, Trial, str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from dfer_jax.errors import UserError
 from dfer_jax.labels import CLASS_ORDER, CLASSES, class_name, in_class_order, nearest_word
-from tfds_builders.video_folder.records import plain
+from tfds_builders.records import plain
 from tfds_builders.video_folder.table import Row
 
 _RARE = 10  # times less often than the word it resembles: a slip of the pen

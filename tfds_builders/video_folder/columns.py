@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
-from tfds_builders.video_folder.records import plain
+from tfds_builders.records import plain
 
 SPLITS = ("train", "test", "validation")
 UNUSED = "unused"

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dfer_jax.video.decode import SUFFIXES
+from tfds_builders.records import INVISIBLE
 from tfds_builders.single_pass import SinglePass
 from tfds_builders.tree import Tree, is_hidden
-from tfds_builders.video_folder.records import INVISIBLE
 from tfds_builders.video_folder.table import QUOTES, Row, Table
 
 _TO_CONVERT = (".tif", ".tiff", ".heic", ".gif")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from dfer_jax.errors import UserError, list_in_line
 from dfer_jax.labels import class_name
+from tfds_builders.records import plain, read_records
 from tfds_builders.tree import is_hidden
 from tfds_builders.video_folder.columns import (
     OPTIONAL,
@@ -26,7 +27,6 @@ from tfds_builders.video_folder.columns import (
     cell,
     find_columns,
 )
-from tfds_builders.video_folder.records import plain, read_records
 
 TABLE = "labels.csv"
 

@@ -127,6 +127,31 @@ def test_seen_without_or_with_a_wrong_table(tmp_path):
     assert "no row names 2 of the clips in summaryTable.csv (1001_DFA_ANG_XX" in problems[1]
 
 
+@pytest.mark.parametrize(
+    ("mark", "encoding", "name"),
+    [(";", "utf-8-sig", "summaryTable.csv"), ("\t", "utf-16", "summaryTable (1).csv")],
+)
+def test_a_table_that_a_spreadsheet_saved_again(tmp_path, mark, encoding, name):
+    lay(tmp_path)
+    cremad.write_votes(tmp_path, {take.id: "A" for take in TAKES})
+    released = tmp_path / cremad.TABLE
+    text = released.read_text().replace(",", mark).replace(".5", ",5").replace('"', "")
+    released.unlink()
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    state = found(tmp_path, "seen")
+    assert not state.problems and {clip.label for clip in state.listing.clips} == {"anger"}
+
+
+def test_a_table_that_is_a_workbook(tmp_path):
+    lay(tmp_path)
+    (tmp_path / "summaryTable.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(UserError, match=r"xlsx is an Excel workbook: save it as 'CSV UTF-8' named"):
+        found(tmp_path, "seen")
+    (tmp_path / "summaryTable.csv").write_bytes(b"PK\3\4")
+    with pytest.raises(UserError, match=r"csv is an Excel workbook, whatever its name says"):
+        found(tmp_path, "seen")
+
+
 def test_one_picture_per_second_does_not_serve(tmp_path):
     folder = tmp_path / "Image-01-FPS"
     touch([folder / take.id / "00001.jpg" for take in TAKES])
@@ -138,7 +163,7 @@ def test_one_picture_per_second_does_not_serve(tmp_path):
     assert any("one picture per second" in line for line in state.warnings)
 
 
-@pytest.mark.parametrize("form", ["{}_aligned", "{}.flv"])
+@pytest.mark.parametrize("form", ["{}_aligned", "{}.flv", "{}_frames", "faces/{}/frames"])
 def test_folders_of_frames_as_tools_name_them(tmp_path, form):
     touch([tmp_path / form.format(take.id) / "frame_det_00_000007.jpg" for take in TAKES])
     state = found(tmp_path)

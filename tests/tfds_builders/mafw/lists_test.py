@@ -121,9 +121,50 @@ def test_missing_lists_say_which_do_not_serve(root):
     path.rename(captioned)
     with pytest.raises(UserError, match=r"set_4/test.txt \(the lists with captions lack every"):
         read(root)
-    captioned.rename(path.with_suffix(".csv"))
+    numbers = path.with_suffix(".csv")
+    captioned.rename(numbers)
+    numbers.write_text("video_name,labels\n00028,4\n")
     with pytest.raises(UserError, match=r"set_4/test.txt \(lists of numbers do not serve"):
         read(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "suffix"),
+    [
+        ("{}.mp4,{}\r\n", "utf-8-sig", ".csv"),
+        ('"{}.mp4";"{}"\r\n', "utf-8", ".txt"),
+        ("{}\t{}\n", "utf-16", ".txt"),
+    ],
+)
+def test_lists_that_a_spreadsheet_saved_again(root, text, encoding, suffix):
+    for fold in range(1, 6):
+        for split in ("train", "test"):
+            path = mafw.list_path(root, fold, split)
+            rows = [line.split() for line in path.read_text().splitlines()]
+            again = "video_name,labels\n" + "".join(
+                text.format(int(name.removesuffix(".mp4")), label) for name, label in rows
+            )
+            path.unlink()
+            path.with_suffix(suffix).write_bytes(again.encode(encoding))
+    entries, problems, warnings = read(root)
+    assert not problems and not warnings
+    assert entries == {clip.number: Entry(clip.fold, clip.label) for clip in CLIPS}
+
+
+def test_folds_in_folders_of_other_names_and_of_none(root):
+    base = mafw.list_path(root, 1, "test").parents[1]
+    for fold in range(1, 6):
+        (base / f"set_{fold}").rename(base / f"Fold {fold}")
+    assert not read(root)[1]
+    base.parent.rename(base.parent.with_name("lists"))
+    with pytest.raises(UserError, match=r"/Fold 1/test.txt lies below no folder 'single' or"):
+        read(root)
+
+
+def test_labels_without_folds_are_named(tmp_path):
+    (tmp_path / "single_set.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(UserError, match=r"\(single_set.xlsx has classes, but not the folds\)"):
+        read(tmp_path)
 
 
 def test_folds_of_two_sets_are_compared_by_clip():

@@ -102,6 +102,11 @@ def test_actors_of_one_fold_alone_cannot_be_tested(tmp_path):
         "Actor_{actor}/{name}.MP4",
         "{label}/{name}.avi",
         "train/Actor_{actor}/{name}.mkv",
+        "Video_Speech_Actor_{actor} (1)/{name} (1).mp4",
+        "{name} - Copy.mp4",
+        "Actor_{actor}/{name}_frames/0001.jpg",
+        "faces/{name}-faces/0001.png",
+        "{name}/{name}/0001.jpg",
     ],
 )
 def test_layouts_that_people_make(tmp_path, form):
@@ -111,6 +116,34 @@ def test_layouts_that_people_make(tmp_path, form):
     touch([tmp_path / "labels.csv", tmp_path / "Thumbs.db", tmp_path / "._Actor_01"])
     state = found(tmp_path)
     assert not state.problems and len(state.listing.clips) == len(trials)
+
+
+@pytest.mark.parametrize("mark", "_ ")
+def test_names_may_be_divided_otherwise(tmp_path, mark):
+    trials = ravdess.trials_of(*ONE_EACH)[::7]
+    touch([tmp_path / f"{trial.name(2).replace('-', mark)}.mp4" for trial in trials])
+    clips = found(tmp_path).listing.clips
+    assert [clip.id for clip in clips] == [trial.name(2) for trial in trials]
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("frames/{}_0007.jpg", r"only 52 images side by side, .*\(frames/02-.*_0007.jpg, .*\): "
+         "move those of each clip into a folder of its name, or extract Video_Speech"),
+        ("happy/{}-frame 7.png", r"only 52 images side by side, named by clip and number \(happy/"),
+        ("{}-007.bmp", "only 52 images side by side"),
+        ("A/{}_facecroppad.avi", r"only 52 videos with other names \(A/02-.*croppad.avi, .*\): "
+         "give them the released names, or extract"),
+        ("Actor.zip.crdownload", r"there; Actor.zip.crdownload is not downloaded to the end"),
+        ("RAVDESS.zip.001", "there; RAVDESS.zip.001 is the first part of a divided archive"),
+    ],
+)  # fmt: skip
+def test_what_lies_there_instead_is_told(tmp_path, form, message):
+    trials = ravdess.trials_of(*ONE_EACH)[::7]
+    touch([tmp_path / form.format(trial.name(2)) for trial in trials])
+    with pytest.raises(UserError, match=message):
+        found(tmp_path)
 
 
 def test_a_name_of_another_actor_than_its_folder_is_refused(tmp_path):

@@ -34,7 +34,7 @@ def read_records(path: Path) -> list[tuple[int, list[str]]]:
     Raises:
         UserError: if the file is not text in UTF-8 or UTF-16, or not a table.
     """
-    text = _text(path)
+    text = read_text(path)
     lines = text.splitlines()
     start = next((at for at, line in enumerate(lines) if line.strip(_BLANK)), 0)
     stated = _SEP.fullmatch(lines[start].strip(INVISIBLE)) if lines else None
@@ -73,7 +73,12 @@ def _cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]
     return records
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Returns a text file, UTF-8 with or without a byte order mark or UTF-16.
+
+    Raises:
+        UserError: if it is something else, as a workbook that is only named so.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
