@@ -16,6 +16,7 @@ SPLIT_NAMES = {
     **{"training": "train", "testing": "test"},
     **dict.fromkeys(("val", "valid", "dev"), "validation"),
 }
+_LIKE_SPLITS = {*SPLIT_NAMES, "publictest", "privatetest", "devel", "eval", "evaluation"}
 
 REQUIRED, OPTIONAL = ("path", "label"), ("split", "group")
 _OFTEN = {  # what others call it
@@ -32,8 +33,8 @@ _OFTEN = {  # what others call it
 }  # fmt: skip
 _GROUPS = {
     "subject", "subj", "participant", "person", "individual", "identity", "patient", "proband",
-    "speaker", "actor", "actress", "performer", "volunteer", "child", "infant", "movie", "film",
-    "session", "scene", "dialogue",
+    "speaker", "actor", "actress", "performer", "volunteer", "user", "child", "infant", "movie",
+    "film", "session", "scene", "dialogue",
 }  # fmt: skip
 _SOURCES = {"video", "source", "sourcevideo", "recording", "youtube", "yt"}
 """Of several clips each, they are groups; of one each, other names of the clip."""
@@ -97,7 +98,7 @@ def _meant(name: str, cells: Sequence[str]) -> str:
     """
     if not cells or name.startswith("_"):
         return ""
-    if sum(text in SPLIT_NAMES for text in cells) * 2 > len(cells):
+    if sum(text in _LIKE_SPLITS for text in cells) * 2 > len(cells):
         return "split"
     if _without_ending(name, _GROUPS):
         return "group"

@@ -17,6 +17,7 @@ from tfds_builders.video_folder.table import QUOTES, Row, Table
 
 _TO_CONVERT = (".tif", ".tiff", ".heic", ".gif")
 _MOST_HINTS = 20  # as many problems as are shown; looking for close names takes time
+_OPENFACE = "_aligned"  # behind the name of a folder of crops
 _FEW = 3  # absent clips, which are told one by one
 
 
@@ -88,6 +89,8 @@ def _whole_column(
         (urllib.parse.unquote, 1, "are written as in web addresses; write the characters "
          "themselves"),
         (str.casefold, _FEW, "differ from the names of the clips in upper and lower case"),
+        (lambda name: name.removesuffix(_OPENFACE), _FEW, "lack the _aligned at the end of their "
+         "folder's name, which OpenFace writes"),
         (lambda name: posixpath.splitext(name)[0], _FEW, "lack the suffix of their file"),
         (lambda name: Path(name).name, _FEW, "name another folder; paths begin at the folder of "
          "the table"),
@@ -173,6 +176,7 @@ def _close(name: str, unlisted: Iterable[str]) -> str:
         other
         for other in others
         if last in (Path(other).name.casefold(), Path(other).stem.casefold())
+        or Path(other).name.casefold() == last + _OPENFACE
     ]
     close = same if len(same) == 1 else difflib.get_close_matches(name, others, n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -177,7 +177,7 @@ def test_an_empty_column_is_not_asked_about(tmp_path):
 
 @pytest.mark.parametrize("name", ["set", "Usage", "fold", "part"])
 def test_a_column_of_mostly_splits_is_asked_about(tmp_path, name):
-    rows = "a,joy,Training\nb,joy,train\nc,joy,PublicTest\nd,joy,unused\ne,joy,\n"
+    rows = "a,joy,Training\nb,joy,PrivateTest\nc,joy,PublicTest\nd,joy,third\ne,joy,\n"
     assert re.search(
         f"the column '{name}' is unknown; did you mean 'split'",
         error_of(tmp_path, f"path,label,{name}\n{rows}"),

@@ -71,6 +71,8 @@ def test_a_column_of_another_folder(tmp_path):
          "differ from the names of the clips in upper and lower case"),
         ("a%20b/%C3%A9{}", "a b/\u00e9{}", "are written as in web addresses; write the characters "
          "themselves"),
+        ("{}", "{}_aligned", "lack the _aligned at the end of their folder's name, which OpenFace "
+         "writes"),
         ("~/data/x/{}", "x/{}", "name another folder; paths begin at the folder of the table"),
         ("file:///x/{}", "x/{}", "name another folder; paths begin at the folder of the table"),
     ],
