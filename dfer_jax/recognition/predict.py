@@ -219,4 +219,5 @@ def _line(summary: dict[str, Any], frames: int, seconds: float) -> str:
     without = f", {empty} without a face" if empty and summary["faces"] else ""
     if brief := summary["brief_weak_faces_left_out"]:
         without += f", {brief} too brief and weak to be faces"
-    return f"{summary['video']}: {frames} frames{without}, {frames / seconds:.0f} a second, {faces}"
+    told = f"{frames} frame{'s' * (frames != 1)}{without}, {frames / seconds:.0f} a second"
+    return f"{summary['video']}: {told}, {faces}"

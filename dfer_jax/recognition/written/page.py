@@ -75,14 +75,15 @@ def _about(summary: Mapping[str, Any]) -> str:
     empty = summary["frames_without_face"]
     remarks = "".join(f" {note[:1].upper()}{note[1:]}." for note in summary["notes"])
     text = (
-        f"{summary['frames']:,} frames, {summary['seconds']:.1f} s; "
-        f"{_faces(len(summary['faces']))}, {empty:,} frames without one; {weights}.{remarks}"
+        f"{_number(summary['frames'], 'frame')}, {summary['seconds']:.1f} s; "
+        f"{_number(len(summary['faces']), 'face')}, {empty:,} frames without one; "
+        f"{weights}.{remarks}"
     )
     return text if summary["complete"] else f"{text} Incomplete: {summary['fault']}."
 
 
-def _faces(count: int) -> str:
-    return f"{count} face" + "s" * (count != 1)
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" + "s" * (count != 1)
 
 
 def _records(rows: Iterable[Row], classes: Sequence[str]) -> list[list[Any]]:
