@@ -98,8 +98,11 @@ def _folder_id(path: Path, identify: Callable[[str], str | None]) -> str | None:
 
 
 def _file_id(path: Path, identify: Callable[[str], str | None]) -> str | None:
-    """The clip of a file, which may be another copy of it (`x (1).mp4`)."""
-    return identify(path.stem.strip()) or identify(_COPY.sub("", path.stem))
+    """The clip of a file, which may be another copy of it (`x (1).mp4`, `x.flv.mp4`)."""
+    name = path.stem.strip()
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES:
+        name = Path(name).stem
+    return identify(name) or identify(_COPY.sub("", name))
 
 
 def _table(path: Path) -> str:

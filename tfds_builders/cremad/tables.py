@@ -64,7 +64,7 @@ def read_votes(tree: Found) -> dict[str, str | None]:
         raise UserError(f"{path}: {error}; take it from the release again") from error
     votes: dict[str, str | None] = {}
     for line, row in rows:
-        clip_id, vote = names.identify(row["FileName"]), row["FaceVote"].split(":")
+        clip_id, vote = names.identify(Path(row["FileName"]).stem), row["FaceVote"].split(":")
         if not clip_id or not set(vote) <= _CODES.keys():
             tree.problems.append(
                 f"{tree.relative(path)}, line {line}: {row['FileName']!r} voted "

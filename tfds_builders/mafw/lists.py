@@ -17,7 +17,7 @@ from tfds_builders.mafw.release import FOLDS, Release
 from tfds_builders.records import read_text
 
 LAST_ID = 20098
-_ROW = re.compile(r"\"?(\d{1,5})(?:\.\w+)?\"?[\s,;]+\"?([^\s,;\"]+)\"?", re.ASCII)
+_ROW = re.compile(r"\"?(?:\S*[/\\])?(\d{1,5})(?:\.\w+)?\"?[\s,;]+\"?([^\s,;\"]+)\"?", re.ASCII)
 _HEADER = {"clip", "clip_id", "id", "video", "video_name", "name", "filename", "label", "labels"}
 
 

@@ -134,6 +134,8 @@ def test_missing_lists_say_which_do_not_serve(root):
         ("{}.mp4,{}\r\n", "utf-8-sig", ".csv"),
         ('"{}.mp4";"{}"\r\n', "utf-8", ".txt"),
         ("{}\t{}\n", "utf-16", ".txt"),
+        ("data/clips/{}.mp4 {}\r\n", "utf-8", ".txt"),
+        ("clips\\{}.mp4 {}\r\n", "utf-8", ".txt"),
     ],
 )
 def test_lists_that_a_spreadsheet_saved_again(root, text, encoding, suffix):

@@ -104,6 +104,7 @@ def test_actors_of_one_fold_alone_cannot_be_tested(tmp_path):
         "train/Actor_{actor}/{name}.mkv",
         "Video_Speech_Actor_{actor} (1)/{name} (1).mp4",
         "{name} - Copy.mp4",
+        "Actor_{actor}/{name}.avi.mp4",
         "Actor_{actor}/{name}_frames/0001.jpg",
         "faces/{name}-faces/0001.png",
         "{name}/{name}/0001.jpg",
