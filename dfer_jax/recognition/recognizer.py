@@ -21,7 +21,7 @@ from dfer_jax.recognition.faces import (
 from dfer_jax.recognition.peers.still import BesideOurs, StillPeer
 from dfer_jax.recognition.pictures import check_rgb, refuse_bgr
 from dfer_jax.recognition.rows import Row
-from dfer_jax.recognition.sources import Source, as_path, check_rate, find_sources
+from dfer_jax.recognition.sources import Source, as_folders, as_path, check_rate, find_sources
 from dfer_jax.recognition.spans import parse
 from dfer_jax.recognition.timeline import STRIDE, WINDOW, Pictures, Timing, timeline
 from dfer_jax.recognition.weights import Cut, Weights
@@ -53,7 +53,7 @@ class Recognizer:
         """
         if not folders:
             raise UserError("Recognizer.load needs a folder; give a run's work directory")
-        return cls(weights_of.load(folders))
+        return cls(weights_of.load(as_folders(folders)))
 
     def clip(
         self, frames: UInt8[np.ndarray, "t h w 3"], *, sure_rgb: bool = False

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import numbers
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dfer_jax.errors import UserError
@@ -36,8 +36,23 @@ class Source:
         return self.path.resolve().name if self.path.is_dir() else self.path.stem
 
 
+def as_folders(folders: Sequence[object]) -> list[Path]:
+    """Returns what a caller gives as folders of weights; a ~ at the front is the home.
+
+    Raises:
+        UserError: if one is no path.
+    """
+    for folder in folders:
+        if not isinstance(folder, str | Path):
+            raise UserError(
+                f"a folder of weights is of type {type(folder).__name__}; give paths, each as an "
+                "argument of its own: Recognizer.load('runs/a', 'runs/b')"
+            )
+    return [Path(folder).expanduser() for folder in folders]
+
+
 def as_path(path: object) -> Path:
-    """Returns what a caller gives as a path.
+    """Returns what a caller gives as a path; a ~ at its front is the home.
 
     Raises:
         UserError: if it is none.
@@ -47,7 +62,7 @@ def as_path(path: object) -> Path:
             f"path is of type {type(path).__name__}; give a file or folder (pictures in memory: "
             "Recognizer.frames; a camera: dfer predict --camera 0)"
         )
-    return Path(path)
+    return Path(path).expanduser()
 
 
 def check_rate(fps: object) -> None:
