@@ -1,6 +1,6 @@
 """Max-pooling of float32 for CPUs in C++: windows of 3x3 at stride 2, and the gradient.
 
-Number for number what `models/pooling.py` gives without it. 64 maps of 56 x 56 x 64 on two cores:
+Number for number what `ops/pooling.py` gives without it. 64 maps of 56 x 56 x 64 on two cores:
 maxima 3.2 ms against 9.6, with their places 3.1 against 12.9, gradient 7.2 against 7.2 alone and 26
 as XLA fuses it in training.
 """
