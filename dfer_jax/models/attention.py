@@ -13,6 +13,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from dfer_jax.ops.conv_norm import kaiming_fan_out
+from dfer_jax.ops.largest import largest
 
 ATTENTIONS = ("none", "se", "cbam", "gca")
 
@@ -77,7 +78,8 @@ class ChannelGate(nn.Module):
         fc2 = nn.Dense(channels, name="fc2", **options)
         logits = fc2(nn.relu(fc1(z)))
         if self.kind == "cbam":
-            peak = x.max(axis=(1, 2)).astype(jnp.float32).reshape(z.shape)
+            peak = largest(x.reshape(x.shape[0], -1, channels), 1)
+            peak = peak.astype(jnp.float32).reshape(z.shape)
             logits = logits + fc2(nn.relu(fc1(peak)))
         if self.kind != "gca":
             return nn.sigmoid(logits)
