@@ -3,7 +3,8 @@
 dfer models
 
 GMAC are the multiply-accumulates of one clip, or window of frames, in billions. UAR and WAR are the
-published ones, in percent, of exactly what the configs train; `-` where there is none.
+published ones, in percent, of exactly what the configs train; `-` where there is none. Parameters
+and GMAC count a classifier of the canonical seven, whatever data set a config names.
 """
 
 import functools
