@@ -94,3 +94,11 @@ def gentle_run(tmp_path_factory):
     import made_once
 
     return made_once.gentle_run(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def smoke_data(tmp_path_factory, commands):
+    """Folder of `synthetic_dfer/smoke`, built by a command line; its readers leave it as it is."""
+    import made_once
+
+    return made_once.smoke_data(tmp_path_factory, commands)

@@ -39,6 +39,16 @@ def gentle_run(factory: pytest.TempPathFactory) -> Path:
     return _once(factory, "gentle_run", make)
 
 
+def smoke_data(factory: pytest.TempPathFactory, commands) -> Path:
+    """Returns the folder of `synthetic_dfer/smoke`, built by the command line `commands`."""
+
+    def make(folder: Path) -> None:
+        built = commands.run("tfds_builders.build", "synthetic_dfer/smoke", f"--data_dir={folder}")
+        assert built.returncode == 0, built.stderr
+
+    return _once(factory, "smoke_data", make)
+
+
 def _train(config, directory: str) -> None:
     workdir.claim(directory, json.loads(config.to_json_best_effort()), {})
     with pytest.MonkeyPatch.context() as patch:

@@ -1,7 +1,7 @@
 """Command lines run as processes of their own that need not import the libraries again.
 
 `run` has one process import them once and fork for each command line: flags, signals, exit code and
-what is printed are those of a fresh start.
+what is printed are those of a fresh start. There is one device.
 """
 
 import importlib
@@ -13,6 +13,8 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+
+import xla_flags
 
 LIBRARIES = (
     "av cv2 flax.linen jaxtyping matplotlib.pyplot ml_collections.config_flags optax "
@@ -30,7 +32,7 @@ class Commands:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, "XLA_FLAGS": xla_flags.of_devices(1)},
         )
 
     def run(self, module, *words, cwd=None):

@@ -12,7 +12,6 @@ import tomllib
 import installed_wheel
 import parse_commands
 import printed_commands
-import pytest
 from printed_commands import ROOT
 
 from tfds_builders import build

@@ -1,7 +1,6 @@
 """The tutorials run as they are printed, one after the other, in a folder of their own."""
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,34 @@ TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("tutorials")
+def folder(tmp_path_factory, smoke_data):
+    """Where they run; what the first one builds is there, as after a run of it."""
+    folder = tmp_path_factory.mktemp("tutorials")
+    (folder / "data").symlink_to(smoke_data)
+    return folder
 
 
 @pytest.fixture
-def run(folder, monkeypatch):
-    monkeypatch.chdir(folder)
-    return lambda name: runpy.run_path(str(TUTORIALS / name), run_name="__main__")
+def run(folder, commands):
+    """Returns what a tutorial prints."""
+
+    def run(name):
+        done = commands.run(f"docs.tutorials.{name}", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
 
 
-def test_rendered_faces(run, folder, capsys):
-    run("rendered_faces.py")
-    assert "synthetic_dfer/smoke test" in capsys.readouterr().out
+def test_rendered_faces(run, folder):
+    assert "synthetic_dfer/smoke test" in run("rendered_faces")
     result = json.loads((folder / "runs/tutorial/eval/test.json").read_text())
     assert (result["num_clips"], result["epoch"]) == (14, 2)
     assert (folder / "runs/tutorial/report.html").exists()
 
 
-def test_library(run, folder, capsys):
-    run("library.py")
-    lines = capsys.readouterr().out.splitlines()
+def test_library(run, folder):
+    lines = run("library").splitlines()
     result = json.loads((folder / "runs/tutorial/eval/test.json").read_text())
     expected = {clip["clip_id"]: clip["probabilities"] for clip in result["predictions"]}
     printed = _printed(lines)
@@ -45,7 +51,7 @@ def test_library(run, folder, capsys):
 
 @pytest.mark.soak(reason="a training; tests of video folders build, train and evaluate likewise")
 def test_own_videos(run, folder):
-    run("own_videos.py")
+    run("own_videos")
     table = (folder / "my_videos/labels.csv").read_text().splitlines()
     assert len(table) == 1 + 28 + 14
     result = json.loads((folder / "runs/mine/eval/test.json").read_text())

@@ -110,7 +110,7 @@ def test_heads_learn_the_same_from_kept_features_as_from_pictures(system, cnn, d
 
 def test_stopped_run_resumes_bit_for_bit(cnn, data_dir, tmp_path, monkeypatch):
     config = tiny_frames.config(data_dir, "transformer", init_from=cnn)
-    run(config, tmp_path / "whole")
+    train(config, str(tmp_path / "whole"), overrides={}, with_evaluation=True)
     with monkeypatch.context() as patch, pytest.raises(UserError, match="stopped at step 4"):
         tiny.stop_after(patch, 4)
         Trainer(FrameTask, config, str(tmp_path / "parts"), init_from=cnn).run(with_evaluation=True)
@@ -196,7 +196,7 @@ def test_windows_are_varied_as_one_or_frame_by_frame():
     keys = jax.random.split(jax.random.key(0), 2)
     varied = Augmentation(16, (0.3, 0.6), (1.0, 1.0), 0.0, 0.5, 0.0)
     together, apart = (
-        np.asarray(FrameAugmentation(16, varied, per_frame)(keys, clips))
+        np.asarray(jax.jit(FrameAugmentation(16, varied, per_frame))(keys, clips))
         for per_frame in (False, True)
     )
     np.testing.assert_array_equal(together[:, 0], together[:, 1])
