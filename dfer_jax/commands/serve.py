@@ -53,6 +53,7 @@ def main(argv: list[str]) -> None:
     freed_memory.give_back_at_once()  # as dfer predict: this process stays
     compilation_cache.enable()
     recognizer = Recognizer.load(*_WEIGHTS.value)
+    recognizer.finder(is_cropped=_CROPPED.value, face_model=_FACE_MODEL.value)  # or say why
     options = predict.Options(
         out=Path(tempfile.mkdtemp(prefix="dfer_serve_")),
         window=recognizer.span("window", _WINDOW.value),
@@ -60,7 +61,6 @@ def main(argv: list[str]) -> None:
         is_cropped=_CROPPED.value,
         face_model=_FACE_MODEL.value,
     )
-    recognizer.finder(is_cropped=options.is_cropped, face_model=options.face_model)  # or say why
     predict.warn(recognizer, options)
     jobs = Jobs(recognizer, options, Limits(_MAX_MB.value, _MAX_MINUTES.value))
     names = _LOOPBACK if _HOST.value in _LOOPBACK else ("*",)
