@@ -11,7 +11,6 @@ from tfds_builders import archives
 from tfds_builders.frames import Clip, Decoding, list_frames
 from tfds_builders.named_clips import Found
 from tfds_builders.single_pass import SinglePass
-from tfds_builders.tree import unnested
 
 NOTICE = (
     "the frames are whole pictures, faces are not cropped: networks for faces need crops, so crop "
@@ -33,12 +32,11 @@ def clip_of(clip: Clip, state: SinglePass, *, max_frames: int, usual_frames: int
     if not clip.path.is_dir():
         video = Decoding(shorter_side=256, max_frames=max_frames, expected_frames=usual_frames)
         return dataclasses.replace(clip, features=features, video=video)
-    path = unnested(clip.path)
-    frames = list_frames(path, clip.id, tree=state.tree, listing=state.listing)
+    frames = list_frames(clip.path, clip.id, tree=state.tree, listing=state.listing)
     if not frames:
         state.listing.empty.append(clip.id)
         return None
-    return dataclasses.replace(clip, path=path, features=features, frames=frames)
+    return dataclasses.replace(clip, features=features, frames=frames)
 
 
 def list_clips(

@@ -16,7 +16,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.video.decode import SUFFIXES as VIDEO_SUFFIXES
 from tfds_builders import archives
 from tfds_builders.images import SUFFIXES as IMAGE_SUFFIXES
-from tfds_builders.tree import Tree, is_hidden
+from tfds_builders.tree import Tree, is_hidden, unnested
 
 _MAX_DEPTH = 10  # folders below the root
 _SOUNDS = (".wav", ".mp3")
@@ -76,7 +76,7 @@ def walk(
         clip_id = (_folder_id if is_folder else _file_id)(path, identify)
         if is_folder:
             if clip_id:
-                tree.clips.setdefault(clip_id, []).append(path)
+                tree.clips.setdefault(clip_id, []).append(unnested(path))
         elif suffix in archives.SUFFIXES:
             tree.archives.append(path)
         elif suffix in _SOUNDS and clip_id:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dfer_jax.errors import UserError
+from dfer_jax.video.decode import SUFFIXES as VIDEO_SUFFIXES
 
 _OF_SYSTEMS = frozenset(
     ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin")
@@ -90,7 +91,7 @@ class Tree:
 
 
 def unnested(folder: Path) -> Path:
-    """Returns the only folder in a folder that holds nothing else, as some tools leave it.
+    """Returns the only folder or video in a folder that holds nothing else, as some tools leave it.
 
     Else the folder itself; one that cannot be read too.
     """
@@ -99,9 +100,10 @@ def unnested(folder: Path) -> Path:
             found = [entry for entry in entries if not is_hidden(entry.name)]
     except OSError:
         return folder
-    if len(found) == 1 and found[0].is_dir(follow_symlinks=False):
-        return Path(found[0].path)
-    return folder
+    if len(found) != 1 or found[0].is_symlink():
+        return folder
+    only = Path(found[0].path)
+    return only if found[0].is_dir() or only.suffix.lower() in VIDEO_SUFFIXES else folder
 
 
 def is_hidden(name: str) -> bool:

@@ -13,7 +13,6 @@ from tfds_builders.frames import Clip, Decoding, Listing, list_frames
 from tfds_builders.mafw import labels, lists, release
 from tfds_builders.mafw.release import Release
 from tfds_builders.single_pass import SinglePass
-from tfds_builders.tree import unnested
 
 NOTICE = (
     "the frames are whole scenes in which no face was detected or cropped: published networks, fed "
@@ -83,9 +82,7 @@ def list_clips(
             listing.absent.append(clip_id)
             continue
         clip = Clip(clip_id, f"fd{entry.fold}", entry.label, paths[number])
-        if source == "frames":
-            clip = dataclasses.replace(clip, path=unnested(clip.path))
-        else:
+        if source == "clips":
             listing.clips.append(dataclasses.replace(clip, features={"fps": 0.0}, video=_DECODING))
             continue
         frames = list_frames(clip.path, clip_id, tree=tree, listing=listing)

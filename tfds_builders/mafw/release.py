@@ -15,7 +15,7 @@ from dfer_jax.errors import UserError
 from dfer_jax.video.decode import SUFFIXES as VIDEO_SUFFIXES
 from tfds_builders import archives
 from tfds_builders.images import SUFFIXES as IMAGE_SUFFIXES
-from tfds_builders.tree import Tree
+from tfds_builders.tree import Tree, unnested
 
 FOLDS = (1, 2, 3, 4, 5)
 SETS = ("single", "compound")
@@ -74,7 +74,8 @@ def walk(root: Path) -> Release:
 
     for path, is_folder in tree.walk(max_depth=_MAX_DEPTH, is_leaf=_is_clip, release="MAFW"):
         if is_folder and _is_clip(path):
-            _note(path, tree.frames, tree)
+            content = unnested(path)
+            _note(path, content, tree.frames if content.is_dir() else tree.videos, tree)
         elif is_folder:
             tree.near += [path] * bool(_NEAR.fullmatch(path.name))
         elif path.suffix.lower() in archives.SUFFIXES:
@@ -82,7 +83,7 @@ def walk(root: Path) -> Release:
         elif _LIST.fullmatch(path.name) and not tree.refuse_escape(path):
             _note_list(path, tree)
         elif _is_video(path) and not tree.refuse_escape(path):
-            _note(path, tree.videos, tree)
+            _note(path, path, tree.videos, tree)
         elif _LABELS.fullmatch(path.name):
             tree.labels.append(path)
         elif path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
@@ -94,8 +95,10 @@ def _is_clip(path: Path) -> bool:
     """Whether a folder is a clip's; with fewer digits than five only if images lie in it."""
     if _FOLDER.fullmatch(path.name):
         return True
-    if not _UNPADDED.fullmatch(path.name):
-        return False
+    return bool(_UNPADDED.fullmatch(path.name)) and _holds_images(path)
+
+
+def _holds_images(path: Path) -> bool:
     try:
         return any(file.suffix.lower() in IMAGE_SUFFIXES for file in path.iterdir())
     except OSError:
@@ -106,11 +109,11 @@ def _is_video(path: Path) -> bool:
     return bool(_CLIP.fullmatch(path.stem)) and path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def _note(path: Path, homes: dict[Path, dict[int, Path]], tree: Release) -> None:
+def _note(path: Path, content: Path, homes: dict[Path, dict[int, Path]], tree: Release) -> None:
     """Keeps a clip below the folder that it is in; a second one of its id there is a problem."""
     clip = int(_NUMBER.match(path.name)[0])
-    first = homes.setdefault(path.parent, {}).setdefault(clip, path)
-    if first != path:
+    first = homes.setdefault(path.parent, {}).setdefault(clip, content)
+    if first != content:
         kind = "folders" if path.is_dir() else "videos"
         tree.problems.append(
             f"clip {clip:05d} has two {kind}, {tree.relative(first)} and {tree.relative(path)}: "
@@ -157,6 +160,9 @@ def clips(tree: Release, *, source: str) -> dict[int, Path]:
         UserError: if there is none, or clips are there in two folders.
     """
     homes = tree.frames if source == "frames" else tree.videos
+    if source == "frames" and len(homes) > 1:  # landmarks are kept in folders of such names too
+        with_images = [home for home, of in homes.items() if any(map(_holds_images, of.values()))]
+        homes = {home: homes[home] for home in with_images or homes}
     if not homes:
         raise UserError(_nothing(tree, source))
     for first, second in itertools.combinations(sorted(homes), 2):

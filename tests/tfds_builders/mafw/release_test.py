@@ -27,10 +27,19 @@ def test_folders_of_frames(tmp_path, form):
     assert {clip.frames for clip in listing.clips} == {("0.png",)} and not tree.problems
 
 
-@pytest.mark.parametrize("form", ["{:05d}.mp4", "{:d}.MP4", "unzip/{:06d}.avi"])
+@pytest.mark.parametrize(
+    "form", ["{0:05d}.mp4", "{0:d}.MP4", "unzip/{0:06d}.avi", "{0:05d}/{0}.mp4"]
+)
 def test_videos(tmp_path, form):
     touch([tmp_path / form.format(number) for number in NUMBERS])
     assert sorted(clips(walk(tmp_path), source="clips")) == list(NUMBERS)
+
+
+def test_folders_of_landmarks_are_no_clips(tmp_path):
+    for kind in ("frames/{:05d}/0.png", "Labels (auto)/landmarks/{:05d}/0.txt"):
+        touch([tmp_path / kind.format(number) for number in NUMBERS])
+    found = clips(walk(tmp_path), source="frames")
+    assert found == {number: tmp_path / "frames" / f"{number:05d}" for number in NUMBERS}
 
 
 def test_folders_of_few_digits_without_images_are_no_clips(tmp_path):

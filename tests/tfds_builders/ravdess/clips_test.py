@@ -108,6 +108,7 @@ def test_actors_of_one_fold_alone_cannot_be_tested(tmp_path):
         "Actor_{actor}/{name}_frames/0001.jpg",
         "faces/{name}-faces/0001.png",
         "{name}/{name}/0001.jpg",
+        "{name}/{name}.mp4",
     ],
 )
 def test_layouts_that_people_make(tmp_path, form):
