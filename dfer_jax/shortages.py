@@ -13,9 +13,13 @@ _ROOM = {
     errno.ENOSPC: "make room",
     errno.EDQUOT: "make room in your quota",
     errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DEVICE = frozenset({errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN})
-_PLACES = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR})
+_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
+_PLACES = _IN_THE_WAY | _RIGHTS | {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 _PATH = re.compile(r"[\"' ](/[^\"'\[\]]+?)[\"';:,]")
 _DEVICE_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory", "out of memory")
 _HOST_MEMORY = ("YNNPACK operation failed",)  # all that the CPU's matrix products say of it
@@ -40,7 +44,7 @@ def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str
         what = f"{path or 'a file, or what is printed'}: {os.strerror(code)}"
         if code in _ROOM:
             wants = f"{_in_words(needed)} needed, " if needed else ""
-            free = f" ({wants}{_in_words(_free(path))} free)" if path else ""
+            free = f" ({wants}{_in_words(_free(path))} free)" if path and code in _FULL else ""
             return (
                 f"{what}{free}; nothing written before is lost: {_ROOM[code]} and run the same "
                 "command again"
@@ -50,13 +54,17 @@ def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str
                 f"{what}; look after the disk or the connection to it and run the same command "
                 "again: nothing written before is changed"
             )
+        if code in _RIGHTS:
+            return f"{what}; give this account the right to it, or choose another place"
+        if code in _IN_THE_WAY:
+            return f"{what}; move what is in the way, or choose another place"
         return f"{what}; choose another place"
     return None
 
 
 def is_full(error: BaseException) -> bool:
     """Returns whether a disk or a quota that is full is behind an error."""
-    return any(_code(link) in (errno.ENOSPC, errno.EDQUOT) for link in _chain(error))
+    return any(_code(link) in _FULL for link in _chain(error))
 
 
 def of_memory(error: BaseException) -> str | None:

@@ -9,11 +9,18 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MOMENT = 0.05  # seconds, for the finaliser to end
 received: list[int] = []
 """Those that came since `watch`, in order."""
+
+
+_again: list[int] = []
+"""Those that are repeated, for Python dropped their `StopError`."""
 
 
 class StopError(KeyboardInterrupt):
@@ -34,6 +41,7 @@ def watch() -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     os.register_at_fork(after_in_child=_forget)
     threading.Thread(target=_listen, args=(reading,), daemon=True).start()
+    sys.unraisablehook = _repeat
 
 
 def exit_code(number: int) -> int:
@@ -46,9 +54,24 @@ def _interrupt(number: int, _: object) -> None:
     raise StopError
 
 
+def _repeat(dropped: Any) -> None:
+    """Asks once more where the request came in a finaliser, whose errors Python only prints."""
+    if not isinstance(dropped.exc_value, StopError):
+        sys.__unraisablehook__(dropped)
+        return
+    _again.append(received[-1])
+    main = threading.main_thread().ident
+    threading.Timer(_MOMENT, signal.pthread_kill, (main, received[-1])).start()
+
+
 def _listen(reading: int) -> None:
     count = 0
     while numbers := os.read(reading, 1):
+        if numbers[0] in _again:
+            _again.remove(numbers[0])
+            continue
+        if numbers[0] == signal.SIGHUP and count:  # a closed terminal is told of twice by itself
+            continue
         count += numbers[0] in NUMBERS
         if count == 2:
             with contextlib.suppress(OSError):  # nobody may read any more

@@ -1,6 +1,7 @@
 import errno
 import os
 import pty
+import signal
 import subprocess
 import sys
 
@@ -60,6 +61,26 @@ def test_a_request_to_stop_before_the_command_begins_is_one_word():
 def test_a_pipe_between_processes_of_ours_that_breaks_is_a_bug():
     with pytest.raises(BrokenPipeError):
         _leaving(BrokenPipeError(errno.EPIPE, "Broken pipe"))()
+
+
+def test_a_terminal_that_is_closed_asks_once_though_shell_and_system_tell_of_it():
+    with StopRequest() as stop:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGHUP)
+    assert stop.requested and stop.stopped("").exit_code == 129
+
+
+def test_a_full_disk_under_what_is_printed_asks_a_training_to_stop():
+    full = os.open("/dev/full", os.O_WRONLY)
+    with StopRequest() as stop, stop.if_unread():
+        os.write(full, b"step 1")
+    os.close(full)
+    assert stop.requested
+    assert str(stop.stopped("stopped at step 1 of 2 and saved")) == (
+        "stopped at step 1 of 2 and saved, for what is printed cannot be written (No space left on "
+        "device); change that and run the same command again to go on"
+    )
+    assert stop.stopped("").exit_code == 1
 
 
 @pytest.mark.parametrize(("opened", "code"), [(os.pipe, 141), (pty.openpty, 129)])

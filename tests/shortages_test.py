@@ -34,7 +34,13 @@ def _of_orbax(path):
         (errno.ENOSPC, "make room and run the same command again"),
         (errno.EDQUOT, "make room in your quota and run the same command again"),
         (errno.EFBIG, r"raise the limit on the size of files \(ulimit -f\) and run the same"),
-        (errno.EROFS, "choose another place"),
+        (errno.EROFS, "Read-only file system; choose another place"),
+        (
+            errno.EMFILE,
+            r"Too many open files; .*raise the limit on open files \(ulimit -n\) and run",
+        ),
+        (errno.EEXIST, "File exists; move what is in the way, or choose another place"),
+        (errno.EACCES, "Permission denied; give this account the right to it, or choose another"),
         (errno.EIO, "look after the disk or the connection to it and run the same command again"),
     ],
 )

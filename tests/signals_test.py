@@ -18,6 +18,21 @@ def main(argv):
 
 errors.run(main)
 """
+DROPPED = """
+import os, signal, time
+from dfer_jax import errors
+
+class Busy:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+def main(argv):
+    Busy()
+    time.sleep(20)
+
+errors.run(main)
+"""
 WAITING = """
 import time
 from dfer_jax import errors
@@ -78,6 +93,11 @@ def test_the_first_request_stops_with_a_documented_code(number, code):
     assert (waiting.returncode, said) == (code, "stopped\n")
 
 
+def test_a_request_in_a_finaliser_which_python_drops_is_heard_nevertheless():
+    _, said = (dropped := start("-c", DROPPED)).communicate(timeout=60)
+    assert (dropped.returncode, said) == (143, "stopped\n")
+
+
 def test_the_code_is_that_one_too_when_executed_text_is_interrupted():
     text = WAITING.replace("time.sleep(600)", 'exec("import time; time.sleep(600)")')
     waiting = start("-c", text)
@@ -91,6 +111,7 @@ def test_the_second_request_ends_compiled_code_at_once():
     busy = start("-c", BUSY)
     assert busy.stdout.readline() == "busy\n"
     busy.send_signal(signal.SIGTERM)
+    busy.send_signal(signal.SIGHUP)  # its terminal goes too
     with pytest.raises(subprocess.TimeoutExpired):
         busy.wait(timeout=1)
     busy.send_signal(signal.SIGTERM)

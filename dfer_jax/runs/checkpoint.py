@@ -84,6 +84,7 @@ class Checkpoints:
         """
         checkpoint_trees.keep_quiet()
         self._workdir, self._best_metric = workdir, best_metric
+        self.resumed: Mapping[str, Any] = {}  # what the checkpoint gone on from says of itself
         self._unfinished: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._latest = checkpoint_damage.set_damaged_aside(workdir)
@@ -168,6 +169,7 @@ class Checkpoints:
             return None
         if processes.is_first():
             checkpoint_files.seal_late(folder)
+        self.resumed = before
         processes.say(f"resuming from step {step}")
         return like.replace(
             step=jax.numpy.asarray(step, jax.numpy.int32),

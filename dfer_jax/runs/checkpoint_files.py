@@ -170,6 +170,17 @@ def _check_kinds(about: dict[str, Any]) -> None:
         raise DamagedError(f"{_DESCRIPTION} does not give its model")
     if not all(isinstance(name, str) for name in about["classes"]):
         raise DamagedError(f"{_DESCRIPTION} does not give its classes")
+    if not _are_rows(about.get("window", [])):
+        raise DamagedError(f"{_DESCRIPTION} does not give its window")
+
+
+def _are_rows(found: Any) -> bool:
+    """Whether these are numbers by name, row after row."""
+    rows = found if isinstance(found, list) else [None]
+    return all(
+        isinstance(row, dict) and all(isinstance(value, float) for value in row.values())
+        for row in rows
+    )
 
 
 def _read(folder: str, name: str) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
             with contextlib.suppress(OSError):  # the directory may be gone
                 if _is_current(file, os.path.join(workdir, LOCK_FILE)):
                     os.remove(os.path.join(workdir, LOCK_FILE))
-            file.close()
+            with contextlib.suppress(OSError):  # of its words, which found no room
+                file.close()
         with contextlib.suppress(OSError):  # what has something in it stays
             for folder in made:
                 os.rmdir(folder)

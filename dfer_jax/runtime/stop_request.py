@@ -8,7 +8,7 @@ from typing import Any
 from absl import logging
 
 from dfer_jax import signals
-from dfer_jax.errors import unread_by
+from dfer_jax.errors import StoppedError, UserError, unread_by
 
 
 class StopRequest:
@@ -17,6 +17,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.requested = False
         self.number = int(signal.SIGTERM)  # where another process of the run was asked
+        self._unwritten = ""
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -31,17 +32,30 @@ class StopRequest:
 
     @contextlib.contextmanager
     def if_unread(self) -> Iterator[None]:
-        """Asks to stop if nobody reads any more what the block prints, as in `dfer ... | head`."""
+        """Asks to stop if what the block prints has no reader, as in `| head`, or no room."""
         try:
             yield
         except OSError as error:
-            number = unread_by(error)
-            if number is None:
-                raise
-            self.number, self.requested = int(number), True
+            self.requested = True
+            if number := unread_by(error):
+                self.number = int(number)
+            else:
+                self._unwritten = error.strerror or str(error)
+
+    def stopped(self, done: str) -> UserError:
+        """Returns what to raise once all is saved; says what was done."""
+        again = "run the same command again to go on"
+        if not self._unwritten:
+            return StoppedError(f"{done}; {again}", self.number)
+        return UserError(
+            f"{done}, for what is printed cannot be written ({self._unwritten}); change that and "
+            f"{again}"
+        )
 
     def _note(self, number: int, _: object) -> None:
         if self.requested:  # asked twice: stop now
+            if number == signal.SIGHUP:  # but a closed terminal is told of twice by itself
+                return
             raise KeyboardInterrupt
         signals.received.append(number)
         self.number = number

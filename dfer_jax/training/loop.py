@@ -1,6 +1,7 @@
 """The loop: data in, state forward, metrics and checkpoints out."""
 
 import dataclasses
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -25,19 +26,33 @@ from dfer_jax.training.task import MakeTask, Task
 
 @dataclasses.dataclass
 class Window:
-    """What happened since the last log line."""
+    """What happened since the last log line; `earlier` is of steps before the run was stopped."""
 
+    earlier: list[dict[str, float]] = dataclasses.field(default_factory=list)
     metrics: list[dict[str, jax.Array]] = dataclasses.field(default_factory=list)
     started: float = dataclasses.field(default_factory=time.perf_counter)
     waited: float = 0.0
 
     def summary(self, batch_size: int, *, unit: str) -> dict[str, float]:
         """Returns mean metrics, rows per second and the share of time spent waiting for data."""
-        rows = jax.device_get(self.metrics)  # waits for the last step, which the time must include
+        rows = self.rows()  # waits for the last step, which the time must include
         seconds = time.perf_counter() - self.started
-        means = {f"train/{k}": sum(float(r[k]) for r in rows) / len(rows) for k in rows[0]}
-        speed = len(rows) * batch_size / seconds
+        means = {f"train/{k}": sum(r[k] for r in rows) / len(rows) for k in rows[0]}
+        speed = len(self.metrics) * batch_size / seconds
         return means | {f"train/{unit}_per_s": speed, "train/data_wait": self.waited / seconds}
+
+    def rows(self) -> list[dict[str, float]]:
+        """Returns the metrics of its steps, in their order."""
+        rows = [{k: float(v) for k, v in row.items()} for row in jax.device_get(self.metrics)]
+        if not rows or any(row.keys() != rows[0].keys() for row in self.earlier):
+            return rows  # what an older version kept is of other metrics
+        return [*self.earlier, *rows]
+
+    def kept(self) -> dict[str, list[dict[str, float]]]:
+        """Returns what checkpoints keep of it, for a mean to be that of an undisturbed run."""
+        rows = self.rows()
+        fit = all(math.isfinite(value) for row in rows for value in row.values())  # for JSON
+        return {"window": rows} if rows and fit else {}
 
 
 def _is_alone() -> bool:
@@ -90,6 +105,7 @@ class Trainer:
             resumed = saved.restore_latest(
                 self.like, metadata=self._metadata, contents=self._identity.read
             )
+            self._window = Window(saved.resumed.get("window", []))
             first = self.parallel.replicate(resumed or self._fresh_state())
             start = int(first.step)
             if start >= self.total_steps:
@@ -108,12 +124,11 @@ class Trainer:
                         self._watch.check(state)  # what is saved is fit to go on from
                         writer.sync()
                         check_kept()
-                        saved.save(state, metrics=scores, metadata=self._metadata)
+                        about = self._metadata | self._window.kept()
+                        saved.save(state, metrics=scores, metadata=about)
                     if stopping and step < self.total_steps:
-                        raise StoppedError(
-                            f"stopped at step {step} of {self.total_steps} and saved; "
-                            "run the same command again to go on",
-                            self._stop.number,
+                        raise self._stop.stopped(
+                            f"stopped at step {step} of {self.total_steps} and saved"
                         )
 
     @property
@@ -136,8 +151,8 @@ class Trainer:
         batches = pipeline.prefetch_to_device(
             self.task.batches(state, start, self.total_steps), self.parallel.put
         )
-        window = Window()
         for step in range(start + 1, self.total_steps + 1):
+            window = self._window
             before = time.perf_counter()
             try:
                 batch = next(batches)
@@ -157,10 +172,10 @@ class Trainer:
                 bar.update()
             if step % self.config.train.log_every_steps == 0 or self._epoch_ends(step):
                 self._log(step, window, writer, bar)
-                window = Window()
+                self._window = Window()
             yield step, state
-            if not window.metrics:
-                window.started = time.perf_counter()  # evaluation and saving are not training
+            if not self._window.metrics:
+                self._window.started = time.perf_counter()  # evaluation and saving are not training
 
     def _log(self, step: int, window: Window, writer: MetricWriter, bar: tqdm) -> None:
         row = window.summary(self.config.train.batch_size, unit=self.task.unit)

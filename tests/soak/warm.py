@@ -33,6 +33,7 @@ class Starter:
     def start(self, module, arguments, injected=()):
         self._count += 1
         log = self._folder / f"{self._count}.log"
+        log.touch()  # it may be killed before it opens it
         pid = self._ask("start", [module, *arguments], list(injected), str(log))
         return Started(pid, log, self._ask)
 

@@ -102,6 +102,8 @@ class _Forwarding:
             self.child.send_signal(signal.SIGTERM)
 
     def _note(self, number: int, _: object) -> None:
+        if number == signal.SIGHUP and self.received:  # a closed terminal is told of twice
+            return
         self.received += 1
         self.number = number
         self.pass_on()

@@ -12,6 +12,7 @@ from dfer_jax.data.contents import Contents, contents_of
 from dfer_jax.data.frame_cache.parts import decode_parts
 from dfer_jax.data.frame_cache.plan import continue_cache, start_cache
 from dfer_jax.data.frame_cache.store import (
+    NEW,
     Header,
     Place,
     building,
@@ -106,6 +107,8 @@ def _lock_of(folder: Path) -> Path:
 
 def _replace(folder: Path) -> None:
     """Gives a cache that is whole its name; what had the name before is deleted after that."""
+    for left in building(folder).glob(f"*{NEW}*"):  # of a killed build's last process
+        left.unlink(missing_ok=True)
     aside = folder.with_name(f"{folder.name}.replaced")
     shutil.rmtree(aside, ignore_errors=True)
     if folder.exists():
