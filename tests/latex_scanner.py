@@ -10,13 +10,14 @@ _SHOWN = {  # command -> what it shows
     "\\textasciicircum{}": "^",
     "\\textless{}": "<",
     "\\textgreater{}": ">",
-    "-{}": "-",
+    "\\textbar{}": "|",
+    **{f"{sign}{{}}": sign for sign in "-'`?!"},
     "{[}": "[",
     "{*}": "*",
 }
 _TOKEN = re.compile(
     "|".join(re.escape(command) for command in sorted(_SHOWN, key=len, reverse=True))
-    + r"|\$[-\d.]+ \\pm [-\d.]+\$|[^\\&%$#_{}~^<>]",
+    + r"|\$[-\d.]+ \\pm [-\d.]+\$|[^\\&%$#_{}~^<>|]",
     re.DOTALL,
 )
 
@@ -35,7 +36,8 @@ def _shown(cell: str) -> str:
         assert token, f"LaTeX takes {cell[at : at + 12]!r} otherwise than as text: {cell!r}"
         shown += _SHOWN.get(token[0], token[0])
         at = token.end()
-    assert "--" not in re.sub(r"-\{\}", " ", cell) or cell == "--", f"one long dash: {cell}"
+    joined = re.search("--|''|``|[?!]`", cell)
+    assert not joined or cell == "--", f"two signs become one: {cell}"
     return shown
 
 

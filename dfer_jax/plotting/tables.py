@@ -14,6 +14,7 @@ Cell = str | int | float
 
 _LATEX = {
     "\\": r"\textbackslash{}",
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
@@ -95,6 +96,6 @@ class Table:
 
 def escape_latex(text: str) -> str:
     """Returns text as LaTeX shows it, on one line."""
-    shown = re.sub(r"[\\~^<>&%$#_{}]", lambda sign: _LATEX[sign.group()], " ".join(text.split()))
-    shown = re.sub(r"-(?=-)", "-{}", shown)  # two would become one longer dash
+    shown = re.sub(r"[\\|~^<>&%$#_{}]", lambda sign: _LATEX[sign.group()], " ".join(text.split()))
+    shown = re.sub(r"([-'`])(?=\1)|[?!](?=`)", r"\g<0>{}", shown)  # two would become one sign
     return re.sub(r"^[\[*]", lambda sign: f"{{{sign.group()}}}", shown)  # no option of a \\ before

@@ -14,7 +14,7 @@ ODD = [
     "-dash", "--help", "---", "two blanks", "100%", "#1", "[a](b){c}", "*star", "a & b", "$x_1^2$",
     r"C:\clips\new", "~user", "<b>&amp;</b>", "\\", "\\\\", "{}", "%", "{", "a-{}-b", "=1+2", "@x",
     "\u2764\ufe0f \U0001f468\u200d\U0001f469", "e\u0301 \u00e9", "\u6a21\u7279", "x" * 200,
-    r"\input{/etc/passwd}", r"\write18{ls}", "^^M", "``quotes''",
+    r"\input{/etc/passwd}", r"\write18{ls}", "^^M", "``quotes''", "?`", "a|b",
 ]  # fmt: skip
 
 
@@ -36,7 +36,9 @@ def test_latex_shows_any_signs_as_they_are():
     assert shown[1:] == [[name, name] for name in names]
 
 
-@pytest.mark.parametrize("bad", ["a & b_c", "50 %", r"\foo", "{", "$x$", "~", "^2", "a#b"])
+@pytest.mark.parametrize(
+    "bad", ["a & b_c", "50 %", r"\foo", "{", "$x$", "~", "^2", "a#b", "|", "``", "!`"]
+)
 def test_the_scanner_takes_no_bare_sign(bad):
     with pytest.raises(AssertionError):
         latex_scanner.rows_of(f"\\begin{{tabular}}{{l}}\n\\toprule\n{bad} \\\\\n\\end{{tabular}}\n")
