@@ -14,6 +14,8 @@ from pathlib import Path
 
 import warm_commands
 
+from dfer_jax import start
+
 OURS = "dfer_jax.clips.task dfer_jax.clips.evaluate_run dfer_jax.training.run dfer_jax.clips.report"
 
 
@@ -83,6 +85,7 @@ def _start(command, injected, log):
             import injected as faults
 
             faults.install(*injected[:2], int(injected[2]))
+        start.stop_without_traceback()  # as where Python begins
         os._exit(warm_commands._in_child(command, os.getcwd()))
     return child
 
