@@ -18,6 +18,6 @@ def random_variables(model, x):
             value = random.normal(size=leaf.shape) * np.sqrt(2 / np.prod(leaf.shape[:-1]))
         else:
             value = random.uniform(-0.1, 0.1, leaf.shape) + (path[-1].key in ("scale", "var"))
-        return jnp.asarray(value, leaf.dtype)
+        return jnp.asarray(np.asarray(value, leaf.dtype))
 
     return jax.tree_util.tree_map_with_path(draw, shapes)

@@ -119,11 +119,16 @@ def test_variants_train_with_finite_gradients(options):
     gradients, (logits, updated) = gradient(variables["params"])
     assert logits.dtype == jnp.float32 and logits.shape == (2, model.num_classes)
     for path, value in jax.tree_util.tree_leaves_with_path(gradients):
-        assert value.dtype == jnp.float32 and jnp.isfinite(value).all(), path
+        value = np.asarray(value)
+        assert value.dtype == np.float32 and np.isfinite(value).all(), path
         # A weight of one channel gate may rest behind a closed ReLU; all else must learn.
-        assert jnp.abs(value).max() > 0 or "gate" in str(path), path
+        assert np.abs(value).max() > 0 or "gate" in str(path), path
     before, after = variables["batch_stats"], updated["batch_stats"]
-    assert all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), before, after)))
+    assert all(
+        jax.tree.leaves(
+            jax.tree.map(lambda a, b: bool(np.any(np.asarray(a) != np.asarray(b))), before, after)
+        )
+    )
 
 
 def test_released_network_is_the_default():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from compiled import value_and_pullback
 from flax import linen as nn
 from jax import lax
 
@@ -43,6 +44,10 @@ def _inputs(frames, kernel):
     return jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
 
 
+def _cosines(shape):
+    return np.cos(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("padding", ["border", "same"])
 def test_values_and_gradients_are_those_of_the_direct_sum(name, padding):
@@ -50,11 +55,12 @@ def test_values_and_gradients_are_those_of_the_direct_sum(name, padding):
     x, kernel = _inputs(frames, size)
     pads = border(size) if padding == "border" else same_padding(x.shape[1:4], size, stride)
     options = {"stride": stride, "padding": pads}
-    expected, pull = jax.vjp(functools.partial(_direct, **options), x, kernel)
-    found, own_pull = jax.vjp(functools.partial(convolve_3d, **options), x, kernel)
+    (expected, gradients), (found, own) = (
+        value_and_pullback(functools.partial(f, **options), x, kernel, cotangent=_cosines)
+        for f in (_direct, convolve_3d)
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4, err_msg="values")
-    dy = jnp.cos(jnp.arange(expected.size, dtype=jnp.float32)).reshape(expected.shape)
-    for ours, theirs, what in zip(own_pull(dy), pull(dy), ("maps", "kernel"), strict=True):
+    for ours, theirs, what in zip(own, gradients, ("maps", "kernel"), strict=True):
         np.testing.assert_allclose(
             ours, theirs, rtol=1e-5, atol=2e-4, err_msg=f"gradient of {what}"
         )
@@ -74,8 +80,11 @@ def test_normalising_at_once_is_normalising_afterwards(padding):
     def afterwards(x):
         return normalise(_direct(x, kernel, **options), norm, True)
 
-    np.testing.assert_allclose(at_once(x), afterwards(x), rtol=1e-5, atol=5e-4)
-    gradients = [jax.grad(lambda x, f=f: jnp.sin(f(x)).sum())(x) for f in (at_once, afterwards)]
+    found = [jax.jit(f)(x) for f in (at_once, afterwards)]
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=5e-4)
+    gradients = [
+        jax.jit(jax.grad(lambda x, f=f: jnp.sin(f(x)).sum()))(x) for f in (at_once, afterwards)
+    ]
     np.testing.assert_allclose(*gradients, atol=2e-3)
 
 
@@ -101,9 +110,10 @@ def test_maxima_and_their_gradients_are_flaxs(window, stride, padding):
     x, _ = _inputs(5, (1, 1, 1))
     x = x[:, :, :7, :6]
     options = {"strides": stride, "padding": padding}
-    expected, pull = jax.vjp(lambda x: nn.max_pool(x, window_shape=window, **options), x)
     pool = functools.partial(max_pool_3d, window=window, stride=stride, padding=padding)
-    found, own_pull = jax.vjp(pool, x)
+    reference = functools.partial(nn.max_pool, window_shape=window, **options)
+    (expected, gradients), (found, own) = (
+        value_and_pullback(f, x, cotangent=_cosines) for f in (reference, pool)
+    )
     np.testing.assert_array_equal(found, expected)
-    dy = jnp.cos(jnp.arange(expected.size, dtype=jnp.float32)).reshape(expected.shape)
-    np.testing.assert_allclose(own_pull(dy)[0], pull(dy)[0], atol=1e-6)
+    np.testing.assert_allclose(own[0], gradients[0], atol=1e-6)

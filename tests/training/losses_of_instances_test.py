@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +22,7 @@ WEIGHTS = {
 
 
 def test_mean_over_the_instances_of_each_clip():
-    found = losses.instance_cross_entropy(INSTANCES["detail"], LABELS)
+    found = jax.jit(losses.instance_cross_entropy)(INSTANCES["detail"], LABELS)
     assert found.shape == (3,)
     for i, label in enumerate(LABELS):
         p = np.exp(np.asarray(INSTANCES["detail"][i], np.float64))
@@ -30,13 +32,14 @@ def test_mean_over_the_instances_of_each_clip():
 
 def test_same_instances_have_the_loss_of_one():
     repeated = jnp.repeat(LOGITS[:, None], 5, axis=1)
-    found = losses.instance_cross_entropy(repeated, LABELS)
+    found = jax.jit(losses.instance_cross_entropy)(repeated, LABELS)
     np.testing.assert_allclose(found, losses.cross_entropy(LOGITS, LABELS), rtol=1e-6)
 
 
 def test_total_is_the_weighted_sum_of_four_parts():
     aux = {"synopsis": LOGITS[::-1]}
-    total, parts = losses.clip_loss(LOGITS, aux, LABELS, instance_logits=INSTANCES, **WEIGHTS)
+    of_all = jax.jit(functools.partial(losses.clip_loss, **WEIGHTS))
+    total, parts = of_all(LOGITS, aux, LABELS, instance_logits=INSTANCES)
     weight_metrics = ("aux_synopsis", "instances_synopsis", "instances_detail")
     assert set(parts) == {"ce", "ial", "gap", *weight_metrics}
     expected = parts["ce"] + 0.1 * sum(parts[name] for name in weight_metrics)
