@@ -14,7 +14,12 @@ import os
 import shutil
 from typing import Any
 
-from dfer_jax.runtime.durable_files import replacing, sync_file, sync_folder
+from dfer_jax.runtime.durable_files import (
+    clear_unfinished_file,
+    replacing,
+    sync_file,
+    sync_folder,
+)
 from dfer_jax.runtime.json_text import parse_object
 
 SUMS_FILE = "checksums.sha256"
@@ -125,6 +130,7 @@ def seal(folder: str) -> None:
         OSError: if it cannot be written.
     """
     describe(folder)
+    clear_unfinished_file(os.path.join(folder, SUMS_FILE))  # no part of a checkpoint
     lines = []
     for where, _, names in os.walk(folder):
         for path in sorted(os.path.join(where, name) for name in names):

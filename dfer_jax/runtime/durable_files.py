@@ -41,6 +41,12 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
     sync_folder(os.path.dirname(path))
 
 
+def clear_unfinished_file(path: str | os.PathLike[str]) -> None:
+    """Deletes what a `replacing` of this path left that was killed; OSError if it cannot."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.fspath(path) + _NEW)
+
+
 @contextlib.contextmanager
 def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
     """Makes a folder beside `path` that takes its place in one move when the block ends well.
