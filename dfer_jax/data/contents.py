@@ -147,7 +147,8 @@ def _read_records(builder: tfds.core.DatasetBuilder, stop: threading.Event | Non
                 _add_frames(frames, as_str(example["clip_id"]), example.pop("frames"))
                 _add_labels(labels, example)
                 rows.append(example)
-                bar.update()
+                if stop is None:
+                    bar.update()
             if "label" in features:
                 indices.append(index_of_rows(ClipSource(str(builder.data_path), split), rows))
     return Contents(frames.hexdigest(), labels.hexdigest(), _joined(indices))
