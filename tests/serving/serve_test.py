@@ -200,12 +200,10 @@ def wait(tab, condition):
         time.sleep(0.1)
 
 
-def test_an_address_in_use_is_said_in_a_sentence(server, weights):
+def test_an_address_in_use_is_said_in_a_sentence(server, weights, commands):
     address, _ = server
     port = address.rpartition(":")[2]
     flags = ["--cropped", f"--port={port}", f"--weights={weights}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "dfer_jax", "serve", *flags], capture_output=True, text=True
-    )
+    done = commands.run("dfer_jax", "serve", *flags)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert f"127.0.0.1:{port} cannot be answered at (Address already in use)" in done.stderr

@@ -19,6 +19,7 @@ ALL = {
     "gap_faithful": lambda x, y: losses.probability_gap(x, y, form="faithful"),
     "gap_positive": lambda x, y: losses.probability_gap(x, y, form="positive"),
 }
+INTENSITY_AWARE, CROSS_ENTROPY = jax.jit(losses.intensity_aware), jax.jit(losses.cross_entropy)
 each_loss = pytest.mark.parametrize("loss", ALL.values(), ids=ALL.keys())
 
 
@@ -49,22 +50,22 @@ def _gap(target, rival, *, classes=7, **options):
 def test_intensity_aware_vectors(gap, value):
     logits = jnp.array([[-3.0, gap + 2.0, 2.0, 1.0, 0.0, -1.0, -2.0]])
     np.testing.assert_allclose(
-        losses.intensity_aware(logits, jnp.array([1])), [value], rtol=1e-5, atol=5e-7
+        INTENSITY_AWARE(logits, np.array([1])), [value], rtol=1e-5, atol=5e-7
     )
 
 
 def test_intensity_aware_is_cross_entropy_of_the_two():
     for logits, label, loss in zip(
-        LOGITS, LABELS, losses.intensity_aware(LOGITS, LABELS), strict=True
+        *map(np.asarray, (LOGITS, LABELS, INTENSITY_AWARE(LOGITS, LABELS))), strict=True
     ):
-        rival = np.delete(np.asarray(logits), label).max()
-        pair = jnp.array([[logits[label], rival]])
-        expected = losses.cross_entropy(pair, jnp.array([0]))[0]
+        rival = np.delete(logits, label).max()
+        pair = np.array([[logits[label], rival]])
+        expected = np.asarray(CROSS_ENTROPY(pair, np.array([0])))[0]
         np.testing.assert_allclose(loss, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_intensity_aware_is_at_most_cross_entropy():
-    difference = losses.cross_entropy(LOGITS, LABELS) - losses.intensity_aware(LOGITS, LABELS)
+    difference = np.asarray(CROSS_ENTROPY(LOGITS, LABELS)) - INTENSITY_AWARE(LOGITS, LABELS)
     assert difference.min() >= -1e-6
 
 
@@ -89,10 +90,11 @@ def test_gradients_agree_with_differences(loss):
 
 @each_loss
 def test_batched_is_one_by_one_and_float32(loss):
+    loss, logits, labels = jax.jit(loss), *map(np.asarray, (LOGITS, LABELS))
     batched = loss(LOGITS, LABELS)
     assert batched.shape == (5,) and batched.dtype == jnp.float32
-    alone = [loss(LOGITS[i : i + 1], LABELS[i : i + 1])[0] for i in range(5)]
-    np.testing.assert_allclose(batched, jnp.stack(alone), rtol=1e-6)
+    alone = [loss(logits[i : i + 1], labels[i : i + 1]) for i in range(5)]
+    np.testing.assert_allclose(batched, np.concatenate(alone), rtol=1e-6)
     rounded = LOGITS.astype(jnp.bfloat16)
     found = loss(rounded, LABELS)
     assert found.dtype == jnp.float32
@@ -160,8 +162,8 @@ def test_gap_for_misclassified_clips():
     np.testing.assert_allclose(_gap(0.2, 0.5, **faithful), _gap(0.5, 0.2, **faithful), rtol=1e-5)
 
     def gradient(logits, form):
-        loss = lambda x: losses.probability_gap(x, jnp.array([0]), form=form).sum()  # noqa: E731
-        return np.asarray(jax.grad(loss)(logits)[0])
+        loss = jax.tree_util.Partial(losses.probability_gap, form=form)
+        return np.asarray(_with_gradient(loss)(logits, np.array([0]))[1])[0]
 
     assert gradient(wrong, "faithful")[0] > 0  # descent pushes the target down
     np.testing.assert_array_equal(gradient(wrong, "positive"), np.zeros(7))
@@ -177,7 +179,7 @@ def test_gap_without_smoothing_has_a_gradient_of_one_over_the_gap():
 
     def gradient(loss, target, rival):
         logits = _from_probabilities(target, rival)
-        return np.asarray(jax.grad(lambda x: loss(x, jnp.array([0])).sum())(logits)[0])
+        return np.asarray(_with_gradient(loss)(logits, np.array([0]))[1])[0]
 
     bare = functools.partial(losses.probability_gap, form="faithful", eps=1e-9)
     barely_right, barely_wrong = (0.266, 0.253), (0.253, 0.266)
@@ -220,10 +222,8 @@ def test_exponential_decay():
 
 def test_clip_loss_adds_its_parts():
     aux = {"layer2": LOGITS[::-1], "layer3": -LOGITS}
-    total, parts = losses.clip_loss(
-        LOGITS,
-        aux,
-        LABELS,
+    loss = functools.partial(
+        losses.clip_loss,
         ial_weight=0.1,
         aux_weights={"layer2": 0.05, "layer3": 0.5},
         gap_weight=jnp.float32(0.7),
@@ -231,10 +231,11 @@ def test_clip_loss_adds_its_parts():
         gap_eps=0.05,
         gap_log_base="10",
     )
+    total, parts = jax.jit(loss)(LOGITS, aux, LABELS)
     cross_entropy = optax.softmax_cross_entropy_with_integer_labels
     expected = {
         "ce": cross_entropy(LOGITS, LABELS),
-        "ial": losses.intensity_aware(LOGITS, LABELS),
+        "ial": INTENSITY_AWARE(LOGITS, LABELS),
         "gap": losses.probability_gap(LOGITS, LABELS, form="faithful", eps=0.05, log_base="10"),
         "aux_layer2": cross_entropy(LOGITS[::-1], LABELS),
         "aux_layer3": cross_entropy(-LOGITS, LABELS),
@@ -252,8 +253,8 @@ def test_weight_zero_is_exactly_no_gradient():
         weights = {"ial_weight": 0.0, "aux_weights": {"layer3": 0.0}, "gap_weight": 0.0}
         return losses.clip_loss(logits, {"layer3": aux}, LABELS, **weights)[0].sum()
 
-    of_logits, of_aux = jax.grad(total, argnums=(0, 1))(LOGITS, LOGITS)
-    expected = jax.grad(lambda x: losses.cross_entropy(x, LABELS).sum())(LOGITS)
+    of_logits, of_aux = jax.jit(jax.grad(total, argnums=(0, 1)))(LOGITS, LOGITS)
+    _, expected = _with_gradient(losses.cross_entropy)(LOGITS, LABELS)
     np.testing.assert_array_equal(of_logits, expected)
     np.testing.assert_array_equal(of_aux, jnp.zeros_like(LOGITS))
 
