@@ -83,8 +83,11 @@ class Case:
         self.x, self.labels = jnp.asarray(x), jnp.asarray(labels)
 
     @functools.cached_property
-    def evaluate(self):
-        return jax.jit(functools.partial(self.model.apply, self.variables, train=False))
+    def apply(self):
+        return jax.jit(functools.partial(self.model.apply, train=False))
+
+    def evaluate(self, x):
+        return self.apply(self.variables, x)  # which constants would take long to compile
 
     def loss(self, params):
         (logits, _), updated = self.model.apply(

@@ -51,19 +51,12 @@ class OurNorm(nn.Module):
 
 def _case(shape, *, mean=0.0):
     """Returns maps whose channels differ, a gradient for them, parameters and statistics."""
-    keys = jax.random.split(jax.random.key(0), 7)
-    channels = shape[-1:]
-    spread = jnp.exp(jax.random.normal(keys[0], channels))
-    x = mean + jax.random.normal(keys[1], shape) * jnp.broadcast_to(spread, shape)
-    params = {
-        "scale": jax.random.normal(keys[2], channels),
-        "bias": jax.random.normal(keys[3], channels),
-    }
-    statistics = {
-        "mean": jax.random.normal(keys[4], channels),
-        "var": jnp.exp(jax.random.normal(keys[5], channels)),
-    }
-    return x, jax.random.normal(keys[6], shape), params, statistics
+    random, channels = np.random.default_rng(1), shape[-1:]
+    normal = lambda shape: random.normal(size=shape).astype(np.float32)  # noqa: E731
+    x = np.float32(mean) + normal(shape) * np.exp(normal(channels))
+    params = {"scale": normal(channels), "bias": normal(channels)}
+    statistics = {"mean": normal(channels), "var": np.exp(normal(channels))}
+    return jax.tree.map(jnp.asarray, (x, normal(shape), params, statistics))
 
 
 @partial(jax.jit, static_argnums=0)

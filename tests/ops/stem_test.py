@@ -5,6 +5,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import linen as nn
 from random_variables import random_variables
@@ -25,7 +26,7 @@ class Stem(nn.Module):
 
 
 def _case(height, width, features):
-    x = jax.random.uniform(jax.random.key(0), (5, height, width, 3))
+    x = jnp.asarray(np.random.default_rng(0).random((5, height, width, 3), np.float32))
     return Stem(features), random_variables(Stem(features), x), x
 
 
