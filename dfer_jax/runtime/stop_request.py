@@ -56,7 +56,7 @@ class StopRequest:
         if self.requested:  # asked twice: stop now
             if number == signal.SIGHUP:  # but a closed terminal is told of twice by itself
                 return
-            raise KeyboardInterrupt
+            raise signals.StopError
         signals.received.append(number)
         self.number = number
         logging.warning("received %s: stopping after this step", signal.Signals(number).name)
