@@ -1,5 +1,7 @@
 """Requests to stop: Ctrl-C, SIGTERM and a closed terminal; the second ends the process at once.
 
+A closed terminal is told of twice by itself, before or after a SIGTERM, and counts for no second.
+
 The first raises `KeyboardInterrupt` in the main thread, or is noted by whoever has set a handler of
 its own. Python runs handlers only between two steps of its own; the second request is heard by a
 thread, so that it also ends a process in the middle of compiled code.
@@ -70,9 +72,7 @@ def _listen(reading: int) -> None:
         if numbers[0] in _again:
             _again.remove(numbers[0])
             continue
-        if numbers[0] == signal.SIGHUP and count:  # a closed terminal is told of twice by itself
-            continue
-        count += numbers[0] in NUMBERS
+        count += numbers[0] in (signal.SIGINT, signal.SIGTERM)
         if count == 2:
             with contextlib.suppress(OSError):  # nobody may read any more
                 os.write(2, b"stopped at once, nothing more was saved\n")

@@ -10,6 +10,9 @@ from absl import flags
 
 from dfer_jax import __main__, __version__
 
+# Verbs are imported by other tests of the same process before they are run.
+pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+
 
 @pytest.fixture
 def door(monkeypatch, capsys):

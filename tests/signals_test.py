@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -107,11 +108,15 @@ def test_the_code_is_that_one_too_when_executed_text_is_interrupted():
     assert (waiting.returncode, said) == (130, "stopped\n")
 
 
-def test_the_second_request_ends_compiled_code_at_once():
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
+def test_the_second_request_ends_compiled_code_at_once(first):
     busy = start("-c", BUSY)
     assert busy.stdout.readline() == "busy\n"
-    busy.send_signal(signal.SIGTERM)
-    busy.send_signal(signal.SIGHUP)  # its terminal goes too
+    busy.send_signal(first)
+    time.sleep(0.1)  # so that they come in this order
+    busy.send_signal(
+        signal.SIGHUP if first == signal.SIGTERM else signal.SIGTERM
+    )  # its terminal goes, too
     with pytest.raises(subprocess.TimeoutExpired):
         busy.wait(timeout=1)
     busy.send_signal(signal.SIGTERM)

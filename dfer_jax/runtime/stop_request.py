@@ -15,7 +15,7 @@ class StopRequest:
     """Turns Ctrl-C, SIGTERM and a closed terminal into a flag, for the loop to save and stop."""
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested = self._asked = False
         self.number = int(signal.SIGTERM)  # where another process of the run was asked
         self._unwritten = ""
         self._previous: dict[int, Any] = {}
@@ -53,10 +53,11 @@ class StopRequest:
         )
 
     def _note(self, number: int, _: object) -> None:
-        if self.requested:  # asked twice: stop now
-            if number == signal.SIGHUP:  # but a closed terminal is told of twice by itself
-                return
+        if self.requested and number == signal.SIGHUP:
+            return
+        if self._asked:  # twice: stop now
             raise signals.StopError
+        self._asked = number != signal.SIGHUP
         signals.received.append(number)
         self.number = number
         logging.warning("received %s: stopping after this step", signal.Signals(number).name)

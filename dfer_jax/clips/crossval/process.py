@@ -79,7 +79,7 @@ class _Forwarding:
 
     def __init__(self) -> None:
         self.child: subprocess.Popen | None = None
-        self.received = self._passed_on = 0
+        self.received = self._asked = self._passed_on = 0
         self.number = int(signal.SIGTERM)
         self._before: dict[int, Any] = {}
 
@@ -104,7 +104,8 @@ class _Forwarding:
     def _note(self, number: int, _: object) -> None:
         if number == signal.SIGHUP and self.received:  # a closed terminal is told of twice
             return
-        self.received += 1
+        self._asked += number != signal.SIGHUP
+        self.received = max(1, self._asked)
         self.number = number
         self.pass_on()
 
