@@ -19,9 +19,10 @@ demo: .venv/installed
 	$(BIN)/dfer train configs/synthetic.py
 	@echo "Open runs/synthetic/report.html"
 
-# Files that take long come first, as tests/conftest.py has them. Tests start many processes, so what
-# is imported is kept compiled.
-ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder
+# Files that take long come first, as tests/conftest.py has them. A worker that dies ends the run with
+# the test's name; with another in its place the last tests would never be handed out. Tests start
+# many processes, so what is imported is kept compiled.
+ON_TWO_CORES := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 test test-fast: export PYTHONDONTWRITEBYTECODE :=
 
 test: .venv/installed-test lint

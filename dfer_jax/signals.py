@@ -1,7 +1,5 @@
 """Requests to stop: Ctrl-C, SIGTERM and a closed terminal; the second ends the process at once.
 
-A closed terminal is told of twice by itself, before or after a SIGTERM, and counts for no second.
-
 The first raises `KeyboardInterrupt` in the main thread, or is noted by whoever has set a handler of
 its own. Python runs handlers only between two steps of its own; the second request is heard by a
 thread, so that it also ends a process in the middle of compiled code.
@@ -13,13 +11,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_REQUEST = 0.25  # seconds
 _MOMENT = 0.05  # seconds, for the finaliser to end
 received: list[int] = []
 """Those that came since `watch`, in order."""
-
 
 _again: list[int] = []
 """Those that are repeated, for Python dropped their `StopError`."""
@@ -31,6 +30,25 @@ class StopError(KeyboardInterrupt):
     Python ends a process by SIGINT itself, whatever its exit code, if a `KeyboardInterrupt` of no
     other kind has once left text that was executed, as `dataclasses` does.
     """
+
+
+class Count:
+    """How often somebody asked to stop.
+
+    What comes within `ONE_REQUEST` seconds is one request: `timeout` sends its signal to the process
+    and to its group, schedulers send two kinds. A closed terminal is told of by shell and system,
+    before or after a SIGTERM, and is never a second request.
+    """
+
+    def __init__(self) -> None:
+        self._asked, self._since = 0, -ONE_REQUEST
+
+    def add(self, number: int) -> int:
+        """Counts a signal that came now; returns how many requests there were."""
+        now = time.monotonic()
+        if number != signal.SIGHUP and now - self._since >= ONE_REQUEST:
+            self._asked, self._since = self._asked + 1, now
+        return max(1, self._asked)
 
 
 def watch() -> None:
@@ -53,7 +71,8 @@ def exit_code(number: int) -> int:
 
 def _interrupt(number: int, _: object) -> None:
     received.append(number)
-    raise StopError
+    if len(received) == 1:  # what is being tidied since is not interrupted, unless by `_listen`
+        raise StopError
 
 
 def _repeat(dropped: Any) -> None:
@@ -61,19 +80,19 @@ def _repeat(dropped: Any) -> None:
     if not isinstance(dropped.exc_value, StopError):
         sys.__unraisablehook__(dropped)
         return
-    _again.append(received[-1])
+    number = received[0]
+    received.clear()
+    _again.append(number)
     main = threading.main_thread().ident
-    threading.Timer(_MOMENT, signal.pthread_kill, (main, received[-1])).start()
+    threading.Timer(_MOMENT, signal.pthread_kill, (main, number)).start()
 
 
 def _listen(reading: int) -> None:
-    count = 0
+    count = Count()
     while numbers := os.read(reading, 1):
         if numbers[0] in _again:
             _again.remove(numbers[0])
-            continue
-        count += numbers[0] in (signal.SIGINT, signal.SIGTERM)
-        if count == 2:
+        elif numbers[0] in NUMBERS and count.add(numbers[0]) == 2:
             with contextlib.suppress(OSError):  # nobody may read any more
                 os.write(2, b"stopped at once, nothing more was saved\n")
             for child in multiprocessing.active_children():

@@ -51,9 +51,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def no_request_to_stop_is_left():
-    """A test that stops itself leaves nothing to the next one of the same process."""
+    """A test that stops itself leaves nothing to the next one of the same process.
+
+    Neither does one that runs a command in it: its second request would end the process of all tests.
+    """
     yield
     signals.received.clear()
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 import pytest
 from absl import flags
 
-from dfer_jax import __main__, __version__
+from dfer_jax import __main__, __version__, signals
 
 # Verbs are imported by other tests of the same process before they are run.
 pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
@@ -25,6 +25,7 @@ def door(monkeypatch, capsys):
         for name in set(flags.FLAGS) - of_absl:  # verbs name theirs alike
             delattr(flags.FLAGS, name)
         monkeypatch.setattr(sys, "argv", ["dfer", *map(str, arguments)])
+        monkeypatch.setattr(signals, "watch", lambda: None)  # this process is the tests'
         try:
             __main__.main()
             code = 0

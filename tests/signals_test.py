@@ -44,6 +44,20 @@ def main(argv):
 
 errors.run(main)
 """
+TIDYING = """
+import time
+from dfer_jax import errors
+
+def main(argv):
+    try:
+        print("busy", flush=True)
+        time.sleep(600)
+    finally:
+        time.sleep(0.5)
+        print("tidied", flush=True)
+
+errors.run(main)
+"""
 
 
 def start(*command):
@@ -108,12 +122,30 @@ def test_the_code_is_that_one_too_when_executed_text_is_interrupted():
     assert (waiting.returncode, said) == (130, "stopped\n")
 
 
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        ((signal.SIGTERM, signal.SIGTERM), 143),  # `timeout` asks the process, then its group
+        ((signal.SIGINT, signal.SIGTERM), 130),
+        ((signal.SIGHUP, signal.SIGHUP), 129),
+    ],
+)
+def test_what_comes_at_once_is_one_request_and_does_not_disturb_tidying(numbers, code):
+    tidying = start("-c", TIDYING)
+    assert tidying.stdout.readline() == "busy\n"
+    for number in numbers:
+        tidying.send_signal(number)
+        time.sleep(0.01)  # else the system, too, makes two of one kind one
+    said = tidying.communicate(timeout=60)
+    assert (tidying.returncode, *said) == (code, "tidied\n", "stopped\n")
+
+
 @pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGHUP])
 def test_the_second_request_ends_compiled_code_at_once(first):
     busy = start("-c", BUSY)
     assert busy.stdout.readline() == "busy\n"
     busy.send_signal(first)
-    time.sleep(0.1)  # so that they come in this order
+    time.sleep(0.5)  # what comes at once is one request
     busy.send_signal(
         signal.SIGHUP if first == signal.SIGTERM else signal.SIGTERM
     )  # its terminal goes, too

@@ -15,9 +15,10 @@ class StopRequest:
     """Turns Ctrl-C, SIGTERM and a closed terminal into a flag, for the loop to save and stop."""
 
     def __init__(self) -> None:
-        self.requested = self._asked = False
+        self.requested = False
         self.number = int(signal.SIGTERM)  # where another process of the run was asked
         self._unwritten = ""
+        self._count = signals.Count()
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -53,12 +54,11 @@ class StopRequest:
         )
 
     def _note(self, number: int, _: object) -> None:
-        if self.requested and number == signal.SIGHUP:
-            return
-        if self._asked:  # twice: stop now
+        if self._count.add(number) > 1:  # stop now
             raise signals.StopError
-        self._asked = number != signal.SIGHUP
         signals.received.append(number)
+        if self.requested:
+            return
         self.number = number
         logging.warning("received %s: stopping after this step", signal.Signals(number).name)
         self.requested = True

@@ -13,11 +13,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
+from dfer_jax import signals
 from dfer_jax.errors import StoppedError, UserError
 from dfer_jax.runs import workdir_lock
 from dfer_jax.runtime import file_lock
-
-_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
@@ -52,16 +51,16 @@ def run_to_end(command: Sequence[str], *, lock: TextIO) -> int:
         StoppedError: when this process was asked to stop and the child has ended.
     """
     lock.truncate(0)
-    with _Forwarding() as signals:
+    with _Forwarding() as requests:
         # In a session of its own, so that Ctrl-C in a terminal reaches it once, through us.
         child = subprocess.Popen(command, pass_fds=[lock.fileno()], start_new_session=True)
         lock.write(str(child.pid))
         lock.flush()
-        signals.child = child
-        signals.pass_on()  # what came before the child was there
+        requests.child = child
+        requests.pass_on()  # what came before the child was there
         code = child.wait()
-    if signals.received:
-        raise StoppedError("stopped; run the same command again to go on", signals.number)
+    if requests.received:
+        raise StoppedError("stopped; run the same command again to go on", requests.number)
     return code
 
 
@@ -79,13 +78,14 @@ class _Forwarding:
 
     def __init__(self) -> None:
         self.child: subprocess.Popen | None = None
-        self.received = self._asked = self._passed_on = 0
+        self.received = self._passed_on = 0
+        self._count = signals.Count()
         self.number = int(signal.SIGTERM)
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "_Forwarding":
         self._heard_by = signal.set_wakeup_fd(-1)  # a second request is the child's too
-        for number in _STOPS:
+        for number in signals.NUMBERS:
             if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
                 self._before[number] = signal.signal(number, self._note)
         return self
@@ -102,11 +102,9 @@ class _Forwarding:
             self.child.send_signal(signal.SIGTERM)
 
     def _note(self, number: int, _: object) -> None:
-        if number == signal.SIGHUP and self.received:  # a closed terminal is told of twice
-            return
-        self._asked += number != signal.SIGHUP
-        self.received = max(1, self._asked)
-        self.number = number
+        if not self.received:
+            self.number = number
+        self.received = self._count.add(number)
         self.pass_on()
 
 
