@@ -35,9 +35,9 @@ class StopError(KeyboardInterrupt):
 class Count:
     """How often somebody asked to stop.
 
-    What comes within `ONE_REQUEST` seconds is one request: `timeout` sends its signal to the process
-    and to its group, schedulers send two kinds. A closed terminal is told of by shell and system,
-    before or after a SIGTERM, and is never a second request.
+    What comes within `ONE_REQUEST` seconds is one request: `timeout` sends its signal to the
+    process and to its group, schedulers send two kinds. A closed terminal is told of by shell and
+    system, before or after a SIGTERM, and is never a second request.
     """
 
     def __init__(self) -> None:

@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items):
 def no_request_to_stop_is_left():
     """A test that stops itself leaves nothing to the next one of the same process.
 
-    Neither does one that runs a command in it: its second request would end the process of all tests.
+    Neither does one that runs a command in it: a second request would end the process of all.
     """
     yield
     signals.received.clear()
