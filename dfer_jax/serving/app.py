@@ -4,6 +4,7 @@ Nothing of a request names a file: a job has an unguessable id, its files have f
 that another page of the browser sends are refused, by `Host` and `Origin`.
 """
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
@@ -101,8 +102,11 @@ async def _receive(request: Request, jobs: Jobs, job: Job) -> Response:
     """Writes the body of a request as the job's video and lets it start."""
     try:
         with receiving(job, jobs.limits) as write:
-            async for part in request.stream():
+            async for part in _parts(request, jobs.limits.silent_seconds):
                 await run_in_threadpool(write, part)
+    except TimeoutError:
+        jobs.drop(job)
+        return _refusal(408, "nothing more of the video came; send it again")
     except UserError as error:
         jobs.drop(job)
         return _refusal(413, str(error))
@@ -114,6 +118,14 @@ async def _receive(request: Request, jobs: Jobs, job: Job) -> Response:
         return _refusal(507, f"no room for the video ({error.strerror})")
     jobs.start(job)
     return JSONResponse(job.as_json(), status_code=201, headers=_SAFE)
+
+
+async def _parts(request: Request, seconds: float) -> AsyncIterator[bytes]:
+    """Yields the body; raises `TimeoutError` where so long nothing comes."""
+    stream = request.stream()
+    with contextlib.suppress(StopAsyncIteration):
+        while True:
+            yield await asyncio.wait_for(anext(stream), seconds)
 
 
 def _own_page(request: Request) -> bool:

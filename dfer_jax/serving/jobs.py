@@ -43,12 +43,14 @@ class Limits:
         minutes: longest video; what comes after is not looked at.
         jobs: kept at once, with those that wait; the oldest finished one makes room.
         kept_minutes: after which a finished job is removed.
+        silent_seconds: after which an upload of which nothing more comes is given up.
     """
 
     megabytes: float = 200.0
     minutes: float = 10.0
     jobs: int = 8
     kept_minutes: float = 60.0
+    silent_seconds: float = 30.0
 
 
 @dataclasses.dataclass
