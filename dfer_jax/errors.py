@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import os
 import re
 import select
@@ -49,6 +50,8 @@ def run(
     """
     try:
         signals.watch()
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # names may hold any character
         sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
         app.run(lambda argv: _guarded(main, argv), flags_parser=_parse_flags)
     except KeyboardInterrupt:  # before or after `main`
@@ -138,6 +141,9 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
 
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; whatever a flag or config file raises becomes one sentence."""
+    if sys.getfilesystemencoding() != "utf-8" and not all(map(str.isascii, argv)):
+        locale = "other letters than ASCII in file names cannot be used with this locale"
+        _leave(f"{locale}; set LC_ALL=C.UTF-8 or unset PYTHONUTF8", 2)
     try:
         return app.flags.FLAGS(argv)
     except SystemExit:  # --help has been printed

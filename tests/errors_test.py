@@ -101,3 +101,24 @@ def test_a_reader_that_leaves_is_no_mistake():
     command = f'{sys.executable} -c "{program}" | head -c 1'
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (141, "x", "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "out", "err"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, 0, b"r\\xfcn \\udcff\n", b""),
+        ({"PYTHONIOENCODING": "utf-8"}, 0, "rün \\udcff\n".encode(), b""),
+        (
+            {"LC_ALL": "C", "PYTHONUTF8": "0"},
+            2,
+            b"",
+            b"error: other letters than ASCII in file names cannot be used with this locale; set "
+            b"LC_ALL=C.UTF-8 or unset PYTHONUTF8\n",
+        ),
+    ],
+)
+def test_names_of_any_letters_are_printed_or_refused(environment, code, out, err):
+    program = "from dfer_jax import errors\nerrors.run(lambda argv: print(*argv[1:]))"
+    command = [sys.executable, "-c", program, "rün", b"\xff"]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **environment})
+    assert (done.returncode, done.stdout, done.stderr) == (code, out, err)

@@ -36,7 +36,6 @@ def main(argv: list[str]) -> None:
     """Checks what the command line names, reports, and exits with 1 if it cannot be built."""
     if len(argv) != 2 or not FLAGS.manual_dir:
         raise app.UsageError("give one NAME and its folder: dfer check NAME --manual_dir D")
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold any character
     to = _json_path(_JSON.value, FLAGS.manual_dir)
     result = check_download(
         argv[1],

@@ -14,7 +14,6 @@ at. The same command goes on where it was stopped. Exit codes: 0 something was c
 
 import contextlib
 import dataclasses
-import sys
 from pathlib import Path
 
 from absl import app, flags
@@ -45,7 +44,6 @@ def main(argv: list[str]) -> None:
     """Crops what the command line names, and tells what was found."""
     if len(argv) != 3:
         raise app.UsageError("give videos and a folder for the crops: dfer crop IN OUT")
-    sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold any character
     source, out = (Path(name).expanduser() for name in argv[1:])
     plan = make_plan(source, out)
     model = find_model(_MODEL.value)
