@@ -5,9 +5,11 @@ import errno
 import io
 import os
 import re
+import resource
 import select
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -50,6 +52,7 @@ def run(
     """
     try:
         signals.watch()
+        _open_all_files_allowed()
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # names may hold any character
         sys.argv = prepare(sys.argv)  # ml_collections looks for its fields there
@@ -139,6 +142,13 @@ def _guarded(main: Callable[[list[str]], None], argv: list[str]) -> None:
         raise
 
 
+def _open_all_files_allowed() -> None:
+    """Raises the limit on open files, 256 on some systems, as far as this account may."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # macOS allows less than it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parses flags; whatever a flag or config file raises becomes one sentence."""
     if sys.getfilesystemencoding() != "utf-8" and not all(map(str.isascii, argv)):
@@ -211,4 +221,6 @@ def _leave_stopped() -> None:
 def _leave(message: str, code: int) -> None:
     _drop_unread()
     print(f"error: {message}", file=sys.stderr)
+    warnings.simplefilter("ignore")  # what was begun and falls apart now has nothing to add
+    sys.unraisablehook = lambda _: None
     sys.exit(code)

@@ -122,3 +122,34 @@ def test_names_of_any_letters_are_printed_or_refused(environment, code, out, err
     command = [sys.executable, "-c", program, "rün", b"\xff"]
     done = subprocess.run(command, capture_output=True, env={**os.environ, **environment})
     assert (done.returncode, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_files_may_be_opened_as_many_as_the_account_may():
+    program = (
+        "import resource\nfrom dfer_jax import errors\nsoft, hard = 40, 200\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))\n"
+        "errors.run(lambda argv: print(*resource.getrlimit(resource.RLIMIT_NOFILE)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "200 200\n", "")
+
+
+def test_what_falls_apart_after_the_sentence_is_silent():
+    program = """
+from dfer_jax import errors
+
+async def begun():
+    pass
+
+class Half:
+    def __del__(self):
+        raise AttributeError("_ssock")
+
+def main(argv):
+    globals()["kept"] = Half(), begun()
+    raise errors.UserError("too many open files")
+
+errors.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "error: too many open files\n")
