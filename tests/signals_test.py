@@ -13,7 +13,8 @@ import hashlib, signal
 from dfer_jax import errors
 
 def main(argv):
-    signal.signal(signal.SIGTERM, lambda *_: None)  # as a loop that takes a note of it
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # as a loop that takes a note of it
     print("busy", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # minutes in which Python runs no handler
 
