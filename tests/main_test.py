@@ -79,3 +79,5 @@ def test_build_train_evaluate_refuse(tmp_path, smoke_data, commands):
     assert (workdir / "report.html").exists()
     other = commands.run(*command, "--config.seed=1")
     _refused(other, 1, "seed: 0 -> 1")
+    wider = commands.run(*command, "--config.model.width=16", "--mode=eval")
+    _refused(wider, 1, "kwargs.width: 8 -> 16")
