@@ -7,7 +7,6 @@ it is; it is built, optionally after a build that was killed; everything is read
 import csv
 import gzip
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
+from benchmarks.peak_memory import peak_bytes
 from tfds_builders import build
 
 
@@ -59,13 +59,13 @@ def measure_build(
     full_name: str, *, tree: Path, data: Path
 ) -> tuple[tfds.core.DatasetBuilder, dict[str, object]]:
     """Builds, and returns the builder with sizes, seconds and memory."""
-    before_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before_mib = peak_bytes() / 2**20
     (builder, built), build_s = timed(
         build.build, full_name, data_dir=str(data), manual_dir=str(tree)
     )
     if not built:
         raise SystemExit(f"{full_name} is in {data} already: give an empty scratch folder")
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mib = peak_bytes() / 2**20
     splits = builder.info.splits
     return builder, {
         "clips": {name: split.num_examples for name, split in splits.items()},

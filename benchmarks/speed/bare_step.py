@@ -1,7 +1,5 @@
 """The training step of an experiment on one batch that stays on the device: no data, no logging."""
 
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +8,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from benchmarks.peak_memory import peak_bytes
 from configs import synthetic
 from dfer_jax.clips import experiment, targets
 from dfer_jax.labels import CLASSES
@@ -64,12 +63,6 @@ class BareStep:
     def facts(self) -> dict[str, float]:
         """Returns seconds to trace and compile, bytes of the program, and of this process."""
         return self.figures | {"process_bytes": peak_bytes()}
-
-
-def peak_bytes() -> int:
-    """Returns the largest resident set this process has had."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _functions(config: ConfigDict, devices: parallel.Parallel) -> tuple[Any, Any]:

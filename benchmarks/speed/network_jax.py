@@ -12,6 +12,7 @@ import jaxlib
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from benchmarks.peak_memory import peak_bytes
 from benchmarks.speed import device_peak
 from benchmarks.speed.network_work import (
     LEARNING_RATE,
@@ -19,7 +20,6 @@ from benchmarks.speed.network_work import (
     WEIGHT_DECAY,
     Work,
     call_seconds,
-    host_peak_bytes,
     seconds_per_step,
 )
 from dfer_jax.clips.evaluation import make_eval_step
@@ -125,7 +125,7 @@ class Network:
         """Returns the most memory held so far: of the GPU, or of this process."""
         if self._work.device == "gpu":
             return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
-        return host_peak_bytes()
+        return peak_bytes()
 
     def device_peak(self) -> dict[str, float]:
         """Returns what JAX reaches at best on this device."""

@@ -2,8 +2,6 @@
 
 import dataclasses
 import importlib
-import os
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
@@ -119,12 +117,3 @@ def _seconds(step: Callable[[], None], wait: Callable[[], None], *, steps: int) 
 def call_seconds(call: Callable[[], None], *, calls: int) -> list[float]:
     """Returns the seconds of each of some calls in a row, after one not counted."""
     return [_seconds(call, lambda: None, steps=1) for _ in range(calls + 1)][1:]
-
-
-def host_peak_bytes() -> int:
-    """Returns the largest memory this process has held so far."""
-    if os.path.exists("/proc/self/status"):  # ru_maxrss would count the process before exec, too
-        with open("/proc/self/status") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["VmHWM"].split()[0]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

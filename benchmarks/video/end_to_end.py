@@ -16,7 +16,6 @@ import importlib.util
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import app, flags
 
+from benchmarks.peak_memory import peak_bytes
 from configs import base, synthetic_frames
 from dfer_jax.clips import experiment as clips
 from dfer_jax.frames import experiment as frames
@@ -117,7 +117,7 @@ def measure(video: Path, weights: str) -> dict[str, float]:
     _timed(
         found, "whole", lambda: predict.predict(source, video.with_suffix(""), recognizer, options)
     )
-    found["memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found["memory"] = peak_bytes() / 1e6
     rows = json.loads(video.with_suffix(".json").read_text())["rows"]
     found["frames"] = _timed(found, "decoding", lambda: sum(1 for _ in read_frames(video)))
     some = list(itertools.islice(read_frames(video), _SOME))

@@ -8,7 +8,6 @@ is tried in every run of the suite.
 """
 
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -16,6 +15,8 @@ import pytest
 from fuzz.targets import TARGETS
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from benchmarks.peak_memory import begin_anew, peak_bytes
 
 FOUND = Path(__file__).parent / "found"
 INPUTS = int(os.environ.get("FUZZ_INPUTS", "20"))
@@ -42,17 +43,13 @@ def mutated(data, edits):
     return data
 
 
-def peak_memory():
-    """Returns the most bytes that this process has held, on Linux."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def feed(name, folder, data):
     """Lets a reader read bytes; returns what it says when it refuses them."""
     target = TARGETS[name]
     path = folder / target.name
     path.write_bytes(data)
-    before, memory = time.process_time(), peak_memory()  # what others do meanwhile does not count
+    begin_anew()
+    before, memory = time.process_time(), peak_bytes()  # what others do meanwhile does not count
     said = ""
     try:
         target.read(path)
@@ -60,7 +57,7 @@ def feed(name, folder, data):
         said = str(error)
         assert said and "Traceback" not in said
     assert time.process_time() - before < MOST_SECONDS
-    assert peak_memory() - memory < MOST_MEMORY
+    assert peak_bytes() - memory < MOST_MEMORY
     return said
 
 

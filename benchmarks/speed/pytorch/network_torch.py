@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.peak_memory import peak_bytes
 from benchmarks.speed import device_peak
 from benchmarks.speed.network_work import (
     LEARNING_RATE,
@@ -22,7 +23,6 @@ from benchmarks.speed.network_work import (
     WEIGHT_DECAY,
     Work,
     call_seconds,
-    host_peak_bytes,
     seconds_per_step,
 )
 from benchmarks.speed.pytorch import torch_networks
@@ -116,7 +116,7 @@ class Network:
         """Returns the most memory held so far: of the GPU, or of this process."""
         if self._place.type == "cuda":
             return torch.cuda.max_memory_allocated()
-        return host_peak_bytes()
+        return peak_bytes()
 
     def device_peak(self) -> dict[str, float]:
         """Returns what PyTorch reaches at best on this device."""

@@ -102,11 +102,12 @@ def test_hashes_of_jpeg_and_png_of_one_picture_agree(tmp_path):
 def peak_mib(root):
     """Returns the peak memory of a process that checks a tree, and its faults' kinds."""
     script = (
-        "import resource, sys\n"
+        "import sys\n"
+        "from benchmarks.peak_memory import peak_bytes\n"
         "from dfer_jax.data.check.download import check_download\n"
         "result = check_download('dfew/full', sys.argv[1], thorough=True, processes=1)\n"
         "print(*sorted({f.kind for f in result.of('fault')}))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)\n"
+        "print(peak_bytes() / 2**20)\n"
     )
     command = [sys.executable, "-c", script, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
