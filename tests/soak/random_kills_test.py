@@ -13,6 +13,8 @@ import time
 import pytest
 from soak import jobs
 
+from dfer_jax import signals
+
 KILLS = int(os.environ.get("SOAK_KILLS", "200"))
 SEED = int(os.environ.get("SOAK_SEED", "0"))
 SIGNALS = ((signal.SIGKILL,), (signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM,) * 2)
@@ -93,7 +95,7 @@ def kill_at_random(job, folder, most, chance):
         return False
     for number in chosen:
         process.send_signal(number)
-        time.sleep(chance.uniform(0, 0.2))
+        time.sleep(chance.uniform(0, 2 * signals.ONE_REQUEST))
     text = process.text(300)
     allowed = {0, 1, *(128 + s for s in chosen), *(-s for s in chosen)}
     assert process.returncode in allowed and "Traceback" not in text, text
