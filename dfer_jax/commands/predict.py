@@ -73,6 +73,12 @@ def main(argv: list[str]) -> None:
         peer=_PEER.value and StillPeer(_PEER.value, classes=recognizer.classes),
     )
     predict.warn(recognizer, options)
+    for path in map(Path, argv[1:]):
+        if others := sources.passed_over(path):
+            kinds = ", ".join(
+                f"{n} {kind or 'without suffix'}" for kind, n in sorted(others.items())
+            )
+            print(f"{path}: passed over what is neither a video nor JPEG or PNG frames: {kinds}")
     results.prepare(options.out)
     if _CAMERA.value is not None:
         device = int(_CAMERA.value) if _CAMERA.value.isdigit() else _CAMERA.value

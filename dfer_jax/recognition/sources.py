@@ -1,5 +1,6 @@
 """What can be looked at: a video, a folder of frames, a still, frames in memory, a camera."""
 
+import collections
 import dataclasses
 import math
 import numbers
@@ -101,6 +102,13 @@ def find_sources(path: Path, *, fps: float) -> list[Source]:
     if not found:
         raise UserError(f"{path} holds neither videos nor JPEG or PNG frames; name another folder")
     return found
+
+
+def passed_over(path: Path) -> collections.Counter[str]:
+    """Returns how many files in a folder, and below it, `find_sources` leaves out, by suffix."""
+    taken = (*SUFFIXES, *IMAGES)
+    kinds = (file.suffix.lower() for file in path.rglob("[!.]*") if file.is_file())
+    return collections.Counter(kind for kind in kinds if kind not in taken)
 
 
 def _file(path: Path) -> Source:
