@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
     if not cropped:
         reason = next(outcome.error or "no face found" for outcome in outcomes)
         raise UserError(f"nothing was cropped ({outcomes[0].clip}: {reason}, ...); see {out}")
-    print(summary.in_words(outcomes, plan.absent, out))
+    print(summary.in_words(outcomes, plan.absent, plan.passed_over, out))
 
 
 def _settings() -> CropSettings:

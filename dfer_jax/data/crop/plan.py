@@ -34,12 +34,14 @@ class Plan:
         videos: by name.
         rows: of the table, if there is one.
         absent: what the table names and is not a video, with the reason.
+        passed_over: files, below the folder, that are no videos, or that the table does not name.
     """
 
     root: Path
     videos: list[Video]
     rows: list[Row] | None
     absent: dict[str, str]
+    passed_over: list[str]
 
 
 def make_plan(source: Path, out: Path) -> Plan:
@@ -64,16 +66,17 @@ def make_plan(source: Path, out: Path) -> Plan:
             f"{out} and {root} lie in each other; name a folder elsewhere for the crops"
         )
     tree = Tree(root)
-    found = _walk(tree)
+    found, others = _walk(tree)
     if tree.problems:
         raise UserError(f"{root} cannot be read:\n{list_some(tree.problems)}")
     if not table.is_file():
         if not found:
             kinds = ", ".join(SUFFIXES[:5])
             raise UserError(f"{root} holds no video ({kinds}, ...) and no {TABLE}")
-        return Plan(root, _named(found, root), None, {})
+        return Plan(root, _named(found, root), None, {}, _below(root, others))
     rows, paths, absent = _listed(table, found, root)
-    return Plan(root, _named(paths, root), rows, absent)
+    others += sorted({*found} - {*paths})
+    return Plan(root, _named(paths, root), rows, absent, _below(root, others))
 
 
 def write_tables(plan: Plan, out: Path, cropped: Collection[str]) -> None:
@@ -101,16 +104,26 @@ def write_tables(plan: Plan, out: Path, cropped: Collection[str]) -> None:
                 writer.writerow([name, *(getattr(row, column) for column in columns[1:])])
 
 
-def _walk(tree: Tree) -> list[Path]:
-    """Returns the videos at any depth; links to folders are not followed."""
-    found, stack = [], [tree.root]
+def _walk(tree: Tree) -> tuple[list[Path], list[Path]]:
+    """Returns the videos at any depth, and other files but tables and hidden ones.
+
+    Links to folders are not followed.
+    """
+    found, others, stack = [], [], [tree.root]
     while stack:
         for entry in tree.scan(stack.pop()):
+            suffix = os.path.splitext(entry.name)[1].lower()
             if is_folder(entry) and not entry.is_symlink():
                 stack.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            elif suffix in SUFFIXES:
                 found.append(Path(entry.path))
-    return sorted(found)
+            elif suffix != ".csv" and not entry.name.startswith("."):
+                others.append(Path(entry.path))
+    return sorted(found), sorted(others)
+
+
+def _below(root: Path, paths: list[Path]) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in paths]
 
 
 def _listed(

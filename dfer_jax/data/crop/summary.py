@@ -45,7 +45,9 @@ def write_table(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Pat
             writer.writerow([_text(name), *[""] * 6, reason, ""])
 
 
-def in_words(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Path) -> str:
+def in_words(
+    outcomes: Sequence[Outcome], absent: Mapping[str, str], passed_over: Sequence[str], out: Path
+) -> str:
     """Returns what a person should know, some lines."""
     cropped = [o for o in outcomes if o.cropped]
     frames, with_face = sum(o.frames for o in outcomes), sum(o.cropped for o in outcomes)
@@ -66,6 +68,7 @@ def in_words(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Path) 
         ("with several faces, or scene cuts; the one that fills most was kept", several),
         ("with what was too brief and weak to be a face, and was left out", brief),
         ("of unusual pictures", noted),
+        ("passed over: no videos, or without a row in the table", passed_over),
     ):  # fmt: skip
         if items:
             lines.append(f"{len(items):,} {what}:\n{list_some([_text(item) for item in items])}")

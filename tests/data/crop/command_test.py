@@ -25,6 +25,7 @@ def videos(tmp_path):
     for name in ("smile", "sad clip"):
         write_video(tmp_path / "in" / f"{name}.mp4", frames)
     (tmp_path / "in" / "text.mp4").write_text("no video")
+    (tmp_path / "in" / "talk.mp4.part").write_text("")
     (tmp_path / "in" / "labels.csv").write_text(
         "path,label\nsmile.mp4,happiness\nsad clip.mp4,sadness\ntext.mp4,fear\ngone.mp4,fear\n"
     )
@@ -38,6 +39,7 @@ def test_from_videos_to_crops_and_on_again(videos, tmp_path):
     assert "2 of 4 clips cropped, 16 of 16 frames (100.0%)" in done.stdout
     assert "2 lost:\n  text: not a video file" in done.stdout
     assert "gone.mp4: is not there" in done.stdout
+    assert "1 passed over: no videos, or without a row in the table:\n  talk" in done.stdout
     assert (out / "labels.csv").read_text() == "path,label\nsmile,happiness\nsad clip,sadness\n"
     assert json.loads((out / "crop_settings.json").read_text()) == {
         "alignment": "arcface", "detector": "face_landmarker_v2", "margin": 0.0, "size": 112,

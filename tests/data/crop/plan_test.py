@@ -19,6 +19,7 @@ def test_all_videos_of_a_folder(folders):
     plan = make_plan(*folders)
     assert [video.name for video in plan.videos] == ["Actor_01/01-01", "Actor_02/02-01"]
     assert plan.rows is None and plan.absent == {}
+    assert plan.passed_over == ["Actor_02/sound.wav", "notes.txt"]
 
 
 def test_tables_of_a_release_come_along(folders):
@@ -32,6 +33,7 @@ def test_tables_of_a_release_come_along(folders):
 @pytest.mark.parametrize("named", ["folder", "table"])
 def test_the_videos_of_a_table(folders, named):
     source, out = folders
+    (source / "Actor_03.mov").write_bytes(b"no row")
     (source / "labels.csv").write_text(
         "path,label,group\nActor_01/01-01.mp4,happiness,a\nActor_02/02-01.MP4,sadness,b\n"
         "gone.mp4,fear,c\n"
@@ -39,6 +41,7 @@ def test_the_videos_of_a_table(folders, named):
     plan = make_plan(source if named == "folder" else source / "labels.csv", out)
     assert [video.name for video in plan.videos] == ["Actor_01/01-01", "Actor_02/02-01"]
     assert plan.absent == {"gone.mp4": "is not there"}
+    assert plan.passed_over == ["Actor_02/sound.wav", "notes.txt", "Actor_03.mov"]
     write_tables(plan, out, {"Actor_02/02-01"})
     assert (out / "labels.csv").read_text() == "path,label,group\nActor_02/02-01,sadness,b\n"
 
