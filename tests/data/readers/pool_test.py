@@ -15,6 +15,7 @@ import slow_clips
 from dfer_jax import signals
 from dfer_jax.data.readers import notes, pool
 from dfer_jax.errors import StoppedError, UserError
+from dfer_jax.signals import ONE_REQUEST
 
 ON = "run the same command again to go on from the last checkpoint"
 KILLED = rf"a process that reads clips was killed by SIGKILL {{}}; if memory was short lower .*{ON}"
@@ -224,7 +225,7 @@ def test_signals_end_a_run_whose_process_is_stopped(main, signals, code, said):
     os.kill(process, signal.SIGSTOP)
     for number in signals:
         run.send_signal(number)
-        time.sleep(0.2)
+        time.sleep(2 * ONE_REQUEST)
     _, found = run.communicate(timeout=30)
     assert run.returncode == code and found.endswith(said), found
     assert not lives(process)
