@@ -93,10 +93,10 @@ def _listen(reading: int) -> None:
         if numbers[0] in _again:
             _again.remove(numbers[0])
         elif numbers[0] in NUMBERS and count.add(numbers[0]) == 2:
-            with contextlib.suppress(OSError):  # nobody may read any more
-                os.write(2, b"stopped at once, nothing more was saved\n")
             for child in multiprocessing.active_children():
                 child.kill()
+            with contextlib.suppress(OSError):  # nobody may read any more
+                os.write(2, b"stopped at once, nothing more was saved\n")
             os._exit(exit_code(numbers[0]))
 
 
