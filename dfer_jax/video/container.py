@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from dfer_jax.video import matroska
+from dfer_jax.video import matroska, mpegts
 from dfer_jax.video.picture_size import MAX_PIXELS, MAX_SIDE, PictureSizeError, require_size
 
 _FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,gif"  # none of them opens another file
@@ -58,17 +58,22 @@ def count_packets(path: Path) -> int:
 
 
 def require_whole(path: Path) -> None:
-    """Checks what FFmpeg does not: that a Matroska file has the bytes that its header promises.
+    """Checks what FFmpeg does not.
+
+    That a Matroska file has the bytes that its header promises, and that each packet of a transport
+    stream begins as one.
 
     Raises:
-        VideoError: if it has not.
+        VideoError: if not.
     """
     try:
-        missing = matroska.missing_bytes(path)
+        missing, damaged = matroska.missing_bytes(path), mpegts.damaged_packets(path)
     except OSError as error:
         raise VideoError(f"cannot be read ({error.strerror})") from error
     if missing:
         raise VideoError(f"cut short: {missing:,} bytes are missing at its end")
+    if damaged:
+        raise VideoError(f"damaged: packets of its stream do not begin as such ({damaged:,})")
 
 
 @contextlib.contextmanager

@@ -91,6 +91,22 @@ def test_damage_in_the_middle(tmp_path, name, codec, pixels):
         whole(overwrite(path))
 
 
+@pytest.mark.parametrize("cameras", [False, True])
+@pytest.mark.parametrize("count", [1, 16, 32])
+def test_packets_of_a_transport_stream_overwritten_anywhere(tmp_path, count, cameras):
+    options = {"mpegts_m2ts_mode": "1"} if cameras else {}
+    path = write_video(tmp_path / "a.ts", NOISE, options=options)
+    assert len(whole(path).frames) == 30
+    data, size = path.read_bytes(), 192 if cameras else 188
+    assert len(data) % size == 0
+    for first in range(200, 600, 40):
+        lost = np.random.default_rng(first).bytes(count * size)
+        at = first * size
+        path.write_bytes(data[:at] + lost + data[at + len(lost) :])
+        with pytest.raises(VideoError, match="damaged"):
+            whole(path)
+
+
 def test_pictures_too_large_are_refused_before_decoding(tmp_path):
     black = [np.zeros((MAX_SIDE + 16, 16, 3), np.uint8)]
     with pytest.raises(VideoError, match=f"{MAX_SIDE + 16} x 16 pixels"):
