@@ -105,10 +105,18 @@ def find_sources(path: Path, *, fps: float) -> list[Source]:
 
 
 def passed_over(path: Path) -> collections.Counter[str]:
-    """Returns how many files in a folder, and below it, `find_sources` leaves out, by suffix."""
+    """Returns how many files in a folder, and below it, `find_sources` leaves out, by suffix.
+
+    Hidden ones, and those in hidden folders, are not counted.
+    """
     taken = (*SUFFIXES, *IMAGES)
-    kinds = (file.suffix.lower() for file in path.rglob("[!.]*") if file.is_file())
-    return collections.Counter(kind for kind in kinds if kind not in taken)
+    return collections.Counter(
+        file.suffix.lower()
+        for file in path.rglob("[!.]*")
+        if file.suffix.lower() not in taken
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        and file.is_file()
+    )
 
 
 def _file(path: Path) -> Source:

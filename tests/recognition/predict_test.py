@@ -102,7 +102,8 @@ def test_a_folder_stands_for_all_that_is_below_it(tmp_path, recognizer):
     video_files.write_video(tmp_path / "in" / "deep" / "same.mp4", pictures(2))
     picture = cv2.imencode(".png", video_files.picture(1))[1].tobytes()
     (tmp_path / "in" / "2.png").write_bytes(picture)
-    for name in ("notes.txt", ".hidden", "deep/talk.mp4.part"):
+    (tmp_path / "in" / ".git").mkdir()
+    for name in ("notes.txt", ".hidden", ".git/index", "deep/talk.mp4.part"):
         (tmp_path / "in" / name).write_text("")
     assert sources.passed_over(tmp_path / "in") == {".txt": 1, ".part": 1}
     found = sources.find_sources(tmp_path / "in", fps=25.0)

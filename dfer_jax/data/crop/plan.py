@@ -73,10 +73,10 @@ def make_plan(source: Path, out: Path) -> Plan:
         if not found:
             kinds = ", ".join(SUFFIXES[:5])
             raise UserError(f"{root} holds no video ({kinds}, ...) and no {TABLE}")
-        return Plan(root, _named(found, root), None, {}, _below(root, others))
+        return Plan(root, _named(found, root), None, {}, [*map(tree.relative, others)])
     rows, paths, absent = _listed(table, found, root)
     others += sorted({*found} - {*paths})
-    return Plan(root, _named(paths, root), rows, absent, _below(root, others))
+    return Plan(root, _named(paths, root), rows, absent, [*map(tree.relative, others)])
 
 
 def write_tables(plan: Plan, out: Path, cropped: Collection[str]) -> None:
@@ -117,13 +117,13 @@ def _walk(tree: Tree) -> tuple[list[Path], list[Path]]:
                 stack.append(Path(entry.path))
             elif suffix in SUFFIXES:
                 found.append(Path(entry.path))
-            elif suffix != ".csv" and not entry.name.startswith("."):
+            elif suffix != ".csv":
                 others.append(Path(entry.path))
-    return sorted(found), sorted(others)
+    return sorted(found), sorted(path for path in others if not _is_hidden(path, tree.root))
 
 
-def _below(root: Path, paths: list[Path]) -> list[str]:
-    return [path.relative_to(root).as_posix() for path in paths]
+def _is_hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def _listed(

@@ -8,7 +8,13 @@ from dfer_jax.errors import UserError
 @pytest.fixture
 def folders(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
-    for name in ("Actor_01/01-01.mp4", "Actor_02/02-01.MP4", "notes.txt", "Actor_02/sound.wav"):
+    for name in (
+        "Actor_01/01-01.mp4",
+        "Actor_02/02-01.MP4",
+        "notes.txt",
+        "Actor_02/sound.wav",
+        ".git/index",
+    ):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(b"x")
     out.mkdir()
