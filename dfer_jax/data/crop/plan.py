@@ -105,7 +105,7 @@ def write_tables(plan: Plan, out: Path, cropped: Collection[str]) -> None:
 
 
 def _walk(tree: Tree) -> tuple[list[Path], list[Path]]:
-    """Returns the videos at any depth, and other files but tables and hidden ones.
+    """Returns the videos at any depth, and other files but tables.
 
     Links to folders are not followed.
     """
@@ -119,11 +119,7 @@ def _walk(tree: Tree) -> tuple[list[Path], list[Path]]:
                 found.append(Path(entry.path))
             elif suffix != ".csv":
                 others.append(Path(entry.path))
-    return sorted(found), sorted(path for path in others if not _is_hidden(path, tree.root))
-
-
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
+    return sorted(found), sorted(others)
 
 
 def _listed(
