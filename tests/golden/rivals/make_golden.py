@@ -54,6 +54,7 @@ def _size(name: str) -> dict[str, int]:
         "former_dfer": {"frames": 4, "places": 16},
         "nr_dfernet": {"frames": 6, "side": 2},
         "m3dfel": {"frames": 8},
+        "stt": {"frames": 5, "places": 4, "depth": 1},
     }.get(name, {})
 
 

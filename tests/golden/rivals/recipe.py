@@ -22,6 +22,7 @@ TINY = {  # network -> frames and their side, at width 8
     "former_dfer": {"num_frames": 4, "image_size": 64},
     "nr_dfernet": {"num_frames": 6, "image_size": 64},
     "m3dfel": {"num_frames": 8, "image_size": 16},
+    "stt": {"num_frames": 5, "image_size": 32},
     "p3d63": {"num_frames": 16, "image_size": 32},
 }
 

@@ -1,4 +1,4 @@
-"""Independent PyTorch statements of Former-DFER, NR-DFERNet and M3DFEL, published names.
+"""Independent PyTorch statements of Former-DFER, NR-DFERNet, M3DFEL and STT, published names.
 
 Run by `make_golden.py` where PyTorch is; nothing here is imported by the tests.
 """
@@ -174,4 +174,47 @@ class M3DFEL(nn.Module):
         return self.fc(x), x
 
 
-NETWORKS = {"former_dfer": FormerDFER, "nr_dfernet": NRDFERNet, "m3dfel": M3DFEL}
+class SharedLayer(nn.Module):
+    """A pre-norm layer of tokens [b, m, n, d] over the last axis of these, in one fused kernel."""
+
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.qkv, self.attention_out = nn.Linear(d, 3 * d, bias=False), nn.Linear(d, d)
+        self.mlp_in, self.mlp_out = nn.Linear(d, 2 * d), nn.Linear(2 * d, d)
+
+    def forward(self, x):
+        qkv = self.qkv(self.norm1(x)).flatten(0, 1).unflatten(-1, (3, self.heads, -1))
+        q, k, v = qkv.transpose(1, 3).unbind(2)  # [b * m, heads, n, e]
+        y = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        x = x + self.attention_out(y)
+        return x + self.mlp_out(F.gelu(self.mlp_in(self.norm2(x)), approximate="tanh"))
+
+
+class STT(nn.Module):
+    def __init__(self, width=64, classes=7, frames=16, places=49, depth=4):
+        super().__init__()
+        w, d, c = width, 4 * width, nn.Module()
+        c.conv1, c.bn1 = conv(3, w, 7, 2), nn.BatchNorm2d(w)
+        c.layer1, c.layer2, c.layer3 = stage(w, w, 1), stage(w, 2 * w, 2), stage(2 * w, d, 2)
+        self.cnn, self.tokens, self.blocks = c, nn.Module(), nn.ModuleList()
+        self.tokens.place_embedding = nn.Parameter(torch.randn(1, places, d))
+        self.tokens.frame_embedding = nn.Parameter(torch.randn(1, frames, d))
+        for _ in range(depth):
+            kinds = ("spatial", "temporal")
+            self.blocks.append(nn.ModuleDict({kind: SharedLayer(d, 8) for kind in kinds}))
+        self.norm, self.fc = nn.LayerNorm(d), nn.Linear(d, classes)
+
+    def forward(self, x):
+        c, t = self.cnn, self.tokens
+        y = F.max_pool2d(F.relu(c.bn1(c.conv1(x.transpose(1, 2).flatten(0, 1)))), 3, 2, 1)
+        y = c.layer3(c.layer2(c.layer1(y))).flatten(2).transpose(1, 2)
+        y = y.unflatten(0, (len(x), -1)) + t.place_embedding + t.frame_embedding.unsqueeze(2)
+        for block in self.blocks:
+            y = block["temporal"](block["spatial"](y).transpose(1, 2)).transpose(1, 2)
+        y = self.norm(y).mean((1, 2))
+        return self.fc(y), y
+
+
+NETWORKS = {"former_dfer": FormerDFER, "nr_dfernet": NRDFERNet, "m3dfel": M3DFEL, "stt": STT}

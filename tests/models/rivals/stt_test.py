@@ -1,4 +1,4 @@
-"""STT, a reconstruction without a reference: its size, and what must hold of any such network."""
+"""STT, a reconstruction: its size, against PyTorch, and what must hold of any such network."""
 
 import functools
 
@@ -6,14 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from random_variables import random_variables
-from rivals_case import QUICK
+from golden.rivals import recipe
+from rivals_case import QUICK, Case
 
 from dfer_jax.models import create_model, size
 from dfer_jax.training.class_losses import compact_softmax
-
-CLIPS = np.random.default_rng(0).uniform(size=(3, 4, 32, 32, 3)).astype(np.float32)
-LABELS = jnp.array([0, 3, 6])
 
 
 def test_size_is_the_documented_one():
@@ -22,37 +19,51 @@ def test_size_is_the_documented_one():
 
 
 @pytest.fixture(scope="module")
-def network():
-    model = create_model("stt", width=8, num_frames=4, image_size=32, depth=1)
-    variables = random_variables(model, CLIPS[:1])
+def case():
+    return Case("stt", depth=1)
+
+
+@pytest.fixture(scope="module")
+def network(case):
+    variables, labels = jax.tree.map(jnp.asarray, (case.variables, recipe.LABELS))
 
     @functools.partial(jax.jit, compiler_options=QUICK)
     def apply(params, clips):
         def loss_of(params):
-            logits, out = model.apply(variables | {"params": params}, clips, train=False)
-            return compact_softmax(logits, LABELS).sum(), (logits, out["features"])
+            given = variables | {"params": params}
+            logits, out = case.model.apply(given, clips, train=False)
+            return compact_softmax(logits, labels).sum(), (logits, out["features"])
 
         return jax.grad(loss_of, has_aux=True)(params)
 
     return variables["params"], lambda *given: jax.device_get(apply(*given))
 
 
-def test_frames_meet_and_have_their_places(network):
+def test_the_network_is_its_statement_in_pytorch(case, network):
     params, apply = network
-    _, (logits, features) = apply(params, CLIPS)
-    assert features.shape == (3, 32)
-    order = np.array([2, 0, 3, 1])
-    _, (shuffled, _) = apply(params, CLIPS[:, order])
+    _, outputs = apply(params, case.clips)
+    for name, found in zip(("logits", "features"), outputs, strict=True):
+        expected = case.golden[name]
+        bound = 1e-5 * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=bound, err_msg=name)
+
+
+def test_frames_meet_and_have_their_places(case, network):
+    params, apply = network
+    _, (logits, features) = apply(params, case.clips)
+    assert features.shape == (4, 32)
+    order = np.array([2, 0, 4, 1, 3])
+    _, (shuffled, _) = apply(params, case.clips[:, order])
     assert np.abs(shuffled - logits).max() > 1e-3
     tokens = params["tokens"] | {"frame_embedding": params["tokens"]["frame_embedding"][:, order]}
-    _, (again, _) = apply(params | {"tokens": tokens}, CLIPS[:, order])
+    _, (again, _) = apply(params | {"tokens": tokens}, case.clips[:, order])
     np.testing.assert_allclose(again, logits, atol=1e-5 * np.abs(logits).max())
 
 
-def test_a_clip_does_not_depend_on_the_others_and_every_parameter_has_a_gradient(network):
+def test_a_clip_does_not_depend_on_the_others_and_every_parameter_has_a_gradient(case, network):
     params, apply = network
-    grads, (logits, _) = apply(params, CLIPS)
-    _, (other, _) = apply(params, np.concatenate([CLIPS[:1], CLIPS[:0:-1] * 0.3]))
+    grads, (logits, _) = apply(params, case.clips)
+    _, (other, _) = apply(params, np.concatenate([case.clips[:1], case.clips[:0:-1] * 0.3]))
     np.testing.assert_allclose(other[0], logits[0], atol=1e-5 * np.abs(logits).max())
     for path, leaf in jax.tree.leaves_with_path(grads):
         assert np.isfinite(leaf).all(), jax.tree_util.keystr(path)
