@@ -23,19 +23,22 @@ class MetricWriter:
     A context manager.
     """
 
-    def __init__(self, workdir: str, *, start_step: int, enabled: bool = True) -> None:
+    def __init__(
+        self, workdir: str, *, start_step: int, unmeasured: bool = False, enabled: bool = True
+    ) -> None:
         """Opens the files of `workdir`, keeping only rows up to `start_step`.
 
         Args:
             workdir: of the run.
             start_step: the step it goes on from.
+            unmeasured: whether that step's evaluation is still to come: a row of it is dropped too.
             enabled: False on all processes but the one that writes: then nothing is touched.
         """
         self._enabled = enabled
         if not enabled:
             return
         path = os.path.join(workdir, METRICS_FILE)
-        _drop_rows_after(path, start_step)
+        _drop_rows_after(path, start_step, unmeasured=unmeasured)
         self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 closed by __exit__
         self._events = TensorBoardEvents(
             os.path.join(workdir, "tensorboard"), first_step=start_step + 1
@@ -112,7 +115,7 @@ def _is_row(row: dict[str, Any]) -> bool:
     )
 
 
-def _drop_rows_after(path: str, step: int) -> None:
+def _drop_rows_after(path: str, step: int, *, unmeasured: bool) -> None:
     """Rewrites the file without rows past `step`, so that a resumed run repeats no row."""
     rows, damaged = _read_rows(path)
     if not os.path.exists(path):
@@ -123,5 +126,8 @@ def _drop_rows_after(path: str, step: int) -> None:
         logging.warning(
             "%s is damaged in line %s, left out; %s.damaged keeps it as it was", path, lines, path
         )
+    kept = [row for row in rows if row["step"] <= step]
+    if unmeasured:
+        kept = [row for row in kept if row["step"] < step or "train/loss" in row]
     with replacing(path) as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows if row["step"] <= step)
+        file.writelines(json.dumps(row) + "\n" for row in kept)

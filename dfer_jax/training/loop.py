@@ -4,7 +4,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from dfer_jax.data import pipeline
 from dfer_jax.data.identity import Identity
-from dfer_jax.errors import StoppedError, memory_suffices
+from dfer_jax.errors import StoppedError, UserError, memory_suffices
 from dfer_jax.runs import checkpoint
 from dfer_jax.runs.metric_writer import MetricWriter
 from dfer_jax.runs.train_state import TrainState
@@ -108,24 +108,35 @@ class Trainer:
             self._window = Window(saved.resumed.get("window", []))
             first = self.parallel.replicate(resumed or self._fresh_state())
             start = int(first.step)
-            if start >= self.total_steps:
+            unmeasured = with_evaluation and "unmeasured" in saved.resumed
+            if start >= self.total_steps and not unmeasured:
                 processes.say(f"already trained to step {start}")
                 return
             stops = processes.StopTogether()
-            with self._writer(start) as writer, self._bar(start) as bar:
+
+            def save(state: TrainState, scores: Mapping[str, float], **about: Any) -> None:
+                writer.sync()
+                check_kept()
+                saved.save(state, metrics=scores, metadata=self._metadata | about)
+
+            with self._writer(start, unmeasured) as writer, self._bar(start) as bar:
+                if unmeasured:
+                    save(first, self._evaluate(first, start, writer, bar))
                 for step, state in self._steps(first, start, writer, bar):
                     saved.raise_if_failed()
                     scores = {}
                     if self._epoch_ends(step) and with_evaluation:
                         self._watch.check(state)
-                        scores = self._evaluate(state, step, writer, bar)
+                        try:
+                            scores = self._evaluate(state, step, writer, bar)
+                        except UserError:  # a reader is stuck, say: the epoch's steps are kept
+                            if _is_alone():
+                                save(state, {}, unmeasured=True)
+                            raise
                     stopping = stops(self._stop.requested)
                     if step % self.steps_per_epoch == 0 or stopping:
                         self._watch.check(state)  # what is saved is fit to go on from
-                        writer.sync()
-                        check_kept()
-                        about = self._metadata | self._window.kept()
-                        saved.save(state, metrics=scores, metadata=about)
+                        save(state, scores, **self._window.kept())
                     if stopping and step < self.total_steps:
                         raise self._stop.stopped(
                             f"stopped at step {step} of {self.total_steps} and saved"
@@ -209,8 +220,10 @@ class Trainer:
         every = self.steps_per_epoch * self.config.train.eval_every_epochs
         return step % every == 0 or step == self.total_steps
 
-    def _writer(self, start: int) -> MetricWriter:
-        return MetricWriter(self.workdir, start_step=start, enabled=processes.is_first())
+    def _writer(self, start: int, unmeasured: bool) -> MetricWriter:
+        return MetricWriter(
+            self.workdir, start_step=start, unmeasured=unmeasured, enabled=processes.is_first()
+        )
 
     def _bar(self, start: int) -> tqdm:
         often = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file wants few lines

@@ -44,6 +44,13 @@ def _assert_same(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.fixture
+def own_run(tiny_run, tmp_path):
+    """A copy of the trained run, to be changed."""
+    shutil.copytree(tiny_run, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
 def test_stopped_and_resumed_equals_uninterrupted_bit_for_bit(
     built_clips, tiny_run, tmp_path, monkeypatch, one_device
 ):
@@ -110,6 +117,33 @@ def test_a_run_whose_reader_stands_still_stops_in_seconds_and_is_saved(
     assert _last(tmp_path) == len(steps)
 
 
+def test_an_evaluation_that_fails_costs_no_step_and_comes_first_when_the_run_goes_on(
+    built_clips, tiny_run, own_run, monkeypatch, one_device
+):
+    shutil.rmtree(own_run / "checkpoints" / "6")
+
+    def fail(*_):
+        raise UserError("a process that reads clips has stood still")
+
+    for _ in range(2):  # the second time before any step
+        with monkeypatch.context() as patch, pytest.raises(UserError, match="has stood still"):
+            patch.setattr(ClipTask, "measure", fail)
+            _train(tiny.config(built_clips), own_run)
+        assert checkpoint.list_checkpoints(str(own_run), best_metric="war") == {
+            "last": 6, "best": 3,
+        }  # fmt: skip
+    with open(own_run / metric_writer.METRICS_FILE, "a") as file:
+        file.write('{"step": 6, "epoch": 2.0, "test/war": 0.0}\n')  # killed as it measured
+    _assert_same(_train(tiny.config(built_clips), own_run), _weights(tiny_run))
+    whole, again = (metric_writer.read_metrics(str(d)) for d in (tiny_run, own_run))
+    assert _without_times(again) == _without_times(whole)
+    found = [checkpoint.list_checkpoints(str(d), best_metric="war") for d in (tiny_run, own_run)]
+    assert found[0] == found[1]
+    assert (
+        checkpoint.load_weights(str(own_run), 6)[1] == checkpoint.load_weights(str(tiny_run), 6)[1]
+    )
+
+
 @pytest.mark.parametrize("first", [0, 4])
 def test_two_devices_follow_the_trajectory_of_one_and_go_on_with_it(
     built_clips, gentle_run, tmp_path, monkeypatch, first
@@ -130,13 +164,6 @@ def test_two_devices_follow_the_trajectory_of_one_and_go_on_with_it(
         np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5 * max(1.0, float(np.abs(a).max())))
-
-
-@pytest.fixture
-def own_run(tiny_run, tmp_path):
-    """A copy of the trained run, to be changed."""
-    shutil.copytree(tiny_run, tmp_path, dirs_exist_ok=True)
-    return tmp_path
 
 
 def test_a_relabelled_data_set_of_the_same_size_is_not_trained_on_further(
