@@ -1,8 +1,11 @@
 """Our network at work, for the speed comparisons: the real step, optimiser and losses."""
 
+import functools
 import platform
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import flax
@@ -10,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import jaxlib
 import numpy as np
-from jaxtyping import Array, PyTree
+from flax import linen as nn
+from jaxtyping import Array, Int, PyTree
 
 from benchmarks.peak_memory import peak_bytes
 from benchmarks.speed import device_peak
@@ -24,7 +28,8 @@ from benchmarks.speed.network_work import (
 )
 from dfer_jax.clips.evaluation import make_eval_step
 from dfer_jax.interop import by_name, gca_ial
-from dfer_jax.models import MODELS, create_model
+from dfer_jax.models import MODELS
+from dfer_jax.models.rdfer import RDFER
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runtime import parallel
 from dfer_jax.training import optim
@@ -32,9 +37,11 @@ from dfer_jax.training.augment.augmentation import Augmentation
 from dfer_jax.training.augment.crops import resize_clips
 from dfer_jax.training.step import Objective, make_train_step
 
+sys.path.append(str(Path(__file__).parents[2] / "tests"))  # where the goldens are
+from golden import rdfer_names
+
 _STEPS_PER_EPOCH = 234  # 9,357 clips of four DFEW folds by 40
 _RELEASED_LOSS = {"ial_weight": 0.1, "aux_weights": {"layer2": 0.05, "layer3": 0.0}}
-_CROSS_ENTROPY = {"ial_weight": 0.0, "aux_weights": {}}
 
 
 class Scaling(Augmentation):
@@ -45,6 +52,32 @@ class Scaling(Augmentation):
         return resize_clips(clips, image_size=self.image_size)
 
 
+class _StillRDFER(RDFER):
+    """Sees the same frames at every step: chance is no part of the comparison."""
+
+    def _synopsis_frames(self, num_clips: int, *, train: bool) -> Int[Array, "b 16"]:
+        return super()._synopsis_frames(num_clips, train=False)
+
+
+def _read_rdfer(state_dict: Mapping[str, np.ndarray], *, model: RDFER) -> dict[str, PyTree]:
+    """Returns the variables for a state dict of the statement in PyTorch."""
+    clips = jnp.zeros((1, model.num_frames, model.image_size, model.image_size, 3))
+    init = functools.partial(model.init, train=False)
+    shapes = jax.eval_shape(init, jax.random.key(0), clips)
+    return rdfer_names.make_variables(dict(shapes), lambda name, _: state_dict[name])
+
+
+_READERS = {"gca_ial": gca_ial.from_state_dict, "rdfer": _read_rdfer}
+"""What reads weights by others than our own names."""
+
+
+def _cross_entropy(kind: type[nn.Module]) -> dict[str, float | dict[str, float]]:
+    """Returns the weights with which only that of the logits counts."""
+    outputs = {"aux_weights": "aux_stages", "instance_weights": "instances"}
+    unused = {key: dict.fromkeys(getattr(kind, name, ()), 0.0) for key, name in outputs.items()}
+    return {"ial_weight": 0.0, **unused}
+
+
 class Network:
     """Our side of a comparison; lives in a process of its own."""
 
@@ -53,14 +86,15 @@ class Network:
         self._parallel = parallel.over(jax.devices()[:1])
         released = work.network == "gca_ial"
         options = work.model_options() if released else {}
-        kind = MODELS[work.network]
+        kind = _StillRDFER if work.network == "rdfer" else MODELS[work.network]
         drops = [name for name in ("dropout", "drop_path") if hasattr(kind, name)]
         options |= dict.fromkeys(drops, 0.0)  # chance is no part of the comparison
-        self._model = create_model(work.network, **options, dtype=jnp.dtype(work.dtype))
-        self._loss = _RELEASED_LOSS if released else _CROSS_ENTROPY
-        read = gca_ial.from_state_dict if released else by_name.from_state_dict
+        self._model = kind(**options, dtype=jnp.dtype(work.dtype))
+        self._loss = _RELEASED_LOSS if released else _cross_entropy(kind)
         with np.load(work.weights, allow_pickle=False) as file:
-            variables = read(dict(file), model=self._model)
+            variables = _READERS.get(work.network, by_name.from_state_dict)(
+                dict(file), model=self._model
+            )
         self._variables = self._parallel.replicate(variables)
         self._parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
         self._last = self._run = self._step = None

@@ -1,7 +1,8 @@
 """RDFER's networks stated once more, in PyTorch, as the independent side of the parity tests.
 
-Written from the layer list: PyTorch's own LSTM and LayerNorm, loops over frames and channels where
-the package has index arithmetic. Frames are [n, 3, h, w] here, RGB in [0, 1].
+Written from the layer list: PyTorch's own LSTM, LayerNorm and fused attention, slices where the
+package pads, loops over clips and lists where it has index arithmetic. Frames are [n, 3, h, w]
+here, RGB in [0, 1].
 """
 
 import math
@@ -14,14 +15,14 @@ BLOCKS = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 50: (3, 4, 6, 3)}
 
 
 def shift(x: torch.Tensor, segment: int = 4) -> torch.Tensor:
-    """Frame by frame: an eighth of the channels of the next frame, an eighth of the last one."""
+    """In each group an eighth of the channels of the next frame, an eighth of the last one."""
     eighth = x.shape[1] // 8
-    y = x.clone()
-    for n in range(len(x)):
-        place = n % segment
-        y[n, :eighth] = x[n + 1, :eighth] if place < segment - 1 else 0
-        y[n, eighth : 2 * eighth] = x[n - 1, eighth : 2 * eighth] if place > 0 else 0
-    return y
+    groups = x.unflatten(0, (-1, segment))
+    y = torch.zeros_like(groups)
+    y[:, :-1, :eighth] = groups[:, 1:, :eighth]
+    y[:, 1:, eighth : 2 * eighth] = groups[:, :-1, eighth : 2 * eighth]
+    y[:, :, 2 * eighth :] = groups[:, :, 2 * eighth :]
+    return y.flatten(0, 1)
 
 
 class TorchBlock(nn.Module):
@@ -78,7 +79,7 @@ class TorchShiftedResNet(nn.Module):
 
 
 class TorchGate(nn.Module):
-    """x * sigmoid(LayerNorm(attention(x))), head by head."""
+    """x * sigmoid(LayerNorm(attention(x))), eight heads."""
 
     def __init__(self, width) -> None:
         super().__init__()
@@ -86,11 +87,9 @@ class TorchGate(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        found = []
-        for q, k, v in zip(*(part.chunk(8, -1) for part in self.qkv(x).chunk(3, -1)), strict=True):
-            scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
-            found.append(scores.softmax(-1) @ v)
-        return x * torch.sigmoid(self.norm(torch.cat(found, -1)))
+        q, k, v = self.qkv(x).unflatten(-1, (3, 8, -1)).transpose(1, 3).unbind(2)
+        found = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return x * torch.sigmoid(self.norm(found))
 
 
 class TorchBag(nn.Module):
@@ -142,6 +141,17 @@ class TorchRDFER(nn.Module):
             "detail_instances": details,
             "key_instants": torch.tensor([[shown[i] for i in p] for p in peaks]),
         }
+
+
+class RDFER(TorchRDFER):
+    """At its full size, of clips [b, 3, t, h, w]; gives logits and features alone."""
+
+    def __init__(self) -> None:
+        super().__init__(synopsis_depth=18, detail_depth=50, width=64, hidden=512)
+
+    def forward(self, clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        out = super().forward(clips.transpose(1, 2))
+        return out["logits"], out["features"]
 
 
 def strongest(scores: torch.Tensor) -> list[int]:

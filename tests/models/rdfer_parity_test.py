@@ -6,13 +6,13 @@ one tree to the other by name.
 
 import functools
 import pathlib
-import re
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from golden import rdfer_recipe as recipe
+from golden.rdfer_names import LEAVES, make_variables, reference_names, to_ours
 
 from dfer_jax.models.instance_bag import AttentionGate
 from dfer_jax.models.lstm import BidirectionalLSTM
@@ -31,47 +31,12 @@ MODEL = RDFER(
     detail_depth=18,
     dropout=0.0,
 )
-LEAVES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-    "input_kernel": "weight_ih",
-    "input_bias": "bias_ih",
-    "hidden_kernel": "weight_hh",
-    "hidden_bias": "bias_hh",
-}
-
-
-def _reference_names(path):
-    """PyTorch's name of one of our leaves; two, one a direction, for an LSTM's."""
-    *modules, leaf = (entry.key for entry in path)
-    name = ".".join([*modules, LEAVES[leaf]])
-    name = re.sub(r"(layer\d)_block(\d)", r"\1.\2", name)
-    name = name.replace("shortcut_conv", "downsample.0").replace("shortcut_bn", "downsample.1")
-    if "_" not in leaf:
-        return [name]
-    name = re.sub(r"lstm(\d)\.(\w+)$", r"lstm.\2_l\1", name)
-    return [name, f"{name}_reverse"]
-
-
-def _to_ours(x):
-    return x.transpose((2, 3, 1, 0) if x.ndim == 4 else range(x.ndim)[::-1])
 
 
 def _variables(model, *inputs, **options):
     """Returns the model's variables with the recipe's weights."""
     shapes = jax.eval_shape(functools.partial(model.init, **options), jax.random.key(0), *inputs)
-
-    def make(path, leaf):
-        names = _reference_names(path[1:])
-        shape = leaf.shape[1:] if len(names) == 2 else leaf.shape
-        reference = (shape[3], shape[2], *shape[:2]) if len(shape) == 4 else shape[::-1]
-        arrays = [_to_ours(recipe.make_array(name, reference)) for name in names]
-        return jnp.asarray(np.stack(arrays) if len(names) == 2 else arrays[0])
-
-    return jax.tree_util.tree_map_with_path(make, shapes)
+    return jax.tree.map(jnp.asarray, make_variables(shapes, recipe.make_array))
 
 
 @functools.cache
@@ -102,7 +67,7 @@ def _check_outputs(logits, out, stage):
 def test_every_tensor_of_the_reference_is_used_once():
     _, variables = _whole()
     leaves = jax.tree_util.tree_leaves_with_path(variables)
-    names = [name for path, _ in leaves for name in _reference_names(path[1:])]
+    names = [name for path, _ in leaves for name in reference_names(path[1:])]
     reference = [str(name) for name in _golden("rdfer.npz")["names"]]
     assert sorted(names) == sorted(name for name in reference if "num_batches" not in name)
 
@@ -148,12 +113,12 @@ def test_gradients():
     golden, compared = _golden("rdfer.npz"), []
     norms = dict(zip(golden["gradient_names"].tolist(), golden["gradient_norms"], strict=True))
     for path, leaf in jax.tree_util.tree_leaves_with_path(_trained()[1]):
-        names = _reference_names(path)
+        names = reference_names(path)
         for name, ours in zip(names, leaf if len(names) == 2 else [leaf], strict=True):
             norm = np.linalg.norm(ours)
             np.testing.assert_allclose(norm, norms[name], rtol=2e-3, atol=1e-6, err_msg=name)
             if f"gradient/{name}" in golden:
-                whole = _to_ours(golden[f"gradient/{name}"])
+                whole = to_ours(golden[f"gradient/{name}"])
                 bound = 1e-6 + 2e-3 * np.abs(whole).max()
                 np.testing.assert_allclose(ours, whole, atol=bound, err_msg=name)
                 compared.append(name)

@@ -1,9 +1,10 @@
 """PyTorch's statement of every network that is compared, and what is minimised in training it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,16 +13,23 @@ from benchmarks.speed.network_work import Work
 from benchmarks.speed.pytorch import torch_gca_ial
 
 sys.path.append(str(Path(__file__).parents[3] / "tests"))  # the statements are the goldens'
+from golden import rdfer_recipe, torch_rdfer
 from golden.pretrained import recipe as pretrained
-from golden.pretrained import torch_vits
+from golden.pretrained import torch_emo_affectnet, torch_s2d, torch_vits
 from golden.rivals import recipe as rivals
 from golden.rivals import torch_conv3d, torch_frames, torch_transformers
 
+_PRETRAINED = {
+    **torch_vits.NETWORKS,
+    **torch_s2d.NETWORKS,
+    **torch_emo_affectnet.NETWORKS,
+}
 NETWORKS = {
     **torch_conv3d.NETWORKS,
     **torch_frames.NETWORKS,
     **torch_transformers.NETWORKS,
-    **torch_vits.NETWORKS,
+    **_PRETRAINED,
+    "rdfer": torch_rdfer.RDFER,
 }
 """Name -> what makes the network as published; maps float32 [b, 3, t, h, w] to logits, features."""
 
@@ -37,8 +45,7 @@ def make(work: Work) -> tuple[nn.Module, Callable, Callable]:
         return network, network, torch_gca_ial.loss
     network = NETWORKS[work.network]()
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    of_vit = work.network in torch_vits.NETWORKS
-    arrays = pretrained.make_tensors(shapes) if of_vit else rivals.make_state_dict(shapes)
+    arrays = _arrays(work.network, shapes)
     network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
 
     def classify(clips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, list]:
@@ -47,6 +54,18 @@ def make(work: Work) -> tuple[nn.Module, Callable, Callable]:
         return logits, features, []
 
     return network, classify, _cross_entropy
+
+
+def _arrays(name: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Returns weights by the rule of the network's golden."""
+    if name == "rdfer":
+        return {key: rdfer_recipe.make_array(key, shape) for key, shape in shapes.items()}
+    if name not in _PRETRAINED:
+        return rivals.make_state_dict(shapes)
+    arrays = pretrained.make_tensors(shapes)
+    if name in torch_emo_affectnet.NETWORKS:  # pictures are in the range of hundreds
+        arrays["conv_layer_s2_same.weight"] *= np.float32(0.01)
+    return arrays
 
 
 def channels_last(network: nn.Module) -> nn.Module:
