@@ -88,8 +88,8 @@ OF_FRAMES = (  # networks that look at every frame alone first: half the frames,
     "emo_affectnet_static",
     "emo_affectnet",
 )
-OF_TUBELETS = ("mae_dfer", "svfap_b", "dfer_clip")  # made to start from what they were trained on
-RATES = {"m3dfel": 2e-3, "p3d63": 5e-3, "mae_dfer": 1.5e-4, "svfap_b": 1.5e-4}
+OF_PATCHES = ("mae_dfer", "svfap_b", "dfer_clip")  # made to start from what they were trained on
+RATES = {"m3dfel": 2e-3, "vgg16_lstm": 3e-4, "mae_dfer": 1.5e-4, "svfap_b": 1.5e-4}
 
 
 def get_config(network="r3d_18"):
@@ -99,7 +99,7 @@ def get_config(network="r3d_18"):
     config.data.dataset = "synthetic_dfer/tiny"
     config.data.clips_per_class = 80
     own = {"image_size": 48, "width": 8, **SMALL.get(network, {})}
-    unnormalised = network.startswith("vgg") or network in OF_TUBELETS  # no BatchNorm
+    unnormalised = network.startswith("vgg") or network in OF_PATCHES  # no BatchNorm
     if network not in ("gca_ial", "rdfer"):
         own["normalisation"] = "imagenet" if unnormalised else "none"
     model = {"name": network, **own, "dtype": config.model.dtype}
@@ -111,20 +111,22 @@ def get_config(network="r3d_18"):
     config.loss.ial_weight = 0.1 if network == "gca_ial" else 0.0
     config.loss.aux_weights = (0.5,) if network == "rdfer" else ()
     config.loss.instance_weights = (0.5, 0.5) if network == "rdfer" else ()
-    config.optim.name = "sgd" if network == "p3d63" else "adamw"
+    config.optim.name = "adamw"
     config.optim.learning_rate = RATES.get(network, 5e-4 if unnormalised else 1e-3)
-    config.optim.weight_decay = 5e-4 if config.optim.name == "sgd" else 0.01
+    config.optim.weight_decay = 0.01
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_epochs = 1.0
     config.optim.final_learning_rate = config.optim.learning_rate / 100
     config.train.batch_size, config.train.epochs = 8, 6
-    if network in ("m3dfel", "p3d63"):
+    if network == "m3dfel":
         config.train.batch_size, config.train.epochs = 20, 8
     if network in OF_FRAMES:
         config.data.segments = 8
-    if network in (*OF_FRAMES, "i3d"):  # learn little in their first thousand steps
+    if network in (*OF_FRAMES, "i3d", "p3d63"):  # learn little in their first thousand steps
         config.train.batch_size, config.train.epochs = 4, 12
-    if network in OF_TUBELETS:
+    if network in ("vgg16_lstm", "emo_affectnet"):
+        config.train.epochs = 20
+    if network in OF_PATCHES:
         config.train.epochs = 16
     config.train.eval_every_epochs = config.train.epochs
     return config
