@@ -6,7 +6,7 @@
 48 x 48 pixels, 64 or 80 where a network needs them, about an eighth of most widths, 560 training
 clips, flipped and nothing else. Networks of clips see 16 frames and train for six epochs in batches
 of 8; those that look at every frame alone first see 8 frames and train for twelve in batches of 4.
-Where a network did not learn so, it has its own rate, batch and epochs below. It ranks nothing
+Where a network did not learn so, it has its own rate, batch or epochs below. It ranks nothing
 about real faces: no network has its published recipe, size or pre-training here. S2D is left out,
 for its landmark network comes in one size.
 """
@@ -75,7 +75,7 @@ NETWORKS = {
     "EmoAffectNet stills": "emo_affectnet_static",
     "EmoAffectNet LSTM": "emo_affectnet",
 }
-OF_FRAMES = (  # networks that look at every frame alone first: half the frames, smaller batches
+OF_FRAMES = (  # networks that look at every frame alone first
     "resnet18",
     "vgg13",
     "vgg16",
@@ -90,6 +90,12 @@ OF_FRAMES = (  # networks that look at every frame alone first: half the frames,
 )
 OF_PATCHES = ("mae_dfer", "svfap_b", "dfer_clip")  # made to start from what they were trained on
 RATES = {"m3dfel": 2e-3, "vgg16_lstm": 3e-4, "mae_dfer": 1.5e-4, "svfap_b": 1.5e-4}
+BATCH_AND_EPOCHS = {
+    **dict.fromkeys((*OF_FRAMES, "i3d", "p3d63"), (4, 12)),
+    **dict.fromkeys(("vgg16_lstm", "emo_affectnet"), (4, 20)),
+    **dict.fromkeys(OF_PATCHES, (8, 16)),
+    "m3dfel": (20, 8),
+}
 
 
 def get_config(network="r3d_18"):
@@ -117,17 +123,9 @@ def get_config(network="r3d_18"):
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_epochs = 1.0
     config.optim.final_learning_rate = config.optim.learning_rate / 100
-    config.train.batch_size, config.train.epochs = 8, 6
-    if network == "m3dfel":
-        config.train.batch_size, config.train.epochs = 20, 8
     if network in OF_FRAMES:
         config.data.segments = 8
-    if network in (*OF_FRAMES, "i3d", "p3d63"):  # learn little in their first thousand steps
-        config.train.batch_size, config.train.epochs = 4, 12
-    if network in ("vgg16_lstm", "emo_affectnet"):
-        config.train.epochs = 20
-    if network in OF_PATCHES:
-        config.train.epochs = 16
+    config.train.batch_size, config.train.epochs = BATCH_AND_EPOCHS.get(network, (8, 6))
     config.train.eval_every_epochs = config.train.epochs
     return config
 

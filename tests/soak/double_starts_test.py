@@ -19,12 +19,6 @@ APART = 0.3  # seconds at most between the two
 pytestmark = pytest.mark.soak(reason="a hundred pairs of commands, ten minutes")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with jobs.ready(tmp_path_factory.mktemp("soak")) as ready:
-        yield ready
-
-
 @pytest.mark.parametrize("name", SHARES)
 def test_of_two_commands_on_one_work_directory_one_proceeds(made, tmp_path, name):
     job, chance = made[name], random.Random(SEED)

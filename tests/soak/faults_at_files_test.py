@@ -43,12 +43,6 @@ pytestmark = pytest.mark.soak(reason="some 200 starts of commands")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with jobs.ready(tmp_path_factory.mktemp("faults")) as ready:
-        yield ready
-
-
-@pytest.fixture(scope="module")
 def expected(made, tmp_path_factory):
     """Returns what a job by its name leaves undisturbed."""
 

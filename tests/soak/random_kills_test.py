@@ -25,12 +25,6 @@ REACH = {"train": 0.3, "crossval": 0.25}  # of a run's changes, where the next s
 pytestmark = pytest.mark.soak(reason="some 200 starts of commands, half an hour")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    with jobs.ready(tmp_path_factory.mktemp("soak")) as ready:
-        yield ready
-
-
 @pytest.mark.parametrize("name", SHARES)
 def test_a_command_killed_at_random_ends_as_an_undisturbed_one(made, tmp_path, name):
     job, chance = made[name], random.Random(SEED)
