@@ -43,7 +43,10 @@ _TOLERANCE = 1e-3  # of the largest logit
 _LOSS_TOLERANCES = {"float32": (1e-3, 1e-3), "bfloat16": (5e-2,)}  # of first, second loss
 _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
 _CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
-HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+HUGE_PAGES = {
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0"
+    ":glibc.malloc.trim_threshold=17179869184"
+}
 """Helps both sides; see docs/scaling.md."""
 _OUR_ENVIRONMENT = {
     **HUGE_PAGES,

@@ -19,6 +19,7 @@ from jaxtyping import Array, Float
 
 from dfer_jax.ops.attention import attend
 from dfer_jax.ops.conv_norm import conv_norm
+from dfer_jax.ops.layer_norm import LayerNorm
 from dfer_jax.ops.matrix_product import as_dot_general
 
 uniform_fan_in = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -75,8 +76,7 @@ def layer_norm(
         dtype: type of the result.
         name: name in the parameter tree.
     """
-    norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, use_fast_variance=False, name=name)
-    return norm(x.astype(jnp.float32)).astype(dtype)
+    return LayerNorm(epsilon, name=name)(x.astype(jnp.float32)).astype(dtype)
 
 
 class BasicBlock(nn.Module):

@@ -1,5 +1,7 @@
 """The matrix product against XLA's, values and gradients, alone and in Flax's Dense."""
 
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from compiled import value_and_pullback
 from flax import linen as nn
 
 from dfer_jax.models.layers import dense
+from dfer_jax.ops.cpu import transposition as native
 from dfer_jax.ops.matrix_product import matrix_product
 
 
@@ -25,6 +28,30 @@ def test_values_and_gradients_are_those_of_xla(shape):
     for gradient, wanted in zip(own, gradients, strict=True):
         assert gradient.shape == wanted.shape
         np.testing.assert_allclose(gradient, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (5, 3), (16, 64), (33, 70), (100, 17), (3, 128), (129, 1)]
+)
+def test_a_matrix_is_turned(shape):
+    x = jnp.asarray(_normal(shape))
+    assert native.possible(x)
+    np.testing.assert_array_equal(native.transpose(x), x.T)
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
+def test_compiled_and_not_have_the_same_gradients(monkeypatch):
+    inputs = jnp.asarray(_normal((3, 50, 40))), jnp.asarray(_normal((40, 24)))
+
+    def gradients():
+        return value_and_pullback(matrix_product, *inputs, cotangent=_normal)[1]
+
+    found = gradients()
+    jax.clear_caches()
+    monkeypatch.setattr(native.library, "takes", lambda *_: False)
+    for own, expected in zip(found, gradients(), strict=True):
+        np.testing.assert_allclose(own, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])

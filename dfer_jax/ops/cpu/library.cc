@@ -2,5 +2,7 @@
 
 #include "batch_norm.cc"
 #include "convolution.cc"
+#include "layer_norm.cc"
 #include "pooling.cc"
 #include "stem.cc"
+#include "transposition.cc"

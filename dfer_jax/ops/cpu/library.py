@@ -42,6 +42,9 @@ _FUNCTIONS = (
     "dfer_max_pool_gradient",
     "dfer_channel_moments",
     "dfer_batch_norm_gradient_sums",
+    "dfer_layer_norm",
+    "dfer_layer_norm_gradients",
+    "dfer_transpose",
 )
 _TIMEOUT_SECONDS = 300
 
