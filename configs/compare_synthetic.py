@@ -13,6 +13,7 @@ for its landmark network comes in one size.
 
 from configs import base
 
+OF_TUBELETS = {"patch_size": 24, "width": 128, "num_heads": 2, "drop_path": 0.0}
 SMALL = {  # what differs from 48 x 48 pixels at width 8
     "gca_ial": {"width": 16, "attention": "gca", "reduction": 4, "aux_stages": ()},
     "rdfer": {
@@ -25,25 +26,13 @@ SMALL = {  # what differs from 48 x 48 pixels at width 8
     },
     "c3d": {"dropout": 0.0},
     "i3d": {"dropout": 0.0},
-    "p3d63": {"image_size": 80, "dropout": 0.0},
+    "p3d63": {"image_size": 80, "width": 16, "dropout": 0.0},
     "former_dfer": {"image_size": 64},
     "nr_dfernet": {"image_size": 64, "neutral": -1},
     "dfer_clip": {"image_size": 64, "width": 64, "depth": 4},
-    "mae_dfer": {
-        "width": 256,
-        "num_heads": 4,
-        "drop_path": 0.0,
-        "depth": 2,
-        "region": (2, 3, 3),
-    },
+    "mae_dfer": {**OF_TUBELETS, "depth": 3, "region": (1, 2, 2)},
     "stt": {"depth": 2},
-    "svfap_b": {
-        "width": 256,
-        "num_heads": 4,
-        "drop_path": 0.0,
-        "stages": (2, 1, 1),
-        "bottleneck": 4,
-    },
+    "svfap_b": {**OF_TUBELETS, "stages": (2, 1, 1), "bottleneck": 4},
 }
 NETWORKS = {
     "GCA+IAL": "gca_ial",
@@ -89,12 +78,14 @@ OF_FRAMES = (  # networks that look at every frame alone first
     "emo_affectnet",
 )
 OF_PATCHES = ("mae_dfer", "svfap_b", "dfer_clip")  # made to start from what they were trained on
-RATES = {"m3dfel": 2e-3, "vgg16_lstm": 3e-4, "mae_dfer": 1.5e-4, "svfap_b": 1.5e-4}
+RATES = {"m3dfel": 2e-3, "vgg16_lstm": 3e-4, "p3d63": 5e-3}
 BATCH_AND_EPOCHS = {
-    **dict.fromkeys((*OF_FRAMES, "i3d", "p3d63"), (4, 12)),
+    **dict.fromkeys((*OF_FRAMES, "i3d"), (4, 12)),
     **dict.fromkeys(("vgg16_lstm", "emo_affectnet"), (4, 20)),
-    **dict.fromkeys(OF_PATCHES, (8, 16)),
+    "dfer_clip": (8, 16),
+    **dict.fromkeys(("mae_dfer", "svfap_b"), (8, 50)),
     "m3dfel": (20, 8),
+    "p3d63": (20, 12),
 }
 
 
@@ -111,15 +102,16 @@ def get_config(network="r3d_18"):
     model = {"name": network, **own, "dtype": config.model.dtype}
     config.model = type(config.model)(model)
     config.data.decode_size = own["image_size"] + 8
-    augment = config.augment  # flips alone
-    augment.area, augment.ratio = (1.0, 1.0), (1.0, 1.0)
+    augment = config.augment
     augment.max_degrees = augment.brightness = 0.0
+    if network != "p3d63":
+        augment.area, augment.ratio = (1.0, 1.0), (1.0, 1.0)  # flips alone
     config.loss.ial_weight = 0.1 if network == "gca_ial" else 0.0
     config.loss.aux_weights = (0.5,) if network == "rdfer" else ()
     config.loss.instance_weights = (0.5, 0.5) if network == "rdfer" else ()
-    config.optim.name = "adamw"
+    config.optim.name = "sgd" if network == "p3d63" else "adamw"
     config.optim.learning_rate = RATES.get(network, 5e-4 if unnormalised else 1e-3)
-    config.optim.weight_decay = 0.01
+    config.optim.weight_decay = 5e-4 if network == "p3d63" else 0.01
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_epochs = 1.0
     config.optim.final_learning_rate = config.optim.learning_rate / 100

@@ -4,6 +4,9 @@ Autodiff asks for the product of the turned gradient with the features; XLA's CP
 gradient, and computes whatever led to it once more to do so: for the gradient that runs back along
 a transformer's residual connections that is all layers so far. Turned features are there already.
 The published network's training step, two cores, JAX 0.10: 591 to 663 ms, without this 641 to 752.
+
+Features are turned in C++, for XLA turns them likewise: through all residual blocks so far. Ten
+frames through EMO-AffectNet and back: 2.8 s of processor time, turned by XLA 4.0.
 """
 
 from functools import partial
