@@ -85,7 +85,7 @@ BATCH_AND_EPOCHS = {
     "dfer_clip": (8, 16),
     **dict.fromkeys(("mae_dfer", "svfap_b"), (8, 50)),
     "m3dfel": (20, 8),
-    "p3d63": (20, 12),
+    "p3d63": (20, 20),
 }
 
 
@@ -102,10 +102,9 @@ def get_config(network="r3d_18"):
     model = {"name": network, **own, "dtype": config.model.dtype}
     config.model = type(config.model)(model)
     config.data.decode_size = own["image_size"] + 8
-    augment = config.augment
+    augment = config.augment  # flips alone; P3D-63's clips are cropped too
+    augment.area, augment.ratio = (0.8 if network == "p3d63" else 1.0, 1.0), (1.0, 1.0)
     augment.max_degrees = augment.brightness = 0.0
-    if network != "p3d63":
-        augment.area, augment.ratio = (1.0, 1.0), (1.0, 1.0)  # flips alone
     config.loss.ial_weight = 0.1 if network == "gca_ial" else 0.0
     config.loss.aux_weights = (0.5,) if network == "rdfer" else ()
     config.loss.instance_weights = (0.5, 0.5) if network == "rdfer" else ()
