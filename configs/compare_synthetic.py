@@ -6,9 +6,11 @@
 48 x 48 pixels, 64 or 80 where a network needs them, about an eighth of most widths, 560 training
 clips, flipped and nothing else. Networks of clips see 16 frames and train for six epochs in batches
 of 8; those that look at every frame alone first see 8 frames and train for twelve in batches of 4.
-Where a network did not learn so, it has its own rate, batch or epochs below. It ranks nothing
-about real faces: no network has its published recipe, size or pre-training here. S2D is left out,
-for its landmark network comes in one size.
+Where a network did not learn so, it has its own rate, batch or epochs below. P3D-63 learned when it
+was wider, by SGD, from cropped clips; MAE-DFER and SVFAP when a tubelet was a quarter of a face and
+there were fifty epochs, of which the first twenty show nothing. It ranks nothing about real faces:
+no network has its published recipe, size or pre-training here. S2D is left out, for its landmark
+network comes in one size.
 """
 
 from configs import base
