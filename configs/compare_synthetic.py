@@ -8,7 +8,7 @@ clips, flipped and nothing else. Networks of clips see 16 frames and train for s
 of 8; those that look at every frame alone first see 8 frames and train for twelve in batches of 4.
 Where a network did not learn so, it has its own rate, batch or epochs below. P3D-63 learned when it
 was wider, by SGD, from cropped clips; MAE-DFER and SVFAP when a tubelet was a quarter of a face and
-there were fifty epochs, of which the first twenty show nothing. It ranks nothing about real faces:
+there were fifty epochs, of which the first ten show nothing. It ranks nothing about real faces:
 no network has its published recipe, size or pre-training here. S2D is left out, for its landmark
 network comes in one size.
 """

@@ -71,12 +71,12 @@ def compare(names: list[str] | None, *, each: int, programs: Path) -> Iterator[t
         "JAX_PLATFORMS": "cpu",
         "JAX_COMPILATION_CACHE_DIR": str(programs.absolute()),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        **network_speed.HUGE_PAGES,
+        **network_speed.ALLOCATOR,
     }
     target = "benchmarks.speed.network_work:InTurn"
     sides = {
         OURS: ("benchmarks.speed.network_jax:Network", environment),
-        EAGER: ("benchmarks.speed.pytorch.network_torch:Network", network_speed.HUGE_PAGES),
+        EAGER: ("benchmarks.speed.pytorch.network_torch:Network", network_speed.ALLOCATOR),
     }
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

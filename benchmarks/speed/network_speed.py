@@ -43,13 +43,13 @@ _TOLERANCE = 1e-3  # of the largest logit
 _LOSS_TOLERANCES = {"float32": (1e-3, 1e-3), "bfloat16": (5e-2,)}  # of first, second loss
 _BATCH = {"train": {"cpu": 4, "gpu": 40}, "eval": {"cpu": 4, "gpu": 160}}
 _CUDNN = ("nvidia-cudnn-cu12", "nvidia-cudnn-cu13")
-HUGE_PAGES = {
+ALLOCATOR = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:glibc.malloc.mmap_max=0"
     ":glibc.malloc.trim_threshold=17179869184"
 }
-"""Helps both sides; see docs/scaling.md."""
+"""Huge pages, and memory kept from step to step; helps both sides, see docs/scaling.md."""
 _OUR_ENVIRONMENT = {
-    **HUGE_PAGES,
+    **ALLOCATOR,
     **interleaved.SHARED_GPU,
     "JAX_ENABLE_COMPILATION_CACHE": "false",  # the time to compile is reported
 }
@@ -177,7 +177,7 @@ def tabulate(
 
 
 def _torch(name: str, work: Work, threads: int | None = None, *, compiled: bool = False) -> Peer:
-    environment = {**HUGE_PAGES, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
+    environment = {**ALLOCATOR, "TORCHINDUCTOR_CACHE_DIR": os.path.dirname(work.weights)}
     arguments = (work, threads, compiled)
     return Peer(name, "benchmarks.speed.pytorch.network_torch:Network", arguments, environment)
 

@@ -82,7 +82,7 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         weights = os.path.join(folder, "weights.npz")
         work = Work("latency", "cpu", batch, 16, 112, 64, "float32", weights)
-        environment = {**network_speed.HUGE_PAGES, "JAX_PLATFORMS": "cpu"}
+        environment = {**network_speed.ALLOCATOR, "JAX_PLATFORMS": "cpu"}
 
         def start(name: str, target: str, *given: Any) -> Peer:
             peer = Peer(name, f"benchmarks.speed.{target}", given, environment)
