@@ -163,15 +163,7 @@ void Rates(ffi::ThreadPool& pool, const Shape& s, BlockRates<relu> all, float* p
       OverChannels(s.c, block);
     }
   });
-  for (int64_t c = 0; c < s.c; c++) {
-    double first = 0, second = 0;
-    for (int64_t part = 0; part < s.parts(); part++) {
-      first += parts[2 * part * s.c + c];
-      second += parts[(2 * part + 1) * s.c + c];
-    }
-    plain[c] = first;
-    weighted[c] = second;
-  }
+  threads::AddParts(parts, s.parts(), s.c, plain, weighted);
 }
 
 ffi::Error GradientSums(ffi::ThreadPool pool, Maps x, Maps dy, Channels mean, Channels factor,

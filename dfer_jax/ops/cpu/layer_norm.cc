@@ -111,15 +111,7 @@ ffi::Error Gradients(ffi::ThreadPool pool, Rows dy, Rows x, Numbers mean, Number
       Pull(rates + i * s.c, rows + i * s.c, means[i], factors[i], scales, s.c, results + i * s.c,
            sums, sums + s.c);
   });
-  for (int64_t c = 0; c < s.c; c++) {
-    double first = 0, second = 0;
-    for (int64_t part = 0; part < s.parts(); part++) {
-      first += parts[2 * part * s.c + c];
-      second += parts[(2 * part + 1) * s.c + c];
-    }
-    of_scale->typed_data()[c] = first;
-    of_bias->typed_data()[c] = second;
-  }
+  threads::AddParts(parts, s.parts(), s.c, of_scale->typed_data(), of_bias->typed_data());
   return ffi::Error::Success();
 }
 

@@ -60,6 +60,21 @@ inline float* Workspace(int64_t size) {
   return kept.data();
 }
 
+// Adds what parts of the work found, for each two rows of `channels` numbers, in double and always in
+// the same order, so that the number of threads changes nothing.
+inline void AddParts(const float* found, int64_t parts, int64_t channels, float* first,
+                     float* second) {
+  for (int64_t c = 0; c < channels; c++) {
+    double one = 0, other = 0;
+    for (int64_t part = 0; part < parts; part++) {
+      one += found[2 * part * channels + c];
+      other += found[(2 * part + 1) * channels + c];
+    }
+    first[c] = one;
+    second[c] = other;
+  }
+}
+
 }  // namespace threads
 
 #endif  // DFER_JAX_OPS_CPU_THREADS_H_
