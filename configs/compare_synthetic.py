@@ -6,11 +6,11 @@
 48 x 48 pixels, 64 or 80 where a network needs them, about an eighth of most widths, 560 training
 clips, flipped and nothing else. Networks of clips see 16 frames and train for six epochs in batches
 of 8; those that look at every frame alone first see 8 frames and train for twelve in batches of 4.
-Where a network did not learn so, it has its own rate, batch or epochs below. P3D-63 learned when it
-was wider, by SGD, from cropped clips; MAE-DFER and SVFAP when a tubelet was a quarter of a face and
-there were fifty epochs, of which the first ten show nothing. It ranks nothing about real faces:
-no network has its published recipe, size or pre-training here. S2D is left out, for its landmark
-network comes in one size.
+Where a network did not learn so, it has its own rate, batch or epochs below. P3D-63 and R(2+1)D-18
+learned by SGD from cropped clips, P3D-63 wider too; MAE-DFER and SVFAP when a tubelet was a quarter
+of a face and there were fifty epochs, of which the first ten show nothing. It ranks nothing about
+real faces: no network has its published recipe, size or pre-training here. S2D is left out, for its
+landmark network comes in one size.
 """
 
 from configs import base
@@ -80,14 +80,15 @@ OF_FRAMES = (  # networks that look at every frame alone first
     "emo_affectnet",
 )
 OF_PATCHES = ("mae_dfer", "svfap_b", "dfer_clip")  # made to start from what they were trained on
-RATES = {"m3dfel": 2e-3, "vgg16_lstm": 3e-4, "p3d63": 5e-3}
+BY_SGD_FROM_CROPS = ("p3d63", "r2plus1d_18")  # convolutions taken apart into space and time
+RATES = {"m3dfel": 2e-3, **dict.fromkeys(("vgg13_lstm", "vgg16_lstm"), 3e-4)}
 BATCH_AND_EPOCHS = {
     **dict.fromkeys((*OF_FRAMES, "i3d"), (4, 12)),
-    **dict.fromkeys(("vgg16_lstm", "emo_affectnet"), (4, 20)),
+    **dict.fromkeys(("vgg13_lstm", "vgg16_lstm", "emo_affectnet"), (4, 20)),
     "dfer_clip": (8, 16),
     **dict.fromkeys(("mae_dfer", "svfap_b"), (8, 50)),
     "m3dfel": (20, 8),
-    "p3d63": (20, 20),
+    **dict.fromkeys(BY_SGD_FROM_CROPS, (20, 20)),
 }
 
 
@@ -104,15 +105,18 @@ def get_config(network="r3d_18"):
     model = {"name": network, **own, "dtype": config.model.dtype}
     config.model = type(config.model)(model)
     config.data.decode_size = own["image_size"] + 8
-    augment = config.augment  # flips alone; P3D-63's clips are cropped too
-    augment.area, augment.ratio = (0.8 if network == "p3d63" else 1.0, 1.0), (1.0, 1.0)
+    augment = config.augment
+    augment.area = augment.ratio = (1.0, 1.0)  # flips alone
     augment.max_degrees = augment.brightness = 0.0
     config.loss.ial_weight = 0.1 if network == "gca_ial" else 0.0
     config.loss.aux_weights = (0.5,) if network == "rdfer" else ()
     config.loss.instance_weights = (0.5, 0.5) if network == "rdfer" else ()
-    config.optim.name = "sgd" if network == "p3d63" else "adamw"
+    config.optim.name, config.optim.weight_decay = "adamw", 0.01
     config.optim.learning_rate = RATES.get(network, 5e-4 if unnormalised else 1e-3)
-    config.optim.weight_decay = 5e-4 if network == "p3d63" else 0.01
+    if network in BY_SGD_FROM_CROPS:
+        augment.area = (0.8, 1.0)
+        config.optim.name, config.optim.weight_decay = "sgd", 5e-4
+        config.optim.learning_rate = 5e-3
     config.optim.schedule = "warmup_cosine"
     config.optim.warmup_epochs = 1.0
     config.optim.final_learning_rate = config.optim.learning_rate / 100

@@ -161,11 +161,12 @@ def _parse_flags(argv: list[str]) -> list[str]:
     except BrokenPipeError:
         _leave_unread(signal.SIGPIPE)
     except Exception as error:  # an unknown field or a config file's own error is of any type
-        _leave(f"{_in_one_line(error)}; --help explains", 2)
+        _leave(f"{in_one_line(error)}; --help explains", 2)
         raise
 
 
-def _in_one_line(error: Exception) -> str:
+def in_one_line(error: Exception) -> str:
+    """Returns what any exception says, its lines joined; of a traceback in it, the last."""
     about_field = isinstance(error, AttributeError | KeyError)
     while error.args and isinstance(error.args[0], Exception):  # ml_collections nests them
         error = error.args[0]

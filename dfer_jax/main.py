@@ -47,8 +47,7 @@ def main(argv: list[str]) -> None:
     """Runs the mode asked for."""
     # Imported after the flags, so that --help is quick.
     from dfer_jax.runs.workdir import default_workdir
-    from dfer_jax.runs.workdir_lock import only_run
-    from dfer_jax.runtime import compilation_cache, processes
+    from dfer_jax.runtime import failing_together, processes
 
     if argv[1:]:
         raise app.UsageError(
@@ -63,6 +62,14 @@ def main(argv: list[str]) -> None:
         num_processes=_PROCESSES.value,
         process_id=_PROCESS.value,
     )
+    with failing_together.fail_together():
+        _run(config, directory)
+
+
+def _run(config: ml_collections.ConfigDict, directory: str) -> None:
+    from dfer_jax.runs.workdir_lock import only_run
+    from dfer_jax.runtime import compilation_cache, processes
+
     compilation_cache.enable()
     devices = jax.devices()
     together = f" of {jax.process_count()} processes" if jax.process_count() > 1 else ""

@@ -28,7 +28,7 @@ from dfer_jax.runs.resumption import ReadContents, check_same_data
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.runs.workdir import refuse_patterns
 from dfer_jax.runs.workdir_lock import takes_import
-from dfer_jax.runtime import processes
+from dfer_jax.runtime import failing_together, processes
 
 FORMAT = 1
 _PACKAGES = ("dfer_jax", "jax", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -190,7 +190,7 @@ class Checkpoints:
 
     def _finish(self, step: int, size: int, written: Any) -> None:
         """Waits for a save and puts it on the disk, with its checksums."""
-        with self._said_in_a_sentence(step, size):
+        with failing_together.UNCUT, self._said_in_a_sentence(step, size):
             written.result()
             if processes.is_first():
                 checkpoint_files.seal(checkpoint_files.step_dir(self._workdir, step))

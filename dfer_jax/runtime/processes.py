@@ -22,6 +22,8 @@ from dfer_jax.errors import UserError
 # and Open MPI. JAX finds the coordinator of both by itself.
 _LAUNCHERS = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
 
+_MISSED_AFTER = 50  # seconds; a process that is killed takes the others with it then
+
 
 def start(
     *,
@@ -59,7 +61,7 @@ def start(
     # JAX's own handler of SIGTERM would only take a note; `StopTogether` stops the run.
     jax.config.update("jax_enable_preemption_service", False)
     try:
-        jax.distributed.initialize(*given)
+        jax.distributed.initialize(*given, heartbeat_timeout_seconds=_MISSED_AFTER)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"the processes did not find each other ({str(error).strip().splitlines()[0]}); check "

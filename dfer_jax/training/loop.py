@@ -1,10 +1,12 @@
 """The loop: data in, state forward, metrics and checkpoints out."""
 
+import contextlib
 import dataclasses
+import functools
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -57,6 +59,19 @@ class Window:
 
 def _is_alone() -> bool:
     return jax.process_count() == 1
+
+
+@contextlib.contextmanager
+def _kept_if_it_fails(save: Callable[[], None]) -> Iterator[None]:
+    """Keeps the steps of an epoch whose evaluation fails, for a reader is stuck, say."""
+    if not _is_alone():  # one that fails takes the others with it, none of which could save
+        save()
+    try:
+        yield
+    except UserError:
+        if _is_alone():
+            save()
+        raise
 
 
 class Trainer:
@@ -127,12 +142,8 @@ class Trainer:
                     scores = {}
                     if self._epoch_ends(step) and with_evaluation:
                         self._watch.check(state)
-                        try:
+                        with _kept_if_it_fails(functools.partial(save, state, {}, unmeasured=True)):
                             scores = self._evaluate(state, step, writer, bar)
-                        except UserError:  # a reader is stuck, say: the epoch's steps are kept
-                            if _is_alone():
-                                save(state, {}, unmeasured=True)
-                            raise
                     stopping = stops(self._stop.requested)
                     if step % self.steps_per_epoch == 0 or stopping:
                         self._watch.check(state)  # what is saved is fit to go on from

@@ -16,7 +16,7 @@ def test_one_process_starts_nothing(monkeypatch):
 
 def test_a_launcher_with_several_tasks_is_joined(monkeypatch):
     joined = []
-    monkeypatch.setattr(jax.distributed, "initialize", lambda *given: joined.append(given))
+    monkeypatch.setattr(jax.distributed, "initialize", lambda *given, **_: joined.append(given))
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "2")
     processes.start()
     assert joined == [(None, None, None)]
@@ -35,7 +35,7 @@ def test_wrong_arguments_are_told(given, message):
 
 
 def test_processes_that_are_not_found_are_one_sentence(monkeypatch):
-    def initialize(*_):
+    def initialize(*_, **__):
         raise RuntimeError("DEADLINE_EXCEEDED: Barrier timed out.\nand more")
 
     monkeypatch.setattr(jax.distributed, "initialize", initialize)

@@ -22,11 +22,34 @@ from dfer_jax.runs import checkpoint, metric_writer
 PATIENCE = 900  # seconds; a busy machine compiles slowly
 
 
+FAILING_ON_THE_SECOND = """
+import jax
+
+from dfer_jax.clips.task import ClipTask
+from dfer_jax.errors import UserError
+
+measure = ClipTask.measure
+
+
+def measure_or_fail(task, state):
+    if jax.process_index() == 1:
+        raise UserError("clip 7: frame 3 is unreadable")
+    return measure(task, state)
+
+
+ClipTask.measure = measure_or_fail
+"""
+
+
 @pytest.fixture(scope="module")
-def start(built_clips, tmp_path_factory):
+def config_file(built_clips, tmp_path_factory):
+    return tiny.file_of(tmp_path_factory.mktemp("config") / "gentle.py", "gentle", built_clips)
+
+
+@pytest.fixture(scope="module")
+def start(config_file):
     """Returns a function that starts the command line once for each of two processes."""
-    config = tiny.file_of(tmp_path_factory.mktemp("config") / "gentle.py", "gentle", built_clips)
-    return functools.partial(_start, config)
+    return functools.partial(_start, config_file)
 
 
 def _start(config, directory, *, mode):
@@ -138,3 +161,42 @@ def test_one_process_is_stopped_all_save_and_resume_as_if_undisturbed(
         np.testing.assert_array_equal, weights(tmp_path / "run"), weights(two_processes[0])
     )
     assert column(tmp_path / "run", "train/loss") == column(two_processes[0], "train/loss")
+
+
+@pytest.mark.soak(reason="four more processes that each compile for themselves")
+def test_an_evaluation_that_fails_on_one_process_costs_no_step(
+    config_file, two_processes, tmp_path
+):
+    failing = tmp_path / "failing.py"
+    failing.write_text(config_file.read_text() + FAILING_ON_THE_SECOND)
+    running = _start(failing, tmp_path / "run", mode="train_and_eval")
+    [_, first], [_, second] = finish(running, code=1)
+    assert second.endswith("error: clip 7: frame 3 is unreadable\n")
+    assert first.endswith("error: process 1 failed: clip 7: frame 3 is unreadable\n")
+    printed = finish(_start(config_file, tmp_path / "run", mode="train_and_eval"))
+    assert "resuming from step 3" in printed[0][0]
+    jax.tree.map(
+        np.testing.assert_array_equal, weights(tmp_path / "run"), weights(two_processes[0])
+    )
+    for name in ("train/loss", "test/loss", "test/war"):
+        assert column(tmp_path / "run", name) == column(two_processes[0], name)
+    assert evaluation(tmp_path / "run") == evaluation(two_processes[0])
+
+
+@pytest.mark.soak(reason="two more processes that each compile for themselves")
+def test_a_process_that_is_killed_is_missed_in_a_sentence(config_file, tmp_path):
+    endless = tmp_path / "endless.py"
+    text = config_file.read_text().replace("return ", "config = ")
+    endless.write_text(f"{text}    config.train.epochs = 9999\n    return config\n")
+    running = _start(endless, tmp_path / "run", mode="train")
+    metrics = tmp_path / "run" / metric_writer.METRICS_FILE
+    deadline = time.monotonic() + PATIENCE
+    while not metrics.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running[1].kill()
+    killed = time.monotonic()
+    _, errors = running[0].communicate(timeout=PATIENCE)
+    running[1].communicate(timeout=PATIENCE)
+    assert running[0].returncode == 1 and time.monotonic() - killed < 60
+    assert "error: the connection to another process broke" in errors
+    assert "Traceback" not in errors
