@@ -17,6 +17,8 @@ from absl import app
 
 from dfer_jax import shortages, signals
 
+_FEWEST_FILES = 64  # open at a time; saving a checkpoint takes some fifty
+
 
 class UserError(Exception):
     """A mistake in the user's input; its message is all the user sees, without a traceback."""
@@ -147,6 +149,13 @@ def _open_all_files_allowed() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # macOS allows less than it says
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= allowed < _FEWEST_FILES:  # below 0: as many as one likes
+        _leave(
+            f"only {allowed} files may be open at a time, where {_FEWEST_FILES} are needed; raise "
+            "the limit (ulimit -n) and run the same command again",
+            1,
+        )
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -134,6 +134,19 @@ def test_files_may_be_opened_as_many_as_the_account_may():
     assert (done.returncode, done.stdout, done.stderr) == (0, "200 200\n", "")
 
 
+def test_too_few_open_files_are_refused_before_anything_is_done():
+    program = (
+        "import resource\nfrom dfer_jax import errors\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (28, 28))\nerrors.run(print)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "error: only 28 files may be open at a time, where 64 are needed; raise the limit "
+        "(ulimit -n) and run the same command again\n"
+    )
+
+
 def test_what_falls_apart_after_the_sentence_is_silent():
     program = """
 from dfer_jax import errors
