@@ -46,8 +46,11 @@ def _backward(saved: tuple[Array, Array], dy: Float[Array, "*n d"]) -> tuple[Arr
 
 
 def _of_turned(x: Float[Array, "*n c"], dy: Float[Array, "*n d"]) -> Float[Array, "c d"]:
-    turned = native.transpose(x.reshape(-1, x.shape[-1]))
-    return turned @ dy.reshape(-1, dy.shape[-1])
+    x, dy = (features.reshape(-1, features.shape[-1]) for features in (x, dy))
+    (n, c), d = x.shape, dy.shape[1]
+    if n * d + d * c < n * c:  # less is turned so
+        return native.transpose(native.transpose(dy) @ x)
+    return native.transpose(x) @ dy
 
 
 matrix_product.defvjp(_forward, _backward)

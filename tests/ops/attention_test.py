@@ -1,4 +1,4 @@
-"""Attention, head by head or all at once, against the formula in float64 and finite differences."""
+"""Attention, some heads by some or all at once, against float64 and finite differences."""
 
 import functools
 
@@ -48,8 +48,21 @@ def test_values_and_gradients_are_those_of_the_formula(name):
         assert float((gradient * step).sum()) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
-def test_heads_one_by_one_are_for_cpus_alone():
-    x = jnp.zeros((1, 96, 8))
+@pytest.mark.parametrize("at_once", [1, 2, 4, 6])
+def test_heads_are_the_same_however_many_are_taken_at_once(monkeypatch, at_once):
+    monkeypatch.setattr(attention, "_SCORES_AT_ONCE", at_once * 100 * 90)
+    inputs = [jnp.asarray(x, jnp.float32) for x in _drawn("many")]  # six heads
+    y, pull = jax.vjp(functools.partial(attention.attend, num_heads=HEADS), *inputs)
+    exact = _exact(*(np.asarray(x, np.float64) for x in inputs))
+    np.testing.assert_allclose(y, exact, atol=2e-6)
+    monkeypatch.setattr(attention, "_SCORES_AT_ONCE", 10**9)
+    _, pull_all = jax.vjp(functools.partial(attention.attend, num_heads=HEADS), *inputs)
+    for own, expected in zip(pull(y), pull_all(y), strict=True):
+        np.testing.assert_allclose(own, expected, atol=1e-5)
+
+
+def test_heads_some_by_some_are_for_cpus_alone():
+    x = jnp.zeros((8, 200, 8))
     attend = jax.jit(functools.partial(attention.attend, num_heads=HEADS))
     program = attend.trace(x, x, x)
     assert "while" in program.lower(lowering_platforms=("cpu",)).as_text()

@@ -41,8 +41,9 @@ def test_a_matrix_is_turned(shape):
 
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler")
-def test_compiled_and_not_have_the_same_gradients(monkeypatch):
-    inputs = jnp.asarray(_normal((3, 50, 40))), jnp.asarray(_normal((40, 24)))
+@pytest.mark.parametrize(("before", "after"), [(40, 24), (24, 40)])  # one side is turned, the other
+def test_compiled_and_not_have_the_same_gradients(monkeypatch, before, after):
+    inputs = jnp.asarray(_normal((3, 50, before))), jnp.asarray(_normal((before, after)))
 
     def gradients():
         return value_and_pullback(matrix_product, *inputs, cotangent=_normal)[1]

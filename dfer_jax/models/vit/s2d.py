@@ -7,6 +7,7 @@ weights and names it takes; those of the landmark network begin with `landmark.`
 Input: float32 [b, t, h, w, 3], RGB in [0, 1]; 16 frames of 224x224, normalised as ImageNet's.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import jax
@@ -29,6 +30,7 @@ from dfer_jax.models.vit.layers import (
     truncated_normal,
 )
 from dfer_jax.models.vit.mobile_facenet import MobileFaceNet
+from dfer_jax.ops.layer_norm import LayerNorm
 
 _GRID = 14  # places a side of the landmark map, and of the patches
 _ADAPTER_HEADS = 8
@@ -136,10 +138,9 @@ class S2D(ClipNetwork):
         block = Block(self.num_heads, "qkv", dtype=self.dtype, name=f"blocks.{index}")
         return block(x.reshape(-1, *x.shape[2:])).reshape(x.shape)
 
-    def _shared_norm(self, index: int) -> nn.Module:
-        return nn.LayerNorm(
-            epsilon=EPSILON, use_fast_variance=False, dtype=self.dtype, name=f"prompt_norms.{index}"
-        )
+    def _shared_norm(self, index: int) -> Callable[[Array], Array]:
+        shared = LayerNorm(EPSILON, name=f"prompt_norms.{index}")
+        return lambda x: shared(x.astype(jnp.float32)).astype(self.dtype)
 
 
 class _PromptBlock(nn.Module):
