@@ -71,6 +71,12 @@ _READERS = {"gca_ial": gca_ial.from_state_dict, "rdfer": _read_rdfer}
 """What reads weights by others than our own names."""
 
 
+def read_variables(network: str, weights: str, *, model: nn.Module) -> dict[str, PyTree]:
+    """Returns the variables of a model for the file that PyTorch's statement of it wrote."""
+    with np.load(weights, allow_pickle=False) as file:
+        return _READERS.get(network, by_name.from_state_dict)(dict(file), model=model)
+
+
 def _cross_entropy(kind: type[nn.Module]) -> dict[str, float | dict[str, float]]:
     """Returns the weights with which only that of the logits counts."""
     outputs = {"aux_weights": "aux_stages", "instance_weights": "instances"}
@@ -91,10 +97,7 @@ class Network:
         options |= dict.fromkeys(drops, 0.0)  # chance is no part of the comparison
         self._model = kind(**options, dtype=jnp.dtype(work.dtype))
         self._loss = _RELEASED_LOSS if released else _cross_entropy(kind)
-        with np.load(work.weights, allow_pickle=False) as file:
-            variables = _READERS.get(work.network, by_name.from_state_dict)(
-                dict(file), model=self._model
-            )
+        variables = read_variables(work.network, work.weights, model=self._model)
         self._variables = self._parallel.replicate(variables)
         self._parameters = sum(x.size for x in jax.tree.leaves(variables["params"]))
         self._last = self._run = self._step = None

@@ -1,18 +1,19 @@
-r"""GCA+IAL as others run it: ONNX Runtime and OpenVINO beside ours and PyTorch, on CPU, in one run.
+r"""Networks in ONNX Runtime and OpenVINO, beside ours and PyTorch, on CPU, in one run.
 
     pip install -e '.[bench]'
     pip install jax2onnx openvino
-    python -m benchmarks.speed.other_runtimes
+    python -m benchmarks.speed.other_runtimes --networks gca_ial,emo_affectnet
 
-One call at a time, of one clip and of four, from uint8 frames in host memory to probabilities
-there. All have the same weights; ONNX Runtime and OpenVINO run the program that is exported for
-ONNX. Probabilities must agree before anything is timed. They are timed in turn, each in a process
-of its own with as many threads as cores; all float32.
+One call at a time, of one clip or of more, from uint8 frames in host memory to probabilities
+there; sizes as published. All have the same weights; ONNX Runtime and OpenVINO run the program that
+is exported for ONNX. Probabilities must agree before anything is timed. They are timed in turn,
+each in a process of its own with as many threads as cores; all float32.
 
 Prints a table and writes other_runtimes.json: milliseconds a call, medians, and how many times as
 fast ours is.
 """
 
+import itertools
 import os
 import statistics
 import tempfile
@@ -30,49 +31,53 @@ from benchmarks.speed.runtime_program import ONNX_RUNTIME, OPENVINO
 from dfer_jax.errors import UserError, run
 from dfer_jax.runtime.cores import usable_cores
 
+_NETWORKS = flags.DEFINE_list("networks", ["gca_ial"], "Names of networks.")
 _BATCHES = flags.DEFINE_list("batches", ["1", "4"], "Clips of a call, a row each.")
-_EACH = flags.DEFINE_integer("each", 9, "Measurements of each, 20 calls long.", 1)
+_EACH = flags.DEFINE_integer("each", 9, "Measurements of each.", 1)
+_CALLS = flags.DEFINE_integer("calls", 20, "Calls that a measurement takes.", 1)
 _OUT = flags.DEFINE_string("out", "runs/benchmarks/speed", "Folder for the figures.")
 
 _TOLERANCE = 1e-4  # of the probabilities
 _CARD = "# Random weights\n"
 
 
-def write_program(weights: str, folder: str) -> str:
-    """Writes weights by the released names as an ONNX program, as a user would; returns its path.
+def write_program(network: str, weights: str, folder: str) -> str:
+    """Writes the weights of PyTorch's statement as an ONNX program; returns its path.
 
     Raises:
-        UserError: if the converter is missing or the program says something else.
+        UserError: if the converter is missing or does not know an operation.
     """
+    from benchmarks.speed.network_jax import read_variables
     from configs import dfew
     from dfer_jax.clips import experiment
     from dfer_jax.export import program
-    from dfer_jax.interop import gca_ial
     from dfer_jax.labels import CLASSES
     from dfer_jax.models import create_model
+    from dfer_jax.recognition.weights import load
     from dfer_jax.runs import checkpoint, pretrained_folder
 
+    model = create_model(network)
     config = dfew.get_config()
-    kwargs = experiment.model_kwargs(config, num_classes=len(CLASSES))
-    with np.load(weights, allow_pickle=False) as file:
-        variables = gca_ial.from_state_dict(dict(file), model=create_model("gca_ial", **kwargs))
+    config.data.segments, config.data.frames_per_segment = model.num_frames, 1
+    config.model.image_size = config.data.decode_size = model.image_size
     metadata = checkpoint.make_metadata(
-        model_name="gca_ial",
-        model_kwargs=kwargs,
+        model_name=network,
+        model_kwargs={"num_classes": len(CLASSES), "num_frames": model.num_frames},
         classes=CLASSES,
-        preprocess=experiment.preprocess(config) | {"decode_size": config.model.image_size},
+        preprocess=experiment.preprocess(config),
         dataset="none",
         source="random weights",
     )
-    exported, out = os.path.join(folder, "exported"), os.path.join(folder, "program")
+    exported, path = os.path.join(folder, "exported"), os.path.join(folder, program.ONNX)
     os.makedirs(exported)
+    variables = read_variables(network, weights, model=model)
     pretrained_folder.write(exported, variables, metadata, step=0, card=_CARD)
-    program.write_program(exported, out, name=program.ONNX)
-    return os.path.join(out, program.ONNX)
+    Path(path).write_bytes(program.convert(load([exported]), program.ONNX))
+    return path
 
 
-def compare(batch: int, *, repeats: int) -> dict[str, float]:
-    """Returns milliseconds a call of so many clips, by who runs it.
+def compare(network: str, batch: int, *, repeats: int) -> dict[str, float]:
+    """Returns milliseconds a call of so many clips of a network, by who runs it.
 
     Raises:
         UserError: if the probabilities differ, or something is missing.
@@ -81,7 +86,7 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         weights = os.path.join(folder, "weights.npz")
-        work = Work("latency", "cpu", batch, 16, 112, 64, "float32", weights)
+        work = _work(network, batch, weights)
         environment = {**network_speed.ALLOCATOR, "JAX_PLATFORMS": "cpu"}
 
         def start(name: str, target: str, *given: Any) -> Peer:
@@ -91,7 +96,7 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
         eager = start("PyTorch", "pytorch.network_torch:Network", work, threads, False)
         eager.call("save_weights")
         ours = start("dfer_jax", "network_jax:Network", work)
-        path = write_program(weights, folder)
+        path = write_program(network, weights, folder)
         programs = [
             start(name, "runtime_program:Program", name, path, work, threads)
             for name in (ONNX_RUNTIME, OPENVINO)
@@ -105,6 +110,24 @@ def compare(batch: int, *, repeats: int) -> dict[str, float]:
         name: 1e3 * statistics.median(second for repeat in found for second in repeat)
         for name, found in seconds.items()
     }
+
+
+def _work(network: str, batch: int, weights: str) -> Work:
+    from dfer_jax.models import create_model
+
+    model = create_model(network)
+    return Work(
+        task="latency",
+        device="cpu",
+        batch=batch,
+        frames=model.num_frames,
+        image_size=model.image_size,
+        width=model.width,
+        dtype="float32",
+        weights=weights,
+        network=network,
+        calls=_CALLS.value,
+    )
 
 
 def _check(ours: Peer, eager: Peer, programs: list[Peer]) -> None:
@@ -127,15 +150,15 @@ def main(_: list[str]) -> None:
     network_speed.find_device()
     load = os.getloadavg()[0]
     print(f"{network_speed.cpu_name()}, {usable_cores()} cores, load {load:.1f}")
-    found = {}
-    for batch in map(int, _BATCHES.value):
-        found[batch] = milliseconds = compare(batch, repeats=_EACH.value)
+    figures = {"cpu": network_speed.cpu_name(), "cores": usable_cores(), "load_before": load}
+    found = figures["milliseconds"] = {}
+    for network, batch in itertools.product(_NETWORKS.value, map(int, _BATCHES.value)):
+        milliseconds = compare(network, batch, repeats=_EACH.value)
+        found.setdefault(network, {})[str(batch)] = milliseconds
         ours = milliseconds["dfer_jax"]
         shown = [f"{k} {v:.1f} ({v / ours:.2f}x)" for k, v in milliseconds.items()]
-        print(f"{batch} clip{'s' * (batch > 1)}, ms: {', '.join(shown)}", flush=True)
-    figures = {"cpu": network_speed.cpu_name(), "cores": usable_cores(), "load_before": load}
-    figures["milliseconds"] = {str(batch): found[batch] for batch in found}
-    speed_table.write(Path(_OUT.value) / "other_runtimes.json", figures)
+        print(f"{network}, {batch} clip{'s' * (batch > 1)}, ms: {', '.join(shown)}", flush=True)
+        speed_table.write(Path(_OUT.value) / "other_runtimes.json", figures)
 
 
 if __name__ == "__main__":

@@ -69,13 +69,12 @@ def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
         UserError: if there are no intact weights, `out` is in use, the converter is missing, or the
             program's probabilities differ from the network's.
     """
-    convert = _converter(name)
+    _converter(name)  # refused first if it is missing
     prepare(out)
     weights = weights_of.load([run])
     (network,) = weights.networks
+    content = convert(weights, name)
     shape = input_shape(network)
-    with library.left_out(in_planes=name == ONNX):
-        content = convert(probabilities_of(network), shape, weights.classes)
     about = _about(network, name, shape, weights.exclusive)
     try:
         with new_folder(out) as folder:
@@ -89,6 +88,16 @@ def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
         if not str(error.filename).startswith(os.path.realpath(out)):  # of what the block reads
             raise
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
+
+
+def convert(weights: weights_of.Weights, name: str) -> bytes:
+    """Returns the program of one network's weights, untried.
+
+    UserError if the converter is missing or does not know an operation.
+    """
+    (network,) = weights.networks
+    with library.left_out(in_planes=name == ONNX):
+        return _converter(name)(probabilities_of(network), input_shape(network), weights.classes)
 
 
 def _converter(name: str) -> Callable[[Callable, tuple[int, ...], Sequence[str]], bytes]:
