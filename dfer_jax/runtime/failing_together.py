@@ -1,8 +1,8 @@
 """When one of several processes fails all end, each with a sentence that says why.
 
 Else the others would wait for its part of the next sum until JAX misses it, and it for them. Of
-a process that is killed outright the others are told by JAX, which is less kind: within a minute
-they are gone too, with a list of what they were at.
+a process that is killed outright the others learn by what they send it or, of the first, by JAX,
+which aborts them without a sentence.
 """
 
 import atexit
@@ -41,7 +41,7 @@ def fail_together() -> Iterator[None]:
     Raises:
         UserError: if the connection to another process breaks.
     """
-    if jax.process_count() == 1:
+    if distributed.global_state.client is None:  # one process, whose devices wait for the config
         yield
         return
     done = threading.Event()
