@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -21,7 +22,11 @@ received: list[int] = []
 """Those that came since `watch`, in order."""
 
 _again: list[int] = []
-"""Those that are repeated, for Python dropped their `StopError`."""
+"""Those that are repeated, for Python dropped their `StopError`, or a process was being started."""
+
+_starting = threading.Lock()
+_postponed: list[int] = []
+_START = 5  # seconds that a process may take to be started before one is ended at once
 
 
 class StopError(KeyboardInterrupt):
@@ -69,10 +74,31 @@ def exit_code(number: int) -> int:
     return 128 + number
 
 
+@contextlib.contextmanager
+def starting_processes() -> Iterator[None]:
+    """Lets a request to stop wait for the block, in which processes are started.
+
+    One that is left half started prints a traceback. What is started has Ctrl-C blocked: it would
+    come before the process can say that it leaves it to this one.
+    """
+    with _starting:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if _postponed:
+        _ask_again(_postponed.pop())
+
+
 def _interrupt(number: int, _: object) -> None:
     received.append(number)
-    if len(received) == 1:  # what is being tidied since is not interrupted, unless by `_listen`
-        raise StopError
+    if len(received) > 1:  # what is being tidied since is not interrupted, unless by `_listen`
+        return
+    if _starting.locked():
+        _postponed.append(number)
+        return
+    raise StopError
 
 
 def _repeat(dropped: Any) -> None:
@@ -80,11 +106,13 @@ def _repeat(dropped: Any) -> None:
     if not isinstance(dropped.exc_value, StopError):
         sys.__unraisablehook__(dropped)
         return
-    number = received[0]
+    threading.Timer(_MOMENT, _ask_again, (received[0],)).start()
+
+
+def _ask_again(number: int) -> None:
     received.clear()
     _again.append(number)
-    main = threading.main_thread().ident
-    threading.Timer(_MOMENT, signal.pthread_kill, (main, number)).start()
+    signal.pthread_kill(threading.main_thread().ident, number)
 
 
 def _listen(reading: int) -> None:
@@ -93,6 +121,7 @@ def _listen(reading: int) -> None:
         if numbers[0] in _again:
             _again.remove(numbers[0])
         elif numbers[0] in NUMBERS and count.add(numbers[0]) == 2:
+            _starting.acquire(timeout=_START)  # never released: nothing more is started
             for child in multiprocessing.active_children():
                 child.kill()
             with contextlib.suppress(OSError):  # nobody may read any more
@@ -102,6 +131,8 @@ def _listen(reading: int) -> None:
 
 def _forget() -> None:
     """In a child: its signals are its own."""
+    global _starting
+    _starting = threading.Lock()
     signal.set_wakeup_fd(-1)
     received.clear()
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -45,6 +45,31 @@ def main(argv):
 
 errors.run(main)
 """
+STARTING = """
+import multiprocessing, time
+from multiprocessing import util
+from dfer_jax import errors, signals
+
+spawn = util.spawnv_passfds
+
+def spawn_slowly(path, command, files):
+    pid = spawn(path, command, files)
+    if "spawn_main" in str(command):
+        print("busy", flush=True)
+        time.sleep(1)  # the process is there and has not been told yet what it is to do
+    return pid
+
+util.spawnv_passfds = spawn_slowly
+
+def main(argv):
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=time.sleep, args=(600,), daemon=True)
+    with signals.starting_processes():
+        process.start()
+    time.sleep(600)
+
+errors.run(main)
+"""
 TIDYING = """
 import time
 from dfer_jax import errors
@@ -64,6 +89,7 @@ errors.run(main)
 def start(*command):
     return subprocess.Popen(
         [sys.executable, *command],
+        start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,6 +133,25 @@ def test_the_first_request_stops_with_a_documented_code(number, code):
     waiting.send_signal(number)
     _, said = waiting.communicate(timeout=30)
     assert (waiting.returncode, said) == (code, "stopped\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_process_that_is_being_started_prints_no_traceback(number, code):
+    starting = start("-c", STARTING)
+    assert starting.stdout.readline() == "busy\n"
+    (os.killpg if number == signal.SIGINT else os.kill)(starting.pid, number)  # as a terminal does
+    _, said = starting.communicate(timeout=60)
+    assert (starting.returncode, said) == (code, "stopped\n")
+
+
+def test_nor_does_one_whose_parent_ends_at_once():
+    starting = start("-c", STARTING)
+    assert starting.stdout.readline() == "busy\n"
+    starting.send_signal(signal.SIGTERM)
+    time.sleep(0.4)  # what comes at once is one request
+    starting.send_signal(signal.SIGTERM)
+    _, said = starting.communicate(timeout=60)
+    assert (starting.returncode, said) == (143, "stopped at once, nothing more was saved\n")
 
 
 def test_a_request_in_a_finaliser_which_python_drops_is_heard_nevertheless():

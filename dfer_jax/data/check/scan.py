@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import UInt64
 from tqdm import tqdm
 
+from dfer_jax import signals
 from dfer_jax.data.check import frames as check_frames
 from dfer_jax.data.check import near_duplicates
 from dfer_jax.errors import UserError
@@ -175,7 +176,8 @@ def _in_parallel(
             processes, multiprocessing.get_context("spawn"), initializer=_start_process
         )
         try:
-            results = pool.map(function, clips, chunksize=_CLIPS_AT_A_TIME)
+            with signals.starting_processes():
+                results = pool.map(function, clips, chunksize=_CLIPS_AT_A_TIME)
             yield from _told(results, clips, bar)
         except BrokenProcessPool as error:
             raise UserError(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 
+from dfer_jax import signals
 from dfer_jax.data.crop.clip import Outcome, crop_video
 from dfer_jax.data.crop.plan import Video
 from dfer_jax.errors import UserError
@@ -56,7 +57,8 @@ def crop_videos(
         min(processes, len(videos)), context, _start, (out, settings, model, stop)
     )
     with _stopping(pool, stop):
-        pending = [pool.submit(_crop, video) for video in videos]
+        with signals.starting_processes():
+            pending = [pool.submit(_crop, video) for video in videos]
         for future in concurrent.futures.as_completed(pending):
             try:
                 yield future.result()

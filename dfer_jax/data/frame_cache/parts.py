@@ -19,6 +19,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from dfer_jax import signals
 from dfer_jax.data.decode import decode_frames
 from dfer_jax.data.frame_cache.store import NEW, FrameStore, Header, Part, read_header
 from dfer_jax.data.source import ClipSource
@@ -73,7 +74,8 @@ def decode_parts(
         ) as pool,
         _set_at_exit(stop),
     ):
-        pending = {pool.submit(_decode_part, part) for part in parts}
+        with signals.starting_processes():
+            pending = {pool.submit(_decode_part, part) for part in parts}
         while pending:
             done, pending = concurrent.futures.wait(
                 pending, timeout=0.3, return_when=concurrent.futures.FIRST_COMPLETED

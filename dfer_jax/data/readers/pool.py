@@ -67,12 +67,13 @@ class _Reader:
             target=serve, args=(asked, answers, self._memory), daemon=True
         )
         try:
-            self._process.start()
+            with signals.starting_processes():
+                self._process.start()
+                self._end = util.Finalize(None, self._process.kill, exitpriority=10)
         except BrokenPipeError as error:
             raise UserError(
                 f"a process that reads clips was killed as it started; {_ON}"
             ) from error
-        self._end = util.Finalize(None, self._process.kill, exitpriority=10)
         asked.close()
         answers.close()  # so that it has one end, which closes with the process
         self._received: queue.SimpleQueue = queue.SimpleQueue()
