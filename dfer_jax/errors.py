@@ -16,6 +16,7 @@ from typing import Any
 from absl import app
 
 from dfer_jax import shortages, signals
+from dfer_jax.start import leave
 
 _FEWEST_FILES = 64  # open at a time; saving a checkpoint takes some fifty
 
@@ -204,7 +205,7 @@ def _missing_field(text: str) -> str:
 def _leave_unread(number: int) -> None:
     """Ends as `dfer ... | head` expects: nobody reads on, which is no mistake, nor all is done."""
     _drop_unread()
-    sys.exit(signals.exit_code(number))
+    leave(signals.exit_code(number))
 
 
 def _drop_unread() -> None:
@@ -225,7 +226,7 @@ def _is_unread(stream: Any) -> bool:
 def _leave_stopped() -> None:
     _drop_unread()
     print("stopped", file=sys.stderr)
-    sys.exit(StoppedError("stopped").exit_code)
+    leave(StoppedError("stopped").exit_code)
 
 
 def _leave(message: str, code: int) -> None:
@@ -233,4 +234,4 @@ def _leave(message: str, code: int) -> None:
     print(f"error: {message}", file=sys.stderr)
     warnings.simplefilter("ignore")  # what was begun and falls apart now has nothing to add
     sys.unraisablehook = lambda _: None
-    sys.exit(code)
+    leave(code)
