@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,7 @@ class Started:
 
 
 def _start(command, injected, log):
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     child = os.fork()
     if not child:
         out = os.open(log, os.O_WRONLY | os.O_CREAT)
@@ -86,7 +88,9 @@ def _start(command, injected, log):
 
             faults.install(*injected[:2], int(injected[2]))
         start.stop_without_traceback()  # as where Python begins
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         os._exit(warm_commands._in_child(command, os.getcwd()))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     return child
 
 
