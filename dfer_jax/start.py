@@ -35,8 +35,9 @@ def leave(code: int) -> NoReturn:
     three did whose prediction was stopped. So nothing is taken apart.
     """
     main = sys.modules["__main__"]
-    module = getattr(main.__spec__, "name", "").split(".")[0]
-    if module in _OURS or os.path.basename(getattr(main, "__file__", "")) == _SCRIPT:
+    module = getattr(getattr(main, "__spec__", None), "name", "").split(".")[0]
+    file = getattr(main, "__file__", None) or ""  # of "dfer", where it is not a module
+    if module in _OURS or os.path.basename(file) == _SCRIPT:
         _left.append(code)
     sys.exit(code)
 
