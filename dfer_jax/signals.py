@@ -26,6 +26,7 @@ _again: list[int] = []
 
 _starting = threading.Lock()
 _postponed: list[int] = []
+_ending = threading.Event()  # set by the second request
 _START = 5  # seconds that a process may take to be started before one is ended at once
 
 
@@ -87,7 +88,7 @@ def starting_processes() -> Iterator[None]:
             yield
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    if _postponed:
+    if _postponed and not _ending.is_set():
         _ask_again(_postponed.pop())
 
 
@@ -121,6 +122,7 @@ def _listen(reading: int) -> None:
         if numbers[0] in _again:
             _again.remove(numbers[0])
         elif numbers[0] in NUMBERS and count.add(numbers[0]) == 2:
+            _ending.set()
             _starting.acquire(timeout=_START)  # never released: nothing more is started
             for child in multiprocessing.active_children():
                 child.kill()

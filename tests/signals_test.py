@@ -56,7 +56,7 @@ def spawn_slowly(path, command, files):
     pid = spawn(path, command, files)
     if "spawn_main" in str(command):
         print("busy", flush=True)
-        time.sleep(1)  # the process is there and has not been told yet what it is to do
+        time.sleep(2)  # the process is there and has not been told yet what it is to do
     return pid
 
 util.spawnv_passfds = spawn_slowly
