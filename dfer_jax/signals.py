@@ -137,6 +137,7 @@ def _forget() -> None:
     _starting = threading.Lock()
     signal.set_wakeup_fd(-1)
     received.clear()
+    _postponed.clear()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is _interrupt:
             signal.signal(number, signal.SIG_DFL)

@@ -27,9 +27,8 @@ from absl import flags
 from benchmarks.speed import interleaved, network_speed, speed_table
 from benchmarks.speed.interleaved import Peer
 from benchmarks.speed.network_speed import EAGER, OURS, TASKS
-from benchmarks.speed.network_work import Work
+from benchmarks.speed.network_work import as_published
 from dfer_jax.errors import UserError, run
-from dfer_jax.models import create_model
 from dfer_jax.runtime.cores import usable_cores
 
 _NETWORKS = flags.DEFINE_list("networks", None, "Names of networks; all if not given.")
@@ -96,7 +95,14 @@ def compare(names: list[str] | None, *, each: int, programs: Path) -> Iterator[t
 def _of_network(name: str, ours: Peer, theirs: Peer, *, each: int, folder: str) -> Figures:
     figures = {}
     for task in TASKS:
-        work = _work(name, task, folder)
+        work = as_published(
+            name,
+            task=task,
+            batch=_BATCH[task],
+            weights=os.path.join(folder, "weights.npz"),
+            shortest_s=_SHORTEST_S,
+            calls=_CALLS,
+        )
         theirs.call("open", work, usable_cores(), False)
         if task == TASKS[0]:
             theirs.call("save_weights")  # the same every time
@@ -109,23 +115,6 @@ def _of_network(name: str, ours: Peer, theirs: Peer, *, each: int, folder: str) 
         seconds = interleaved.measure([ours, theirs], repeats=each)
         figures[task] = _compared(seconds)
     return figures
-
-
-def _work(name: str, task: str, folder: str) -> Work:
-    model = create_model(name)
-    return Work(
-        task=task,
-        device="cpu",
-        batch=_BATCH[task],
-        frames=model.num_frames,
-        image_size=model.image_size,
-        width=model.width,
-        dtype="float32",
-        weights=os.path.join(folder, "weights.npz"),
-        network=name,
-        shortest_s=_SHORTEST_S,
-        calls=_CALLS,
-    )
 
 
 def _check(name: str, ours: np.ndarray, theirs: np.ndarray) -> None:

@@ -67,6 +67,25 @@ class Work:
         return self.arrays()[0][:2]
 
 
+def as_published(network: str, *, task: str, batch: int, weights: str, **measured: Any) -> Work:
+    """Returns float32 work on a CPU for a network at its published size; see `Work`."""
+    from dfer_jax.models import create_model  # PyTorch's side needs no JAX
+
+    model = create_model(network)
+    return Work(
+        task=task,
+        device="cpu",
+        batch=batch,
+        frames=model.num_frames,
+        image_size=model.image_size,
+        width=model.width,
+        dtype="float32",
+        weights=weights,
+        network=network,
+        **measured,
+    )
+
+
 class InTurn:
     """Opens one network after the other in its process; all else is asked of the open one.
 

@@ -26,7 +26,7 @@ from absl import flags
 
 from benchmarks.speed import interleaved, network_speed, speed_table
 from benchmarks.speed.interleaved import Peer
-from benchmarks.speed.network_work import Work
+from benchmarks.speed.network_work import as_published
 from benchmarks.speed.runtime_program import ONNX_RUNTIME, OPENVINO
 from dfer_jax.errors import UserError, run
 from dfer_jax.runtime.cores import usable_cores
@@ -86,7 +86,9 @@ def compare(network: str, batch: int, *, repeats: int) -> dict[str, float]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         weights = os.path.join(folder, "weights.npz")
-        work = _work(network, batch, weights)
+        work = as_published(
+            network, task="latency", batch=batch, weights=weights, calls=_CALLS.value
+        )
         environment = {**network_speed.ALLOCATOR, "JAX_PLATFORMS": "cpu"}
 
         def start(name: str, target: str, *given: Any) -> Peer:
@@ -110,24 +112,6 @@ def compare(network: str, batch: int, *, repeats: int) -> dict[str, float]:
         name: 1e3 * statistics.median(second for repeat in found for second in repeat)
         for name, found in seconds.items()
     }
-
-
-def _work(network: str, batch: int, weights: str) -> Work:
-    from dfer_jax.models import create_model
-
-    model = create_model(network)
-    return Work(
-        task="latency",
-        device="cpu",
-        batch=batch,
-        frames=model.num_frames,
-        image_size=model.image_size,
-        width=model.width,
-        dtype="float32",
-        weights=weights,
-        network=network,
-        calls=_CALLS.value,
-    )
 
 
 def _check(ours: Peer, eager: Peer, programs: list[Peer]) -> None:
