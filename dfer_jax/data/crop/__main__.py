@@ -19,11 +19,12 @@ from pathlib import Path
 from absl import app, flags
 from tqdm import tqdm
 
-from dfer_jax.data.crop import summary
-from dfer_jax.data.crop.clip import Outcome, done_before, remove_unfinished
+from dfer_jax.data.crop import record, summary
+from dfer_jax.data.crop.clip import remove_unfinished
 from dfer_jax.data.crop.plan import FACES_FOLDER, Plan, make_plan, write_tables
 from dfer_jax.data.crop.pool import crop_videos
-from dfer_jax.errors import StoppedError, UserError, run
+from dfer_jax.data.crop.record import Outcome
+from dfer_jax.errors import StoppedError, UserError, counted, list_some, run
 from dfer_jax.runtime.cores import usable_cores
 from dfer_jax.runtime.file_lock import only_builder
 from dfer_jax.video.faces import LIKE, CropSettings, find_model
@@ -64,7 +65,9 @@ def main(argv: list[str]) -> None:
     if not cropped:
         reason = next(outcome.error or "no face found" for outcome in outcomes)
         raise UserError(f"nothing was cropped ({outcomes[0].clip}: {reason}, ...); see {out}")
-    print(summary.in_words(outcomes, plan.absent, plan.passed_over, out))
+    names = [video.name for video in plan.videos]
+    others = record.of_others(out, names) if plan.rows is None else []  # a table leaves them out
+    print(summary.in_words(outcomes, plan.absent, plan.passed_over, others, out))
 
 
 def _settings() -> CropSettings:
@@ -92,8 +95,14 @@ def _crop_all(plan: Plan, out: Path, settings: CropSettings, model: Path) -> lis
     Raises:
         StoppedError: on a request to stop; what is done is kept.
     """
-    outcomes = {video.name: done_before(out, video.name) for video in plan.videos}
+    outcomes = {video.name: record.done_before(out, video) for video in plan.videos}
     left = [video for video in plan.videos if outcomes[video.name] is None]
+    if again := [v.name for v in left if record.path_of(out, v.name).exists()]:
+        print(
+            f"{counted(len(again), 'video')} cropped again, for the video or its crops are not "
+            f"those of the last time:\n{list_some(again)}",
+            flush=True,
+        )
     processes = _PROCESSES.value or usable_cores()
     try:
         with (

@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import csv
-import dataclasses
 import itertools
 import os
 import shutil
@@ -13,9 +12,10 @@ from typing import Any
 
 import simplejpeg
 
-from dfer_jax.data.crop.plan import FACES_FOLDER, Video
+from dfer_jax.data.crop import record
+from dfer_jax.data.crop.plan import Video
+from dfer_jax.data.crop.record import Outcome
 from dfer_jax.runtime import durable_files
-from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.video import decode
 from dfer_jax.video.container import VideoError
 from dfer_jax.video.decode import TimedFrame
@@ -31,45 +31,6 @@ _UNFINISHED = ".unfinished"
 _JPEG_QUALITY = 95
 
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What cropping a video came to.
-
-    Attributes:
-        clip: its name.
-        frames: decoded.
-        seconds: when the last one is shown.
-        cropped: frames with the face that was kept; 0 if no face was found.
-        faces: people found, each counted again after a scene cut.
-        face: number of the one kept; -1 if there is none.
-        longest_gap: frames in a row without it, between two with it.
-        brief: tracks that were too brief and weak to be faces, see `Confirmation`.
-        notes: what to know of the pictures.
-        error: why the video could not be read; nothing of it is kept then.
-    """
-
-    clip: str
-    frames: int = 0
-    seconds: float = 0.0
-    cropped: int = 0
-    faces: int = 0
-    face: int = -1
-    longest_gap: int = 0
-    brief: int = 0
-    notes: tuple[str, ...] = ()
-    error: str = ""
-
-
-def done_before(out: Path, clip: str) -> Outcome | None:
-    """Returns what an earlier run wrote of a clip; None if it did not finish it."""
-    try:
-        text = _record(out, clip).read_text(encoding="utf-8")
-        values = parse_object(text)
-        return Outcome(**{**values, "notes": tuple(values["notes"])})
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def crop_video(
     video: Video,
     out: Path,
@@ -81,8 +42,9 @@ def crop_video(
     """Crops the face that fills most of a video over its whole length.
 
     Written are `<out>/<clip>/<number>.jpg`, numbered as the video's frames from 1 on, and
-    `<out>/_faces/<clip>.csv`, a row for each face and frame. The memory needed does not depend on
-    the length.
+    `<out>/_faces/<clip>.csv`, a row for each face and frame; what an earlier run wrote of a video
+    of this name is replaced, or removed if this one cannot be read. The memory needed does not
+    depend on the length.
 
     Args:
         video: which one.
@@ -103,6 +65,7 @@ def crop_video(
     try:
         return _crop(video, out, settings, tracker, unfinished=unfinished, stopped=stopped)
     except VideoError as error:
+        record.remove(out, video.name)
         return Outcome(video.name, error=str(error))
     except _Stopped:
         return None
@@ -128,7 +91,7 @@ def _crop(
     unfinished: Path,
     stopped: Callable[[], bool],
 ) -> Outcome:
-    table = out / FACES_FOLDER / f"{video.name}.csv"
+    table, content = record.table_of(out, video.name), _content_of(video)
     table.parent.mkdir(parents=True, exist_ok=True)
     sizes: dict[int, float] = collections.defaultdict(float)
     first, confirmation = tracker.numbers_given, Confirmation()
@@ -150,6 +113,7 @@ def _crop(
     confirmation.finish()
     sizes = {number: size for number, size in sizes.items() if confirmation.is_face(number)}
     kept = max(sizes, key=sizes.__getitem__, default=-1)
+    record.remove_crops(out / video.name)  # of another video, or of a run killed before its record
     cropped = _keep(unfinished / str(kept), out / video.name) if sizes else []
     gaps = (after - before - 1 for before, after in itertools.pairwise(cropped))
     outcome = Outcome(
@@ -163,12 +127,15 @@ def _crop(
         brief=confirmation.left_out,
         notes=decode.notes(video.path),
     )
-    durable_files.write_json(_record(out, video.name), dataclasses.asdict(outcome))
+    record.write(out, outcome, content)
     return outcome
 
 
-def _record(out: Path, clip: str) -> Path:
-    return out / FACES_FOLDER / f"{clip}.json"
+def _content_of(video: Video) -> record.Content:
+    try:
+        return record.content_of(video.path)
+    except OSError as error:
+        raise VideoError(f"cannot be read ({error.strerror})") from error
 
 
 def _write_jpeg(path: Path, crop: Any) -> None:
@@ -193,7 +160,6 @@ def _rows(frame: TimedFrame, faces: list[Face], first: int) -> Iterator[list[obj
 
 def _keep(crops: Path, to: Path) -> list[int]:
     """Moves the crops to their place; returns the numbers of their frames, ascending."""
-    shutil.rmtree(to, ignore_errors=True)  # of a run killed between this and the record
     to.parent.mkdir(parents=True, exist_ok=True)
     crops.rename(to)
     return sorted(int(path.stem) for path in to.glob("*.jpg"))

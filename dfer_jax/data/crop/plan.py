@@ -5,7 +5,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runtime import durable_files
@@ -15,6 +15,8 @@ from tfds_builders.video_folder.table import TABLE, Row, read_table
 
 FACES_FOLDER = "_faces"
 """Folder of what was found, beside those of the crops."""
+
+_TABLE_OF_CLIPS = "crops"  # lies beside the tables of faces
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,15 +149,21 @@ def _named(paths: list[Path], root: Path) -> list[Video]:
     videos: dict[str, Video] = {}
     for path in paths:
         name = _stem(path.relative_to(root).as_posix())
-        if name.split("/")[0] == FACES_FOLDER:
+        if name.split("/")[0] == FACES_FOLDER or name == _TABLE_OF_CLIPS:
             raise UserError(
-                f"{path}: the name {FACES_FOLDER} is taken; give its folder another one"
+                f"{path}: the name {name.partition('/')[0]} is taken; give it another one"
             )
         if name in videos:
             raise UserError(
                 f"{videos[name].path} and {path} differ in their suffix only; rename or remove one"
             )
         videos[name] = Video(name, path)
+    for name, video in videos.items():
+        for folder in PurePosixPath(name).parents:
+            if other := videos.get(str(folder)):
+                raise UserError(
+                    f"{video.path} would be cropped into the folder of {other.path}; rename one"
+                )
     return list(videos.values())
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import cv2
 
 from dfer_jax import signals
-from dfer_jax.data.crop.clip import Outcome, crop_video
+from dfer_jax.data.crop.clip import crop_video
 from dfer_jax.data.crop.plan import Video
+from dfer_jax.data.crop.record import Outcome
 from dfer_jax.errors import UserError
 from dfer_jax.video.faces import CropSettings, FaceTracker
 

@@ -8,8 +8,8 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
-from dfer_jax.data.crop.clip import Outcome
 from dfer_jax.data.crop.plan import FACES_FOLDER
+from dfer_jax.data.crop.record import Outcome
 from dfer_jax.errors import list_some
 from dfer_jax.runtime import durable_files
 from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
@@ -46,7 +46,11 @@ def write_table(outcomes: Sequence[Outcome], absent: Mapping[str, str], out: Pat
 
 
 def in_words(
-    outcomes: Sequence[Outcome], absent: Mapping[str, str], passed_over: Sequence[str], out: Path
+    outcomes: Sequence[Outcome],
+    absent: Mapping[str, str],
+    passed_over: Sequence[str],
+    of_others: Sequence[str],
+    out: Path,
 ) -> str:
     """Returns what a person should know, some lines."""
     cropped = [o for o in outcomes if o.cropped]
@@ -69,6 +73,7 @@ def in_words(
         ("with what was too brief and weak to be a face, and was left out", brief),
         ("of unusual pictures", noted),
         ("passed over: no videos, or without a row in the table", passed_over),
+        ("lying here of other videos than these; a builder takes them too", of_others),
     ):  # fmt: skip
         if items:
             lines.append(f"{len(items):,} {what}:\n{list_some([_text(item) for item in items])}")

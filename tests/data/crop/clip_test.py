@@ -6,8 +6,9 @@ import simplejpeg
 from face_videos import face_model, face_pictures
 from video_files import picture, write_video
 
-from dfer_jax.data.crop.clip import Outcome, crop_video, done_before
+from dfer_jax.data.crop.clip import crop_video
 from dfer_jax.data.crop.plan import Video
+from dfer_jax.data.crop.record import Outcome, done_before, of_others
 from dfer_jax.video.decode import read_frames
 from dfer_jax.video.faces import CropSettings, FaceTracker, crop_face
 
@@ -40,7 +41,7 @@ def test_numbers_of_frames_are_kept(tmp_path, video):
     assert [int(row["frame"]) for row in table] == list(range(1, 13))
     assert [row["face"] == "" for row in table] == [4 <= index <= 6 for index in range(12)]
     assert float(table[-1]["seconds"]) == pytest.approx(11 / 25, abs=1e-3)
-    assert done_before(out, "a/man") == outcome
+    assert done_before(out, video) == outcome
     assert not list(out.glob(".unfinished/*")), "something is left"
 
 
@@ -62,6 +63,7 @@ def test_another_face_after_another_video(tmp_path, video):
         outcome = crop_video(Video(name, video.path), tmp_path / "out", SMALL, tracker)
         assert outcome.face in range(outcome.faces), "numbers of a video begin at 0"
     assert {row["face"] for row in rows(tmp_path / "out/_faces/second.csv")} <= {"", "0", "1"}
+    assert of_others(tmp_path / "out", ["first"]) == ["second"]
 
 
 def test_nobody(tmp_path):
@@ -78,7 +80,7 @@ def test_a_damaged_video_leaves_nothing(tmp_path, video):
     outcome = crop_video(Video("cut", path), tmp_path / "out", SMALL, FaceTracker(face_model()))
     assert outcome.error.startswith("an MP4 file without an index")
     assert [p.name for p in (tmp_path / "out").rglob("*") if p.is_file()] == []
-    assert done_before(tmp_path / "out", "cut") is None
+    assert done_before(tmp_path / "out", Video("cut", path)) is None
 
 
 def test_stopped_in_the_middle(tmp_path, video):
@@ -86,4 +88,36 @@ def test_stopped_in_the_middle(tmp_path, video):
     tracker = FaceTracker(face_model())
     out = tmp_path / "out"
     assert crop_video(video, out, SMALL, tracker, stopped=lambda: next(asked)) is None
+    assert [p.name for p in out.rglob("*") if p.is_file()] == []
+
+
+def _grey(path):
+    return write_video(path, [np.full((64, 64, 3), 128, np.uint8)] * 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "frames", "done"),
+    [
+        (lambda video, crops: video.touch(), 9, True),
+        (lambda video, crops: _grey(video), 0, False),
+        (lambda video, crops: (crops / "000002.jpg").unlink(), 9, False),
+        (lambda video, crops: (crops / "000002.jpg").write_bytes(b""), 9, False),
+    ],
+    ids=["copied", "another one of the name", "a crop missing", "a crop lost with the power"],
+)
+def test_crops_of_what_changed_are_made_anew(tmp_path, video, change, frames, done):
+    out, tracker = tmp_path / "out", FaceTracker(face_model())
+    first = crop_video(video, out, SMALL, tracker)
+    change(video.path, out / "a/man")
+    assert done_before(out, video) == (first if done else None)
+    again = crop_video(video, out, SMALL, tracker)
+    assert again.cropped == frames == len(list((out / "a").rglob("*.jpg")))
+    assert done_before(out, video) == again
+
+
+def test_of_a_video_that_is_damaged_now_nothing_stays(tmp_path, video):
+    out = tmp_path / "out"
+    crop_video(video, out, SMALL, FaceTracker(face_model()))
+    video.path.write_bytes(video.path.read_bytes()[:5000])
+    assert crop_video(video, out, SMALL, FaceTracker(face_model())).error
     assert [p.name for p in out.rglob("*") if p.is_file()] == []

@@ -9,7 +9,7 @@ import time
 import pytest
 import simplejpeg
 from face_videos import face_model, face_pictures, face_video
-from video_files import write_video
+from video_files import picture, write_video
 
 
 def crop(*arguments, **how):
@@ -55,6 +55,31 @@ def test_from_videos_to_crops_and_on_again(videos, tmp_path):
     other = crop(videos, out, "--like=dfew")
     assert other.returncode == 1
     assert "crops cut otherwise (alignment: arcface, seetaface); name another" in other.stderr
+
+
+def test_another_video_of_a_name_is_cropped_again(videos, tmp_path):
+    (videos / "labels.csv").unlink()
+    out, options = tmp_path / "out", ("--like=dfew", "--num_processes=1")
+    assert "cropped again" not in crop(videos, out, *options).stdout
+    write_video(videos / "smile.mp4", [picture(1)] * 3)
+    (videos / "sad clip.mp4").rename(tmp_path / "elsewhere.mp4")
+    (out / "sad clip" / "000001.jpg").unlink()
+    done = crop(videos, out, *options)
+    assert done.returncode == 1 and done.stdout == (
+        "1 video cropped again, for the video or its crops are not those of the last time:\n"
+        "  smile\n"
+    )
+    assert not (out / "smile").exists() and "nothing was cropped (smile: no face" in done.stderr
+    (videos / "smile.mp4").unlink()
+    (tmp_path / "elsewhere.mp4").rename(videos / "sad clip.mp4")
+    done = crop(videos, out, *options)
+    assert "  sad clip\n1 of 2 clips cropped, 8 of 8 frames" in done.stdout, done
+    assert "lying here" not in done.stdout  # of the other one there is no crop
+    (videos / "sad clip.mp4").rename(videos / "glad clip.mp4")
+    done = crop(videos, out, *options)
+    assert (
+        "1 lying here of other videos than these; a builder takes them too:\n  sad" in done.stdout
+    )
 
 
 def test_refused_in_one_sentence(videos, tmp_path):

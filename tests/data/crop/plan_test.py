@@ -73,6 +73,22 @@ def test_two_videos_of_one_name_are_refused(folders):
         make_plan(source, out)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Actor_01.mp4", r"01-01\.mp4 would be cropped into the folder of .*Actor_01\.mp4; rename"),
+        ("crops.mp4", r"crops\.mp4: the name crops is taken; give it another one"),
+        ("_faces/a.mp4", r"a\.mp4: the name _faces is taken; give it another one"),
+    ],
+)
+def test_videos_whose_files_would_lie_among_others_are_refused(folders, name, message):
+    source, out = folders
+    (source / name).parent.mkdir(exist_ok=True)
+    (source / name).write_bytes(b"x")
+    with pytest.raises(UserError, match=message):
+        make_plan(source, out)
+
+
 def test_a_table_of_nothing_that_is_there(folders):
     source, out = folders
     (source / "labels.csv").write_text("path,label\nnone.mp4,happiness\n")
