@@ -116,6 +116,27 @@ def memory_suffices(advice: str) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def writing(where: str | os.PathLike[str], instead: str) -> Iterator[None]:
+    """Lets what cannot be written in the block name what to do; a full disk how much is free.
+
+    Args:
+        where: what is written, for errors that name no file.
+        instead: what to do where the place is closed to this account, or taken.
+
+    Raises:
+        UserError: in place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        sentence = shortages.of_storage(error, where=os.fspath(where))
+        if sentence is None or shortages.is_of_place(error):
+            what = os.fsdecode(error.filename or where)
+            sentence = f"{what} cannot be written ({error.strerror or error}); {instead}"
+        raise UserError(sentence) from error
+
+
 def _out_of_memory(whose: str, advice: str = "lower train.batch_size or eval.batch_size") -> str:
     workers = " or data.num_workers" if whose == "this machine's" else ""
     return (

@@ -17,7 +17,7 @@ _ROOM = {
 }
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DEVICE = frozenset({errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ENOTCONN})
-_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+_IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY})
 _RIGHTS = frozenset({errno.EACCES, errno.EPERM})
 _PLACES = _IN_THE_WAY | _RIGHTS | {errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP}
 _PATH = re.compile(r"[\"' ](/[^\"'\[\]]+?)[\"';:,]")
@@ -60,6 +60,11 @@ def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str
             return f"{what}; move what is in the way, or choose another place"
         return f"{what}; choose another place"
     return None
+
+
+def is_of_place(error: OSError) -> bool:
+    """Returns whether another place would help: one that is closed to us, or taken."""
+    return error.errno in _PLACES
 
 
 def is_full(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ import tensorflow_datasets as tfds
 from absl import app, flags, logging
 
 from dfer_jax import shortages
-from dfer_jax.errors import StoppedError, UserError, run
+from dfer_jax.errors import StoppedError, UserError, run, writing
 from dfer_jax.runtime import places
 from tfds_builders import replacing
 from tfds_builders.clip_builder import ClipBuilder
@@ -130,14 +130,10 @@ def _download_config(manual_dir: str | None, beam: object) -> tfds.download.Down
 
 
 def _check_writable(data_dir: Path) -> None:
-    try:
+    with writing(data_dir, "give another --data_dir"):
         data_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir):
             pass
-    except OSError as error:
-        raise UserError(
-            f"cannot write to data_dir {data_dir} ({error.strerror}); give another --data_dir"
-        ) from error
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ import tensorflow_datasets as tfds
 from absl import app, flags
 
 from benchmarks.claims.synthetic_runs import Run, evaluation, mean_and_spread, run_all
-from dfer_jax.data.source import as_str, open_records
+from dfer_jax.data.records import Records
+from dfer_jax.data.source import as_str
 
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of each variant")
 _PARTS = flags.DEFINE_list("parts", ["labels", "apex"], "Which questions")
@@ -136,7 +137,7 @@ def find_apex(seeds: list[str]) -> None:
 def _apexes() -> dict[str, tuple[int, int]]:
     """Returns clip id -> (apex, frames) of the test clips that show an expression."""
     builder = tfds.builder("synthetic_dfer/tiny", data_dir=_DATA_DIR.value)
-    rows = open_records(builder, "test")
+    rows = Records(builder, "test")
     found = {as_str(r["clip_id"]): (int(r["apex"]), int(r["num_frames"])) for r in rows}
     return {clip_id: facts for clip_id, facts in found.items() if facts[0] >= 0}
 

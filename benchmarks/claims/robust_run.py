@@ -21,7 +21,8 @@ from dfer_jax.clips.noisy_labels import Judged, judge_clips
 from dfer_jax.clips.sources import evaluation_batches
 from dfer_jax.clips.task import ClipTask
 from dfer_jax.data.cached_source import index_of
-from dfer_jax.data.source import as_str, open_records
+from dfer_jax.data.records import Records
+from dfer_jax.data.source import as_str
 from dfer_jax.runs.train_state import TrainState
 from dfer_jax.training import network, random_views
 from dfer_jax.training.agreement import Agreement
@@ -55,7 +56,7 @@ def config_of(method: str, seed: int):
 def clean_labels(data_dir: str, clip_ids: np.ndarray) -> np.ndarray:
     """Returns the true labels of training clips, by their ids."""
     builder = tfds.builder("synthetic_dfer/noisy", data_dir=data_dir)
-    rows = open_records(builder, "train")
+    rows = Records(builder, "train")
     found = {as_str(row["clip_id"]): int(row["clean_label"]) for row in rows}
     return np.array([found[clip_id] for clip_id in clip_ids.tolist()])
 

@@ -23,7 +23,9 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from dfer_jax.data.clip_index import ClipIndex
-from dfer_jax.data.source import ClipSource, as_str, index_of_rows, open_records
+from dfer_jax.data.records import Records
+from dfer_jax.data.source import ClipSource, as_str, index_of_rows
+from dfer_jax.errors import UserError
 from dfer_jax.runtime import private_folder
 from dfer_jax.runtime.numpy_files import read_npz
 
@@ -57,8 +59,8 @@ def contents_of(
         stop: of a reader in the background, which shows no progress: ends it once it is set.
 
     Raises:
-        UserError: if a clip of a data set with a label for each has none.
-        OSError: if a file is missing.
+        UserError: if a file is gone or damaged, or a clip of a data set with a label for each has
+            none.
         InterruptedError: if it was stopped.
     """
     if (found := kept_contents(builder)) is not None:
@@ -75,7 +77,7 @@ def kept_contents(builder: tfds.core.DatasetBuilder) -> Contents | None:
     """Returns what a data set holds if that was read since its files changed; else None.
 
     Raises:
-        OSError: if a file is missing.
+        UserError: if a file is gone.
     """
     state = _state_of(builder)
     found = (_read(path, state) for path in _places(builder))
@@ -89,7 +91,12 @@ def _state_of(builder: tfds.core.DatasetBuilder) -> str:
     paths = [Path(path) for paths in shards for path in paths]
     state = []
     for path in [*paths, *(folder / name for name in _DESCRIPTIONS)]:
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{path} is gone; bring the file back, or build the dataset again"
+            ) from error
         state.append([path.name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino])
     return json.dumps([_FORMAT, builder.info.full_name, state])
 
@@ -139,7 +146,7 @@ def _read_records(builder: tfds.core.DatasetBuilder, stop: threading.Event | Non
     shown = {"desc": "reading clips", "unit": " clips", "leave": False, "delay": 2}
     with tqdm(total=total, disable=stop is not None, **shown) as bar:
         for split in counts:
-            rows, records = [], open_records(builder, split)
+            rows, records = [], Records(builder, split)
             for position in range(len(records)):
                 if stop is not None and stop.is_set():
                     raise InterruptedError

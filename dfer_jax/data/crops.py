@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import tensorflow_datasets as tfds
-
+from dfer_jax.data.records import open_built
 from dfer_jax.data.source import newest_version
 from dfer_jax.errors import UserError
 from dfer_jax.video.faces import CropSettings
@@ -16,7 +15,7 @@ def crop_of(dataset: str, data_dir: str) -> dict[str, Any] | None:
         UserError: if it is not built in `data_dir`, or its metadata were changed.
     """
     folder = newest_version(dataset, data_dir)
-    stored = (tfds.builder_from_directory(folder).info.metadata or {}).get("crop")
+    stored = (open_built(folder).info.metadata or {}).get("crop")
     if stored is None:
         return None
     try:

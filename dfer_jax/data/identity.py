@@ -3,10 +3,10 @@
 import contextlib
 import threading
 
-import tensorflow_datasets as tfds
-
 from dfer_jax.data.contents import Contents, contents_of, kept_contents
+from dfer_jax.data.records import open_built
 from dfer_jax.data.source import newest_version
+from dfer_jax.errors import UserError
 from dfer_jax.runtime import processes
 
 _PATIENCE_SECONDS = 5.0
@@ -21,13 +21,13 @@ class Identity:
 
     def __init__(self, dataset: str, data_dir: str) -> None:
         """Takes the names of `source.open_split`; UserError if it is not built there."""
-        self._builder = tfds.builder_from_directory(newest_version(dataset, data_dir))
+        self._builder = open_built(newest_version(dataset, data_dir))
         self._known: dict[str, str] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "Identity":
-        with contextlib.suppress(OSError):  # of a missing file, of which the run tells
+        with contextlib.suppress(UserError):  # of a missing file, of which the run tells
             if (kept := kept_contents(self._builder)) is not None:
                 self._know(kept)
             elif processes.is_first():

@@ -1,6 +1,5 @@
 """Random access to the clips of a built TFDS dataset, frames still encoded, without TensorFlow."""
 
-import contextlib
 import dataclasses
 import functools
 import re
@@ -15,22 +14,10 @@ from jaxtyping import Int64
 
 from dfer_jax.data.clip_index import ClipIndex, Relabelling
 from dfer_jax.data.readers import notes
+from dfer_jax.data.records import Records, open_built
 from dfer_jax.errors import UserError
 
 _INDEXED = ("clip_id", "label", "num_frames", "identity", "group", "peak_intensity", "votes")
-
-
-class _StillEncoded(tfds.decode.Decoder):
-    """Hands an image, or a sequence of images, on as the encoded bytes it is stored in.
-
-    `tfds.decode.SkipDecoding` fails on sequences outside TensorFlow, hence this class.
-    """
-
-    def decode_example(self, serialized_example):
-        return serialized_example
-
-    def decode_batch_example_np(self, serialized_example):
-        return serialized_example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +52,7 @@ class ClipSource:
         """
         position = self._position(index)
         notes.at(f"record {position} (counted from 0) of {self.split} in {self.directory}")
-        example = self._read(position)
+        example = self._records[position]
         example["num_frames"] = len(example["frames"])
         example["clip_id"] = as_str(example["clip_id"])
         example["label"] = self.label_of(example)
@@ -91,7 +78,7 @@ class ClipSource:
     @functools.cached_property
     def builder(self) -> tfds.core.DatasetBuilder:
         """The built dataset, read-only; knows its features and splits."""
-        return tfds.builder_from_directory(self.directory)
+        return open_built(self.directory)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -115,39 +102,9 @@ class ClipSource:
         return label if self.relabelling is None else self.relabelling.places[label]
 
     @functools.cached_property
-    def _records(self) -> Any:
+    def _records(self) -> Records:
         _keep_freed_memory()
-        try:
-            return open_records(self.builder, self.split)
-        except OSError as error:
-            raise UserError(
-                f"the data set {self.directory} is gone or cannot be read ({error}); bring it back "
-                "and run the same command again"
-            ) from error
-
-    def _read(self, position: int) -> dict[str, Any]:
-        """Returns a record; the files may have changed since they were opened."""
-        try:
-            example = dict(self._records[position])
-            return example | {"frames": list(example["frames"])}
-        except MemoryError:
-            raise
-        except Exception as error:  # of any type, from the reader of files or from the parser
-            reason = str(error).strip().partition("\n")[0]
-            raise UserError(
-                f"clip {position} (counted from 0) of {self.split} cannot be read from "
-                f"{self._file_of(position)} ({reason}); bring the file back, or build the dataset "
-                "again"
-            ) from error
-
-    def _file_of(self, position: int) -> str:
-        """Returns the path of the file with a record; of the folder where that is gone."""
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            for shard in self.builder.info.splits[self.split].file_instructions:
-                if position < shard.take:
-                    return str(shard.filename)
-                position -= shard.take
-        return self.directory
+        return Records(self.builder, self.split)
 
     def _position(self, index: int) -> int:
         if not 0 <= index < len(self):
@@ -156,11 +113,6 @@ class ClipSource:
 
     def _place(self, example: dict[str, Any]) -> str:
         return f"clip {as_str(example['clip_id'])} in {self.directory} ({self.split})"
-
-
-def open_records(builder: tfds.core.DatasetBuilder, split: str) -> Any:
-    """Returns the examples of a split by position, a sequence, decoded but for their `frames`."""
-    return builder.as_data_source(split, decoders={"frames": _StillEncoded()})
 
 
 def _keep_freed_memory() -> None:
@@ -215,18 +167,10 @@ def clip_index(source: ClipSource) -> ClipIndex:
     """Reads what `ClipIndex` holds of every clip in one pass, without frames; trusts `num_frames`.
 
     Raises:
-        UserError: if a clip has no label.
+        UserError: if a clip has no label, or its file is gone or damaged.
     """
-    features = source.builder.info.features
-    wanted = tfds.features.FeaturesDict(
-        {name: features[name] for name in _INDEXED if name in features}
-    )
-    raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    records = source.builder.as_data_source(source.split, deserialize_method=raw)
-    rows = [
-        wanted.deserialize_example_np(records[source._position(index)])
-        for index in range(len(source))
-    ]
+    records = Records(source.builder, source.split, only=_INDEXED)
+    rows = [records[source._position(index)] for index in range(len(source))]
     return index_of_rows(source, rows)
 
 
@@ -268,7 +212,7 @@ def rows_of_split(builder: tfds.core.DatasetBuilder, split: str) -> Int64[np.nda
 
 def known_splits(dataset: str, data_dir: str) -> tuple[str, ...]:
     """Returns the names of the splits of a built dataset; UserError if it is not built there."""
-    return tuple(tfds.builder_from_directory(newest_version(dataset, data_dir)).info.splits)
+    return tuple(open_built(newest_version(dataset, data_dir)).info.splits)
 
 
 def newest_version(dataset: str, data_dir: str) -> Path:

@@ -2,7 +2,7 @@
 
 import os
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, writing
 from dfer_jax.export.card import card_of
 from dfer_jax.runs import checkpoint, pretrained_folder
 from dfer_jax.runs.workdir_lock import is_unused
@@ -32,11 +32,8 @@ def write_folder(run: str, out: str, *, license_name: str = "") -> dict[str, str
             "a run that starts from them, or import all files of the network"
         )
     card = card_of(run, license_name=license_name)
-    try:
-        with new_folder(out) as folder:
-            sums = pretrained_folder.write(folder, variables, metadata, step=step, card=card)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    with writing(out, "choose another --out"), new_folder(out) as folder:
+        sums = pretrained_folder.write(folder, variables, metadata, step=step, card=card)
     pretrained_folder.read(out)
     return sums
 

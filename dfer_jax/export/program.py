@@ -68,6 +68,7 @@ def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
     Raises:
         UserError: if there are no intact weights, `out` is in use, the converter is missing, or the
             program's probabilities differ from the network's.
+        OSError: if something cannot be written.
     """
     _converter(name)  # refused first if it is missing
     prepare(out)
@@ -76,18 +77,13 @@ def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
     content = convert(weights, name)
     shape = input_shape(network)
     about = _about(network, name, shape, weights.exclusive)
-    try:
-        with new_folder(out) as folder:
-            with replacing(os.path.join(folder, name), "wb") as file:
-                file.write(content)
-            write_json(os.path.join(folder, SIDECAR), about)
-            error = _try(network, os.path.join(folder, name), shape)
-            sums = {n: digest(os.path.join(folder, n)) for n in (name, SIDECAR)}
-            yield folder, Written(sums, error)
-    except OSError as error:
-        if not str(error.filename).startswith(os.path.realpath(out)):  # of what the block reads
-            raise
-        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    with new_folder(out) as folder:
+        with replacing(os.path.join(folder, name), "wb") as file:
+            file.write(content)
+        write_json(os.path.join(folder, SIDECAR), about)
+        error = _try(network, os.path.join(folder, name), shape)
+        sums = {n: digest(os.path.join(folder, n)) for n in (name, SIDECAR)}
+        yield folder, Written(sums, error)
 
 
 def convert(weights: weights_of.Weights, name: str) -> bytes:

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 from tqdm import tqdm
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, writing
 from dfer_jax.frames.packed import PackedFrames
 from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.file_lock import taking_turns
@@ -89,21 +89,18 @@ def extract(
         UserError: if there is no room for them or they cannot be written.
     """
     about, new = _about(frames, width, dtype), path.with_suffix(".building.npy")
-    try:
-        with taking_turns(path.with_suffix(".lock"), what=str(path)):
-            if open_features(frames, path, width=width, dtype=dtype) is not None:
-                return
-            start = _start_of(new, about)
-            print(f"features of {len(frames):,} frames into {path} (once)")
-            _fill(new, about, start, compute, batches)
-            os.replace(new, path)
-            write_json(str(_progress_file(path)), about | {"done": len(frames)})
-            _progress_file(new).unlink()
-    except OSError as error:
-        raise UserError(
-            f"the features cannot be written to {path.parent} ({error.strerror}); name another "
-            "folder by --config.data.cache_dir"
-        ) from error
+    with (
+        writing(path.parent, "name another folder by --config.data.cache_dir"),
+        taking_turns(path.with_suffix(".lock"), what=str(path)),
+    ):
+        if open_features(frames, path, width=width, dtype=dtype) is not None:
+            return
+        start = _start_of(new, about)
+        print(f"features of {len(frames):,} frames into {path} (once)")
+        _fill(new, about, start, compute, batches)
+        os.replace(new, path)
+        write_json(str(_progress_file(path)), about | {"done": len(frames)})
+        _progress_file(new).unlink()
 
 
 def _start_of(new: Path, about: dict[str, Any]) -> int:

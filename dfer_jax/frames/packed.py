@@ -11,7 +11,6 @@ byte, into a file that is read at any place:
 
 import dataclasses
 import functools
-import os
 import re
 import shutil
 import zipfile
@@ -27,11 +26,14 @@ from tqdm import tqdm
 from dfer_jax.data.contents import Contents, contents_of
 from dfer_jax.data.decode import decode_frames
 from dfer_jax.data.readers import notes
-from dfer_jax.data.source import as_str, newest_version, open_records
-from dfer_jax.errors import UserError
+from dfer_jax.data.records import Records, open_built
+from dfer_jax.data.source import as_str, newest_version
+from dfer_jax.errors import UserError, writing
 from dfer_jax.frames.index import FrameIndex
 from dfer_jax.labels import ACTION_UNITS, EXPRESSIONS
 from dfer_jax.runtime import processes
+from dfer_jax.runtime.durable_files import replacing
+from dfer_jax.runtime.file_lock import taking_turns
 from dfer_jax.runtime.numpy_files import read_npz
 from dfer_jax.runtime.row_files import OpenFile
 
@@ -111,7 +113,7 @@ def open_packed(*, dataset: str, split: str, data_dir: str, cache_dir: str = "")
             there is no room for the copy.
     """
     built = newest_version(dataset, data_dir)
-    builder = tfds.builder_from_directory(built)
+    builder = open_built(built)
     folder = Path(cache_dir).expanduser() / dataset / built.name if cache_dir else built
     path = folder / "packed_frames" / f"{_file_name(split)}.npz"
     with processes.together():
@@ -145,13 +147,19 @@ def _check(builder: tfds.core.DatasetBuilder, dataset: str, split: str) -> None:
 
 def _pack_if_needed(builder: tfds.core.DatasetBuilder, split: str, path: Path) -> None:
     contents = contents_of(builder)
-    packed = _packed_of(path)
-    if packed == (contents.frames, contents.labels):
+    if _packed_of(path) == (contents.frames, contents.labels):
         return
-    if packed is not None:
-        what = "labels" if packed[0] == contents.frames else "clips or frames"
-        print(f"{what} of {builder.info.full_name} changed since its frames were packed")
-    _pack(builder, split, path, contents)
+    with (
+        writing(path.parent, "name another folder by --config.data.cache_dir"),
+        taking_turns(path.with_suffix(".lock"), what=str(path)),
+    ):
+        packed = _packed_of(path)  # by another process meanwhile
+        if packed == (contents.frames, contents.labels):
+            return
+        if packed is not None:
+            what = "labels" if packed[0] == contents.frames else "clips or frames"
+            print(f"{what} of {builder.info.full_name} changed since its frames were packed")
+        _pack(builder, split, path, contents)
 
 
 def _packed_of(path: Path) -> tuple[str, str] | None:
@@ -168,32 +176,20 @@ def _packed_of(path: Path) -> tuple[str, str] | None:
 
 def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path, contents: Contents) -> None:
     """Writes both files; the `.npz`, which comes last, says that they are whole."""
-    records = open_records(builder, split)
+    records = Records(builder, split)
     needed = sum(builder.info.splits[n].num_bytes for n in set(re.findall(r"[a-z_]\w*", split)))
     print(f"packing the frames of {builder.info.full_name} {split} into {path.parent} (once)")
-    new = path.with_suffix(f".{os.getpid()}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(path.parent).free
-        if free < needed:
-            raise UserError(
-                f"{path.parent} has {free / 2**30:.1f} GiB free, the frames of {split} take about "
-                f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
-            )
-        with open(new, "wb") as file:
-            columns = _columns(_write_pictures(records, file), builder)
-        os.replace(new, _pictures_of(path))
-        with open(new, "wb") as file:
-            sums = {"frames_sha256": contents.frames, "labels_sha256": contents.labels}
-            np.savez(file, format=_FORMAT, **sums, **columns)
-        os.replace(new, path)
-    except OSError as error:
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
         raise UserError(
-            f"the frames cannot be packed into {path.parent} ({error.strerror}); name another "
-            "folder by --config.data.cache_dir"
-        ) from error
-    finally:
-        new.unlink(missing_ok=True)
+            f"{path.parent} has {free / 2**30:.1f} GiB free, the frames of {split} take about "
+            f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
+        )
+    with replacing(_pictures_of(path), "wb") as file:
+        columns = _columns(_write_pictures(records, file), builder)
+    with replacing(path, "wb") as file:
+        sums = {"frames_sha256": contents.frames, "labels_sha256": contents.labels}
+        np.savez(file, format=_FORMAT, **sums, **columns)
 
 
 def _write_pictures(records: Any, file: Any) -> Iterator[tuple[dict[str, Any], list[int]]]:

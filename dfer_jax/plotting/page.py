@@ -1,13 +1,12 @@
 """Writes a page: one HTML file that needs nothing else, and its pictures and tables beside it."""
 
-import errno
 import os
 import string
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import writing
 from dfer_jax.plotting.markup import Section
 from dfer_jax.runtime.durable_files import replacing
 
@@ -19,17 +18,13 @@ def write_page(path: str, *, title: str, parts: Sequence[Section], folder: str) 
         UserError: if something cannot be written.
     """
     page = render(parts, title=title)
-    try:
+    with writing(path, "make it writable"):
         os.makedirs(folder, exist_ok=True)
         for part in parts:
             for item in (*part.charts, *part.tables):
                 item.save(folder)
         with replacing(path) as file:
             file.write(page)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # said with how much is free
-        raise UserError(f"cannot write {path} ({error.strerror}); make it writable") from error
     return path
 
 

@@ -21,7 +21,7 @@ from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
 from dfer_jax import shortages
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, writing
 from dfer_jax.runs import checkpoint_damage, checkpoint_files, checkpoint_trees, pretrained_folder
 from dfer_jax.runs.checkpoint_files import DamagedError, checkpoint_dir
 from dfer_jax.runs.resumption import ReadContents, check_same_data
@@ -285,11 +285,9 @@ def save_weights(workdir: str, variables: dict[str, PyTree], metadata: Mapping[s
     if not takes_import(workdir):
         raise UserError(f"{workdir} exists and is not empty; choose a new directory")
     refuse_patterns(workdir)
-    try:
+    with writing(workdir, "choose a new directory elsewhere"):
         os.makedirs(workdir, exist_ok=True)
         checkpoint_files.clear_unfinished(workdir)
-    except OSError as error:
-        raise UserError(f"{workdir} cannot be written: {error.strerror}") from error
     checkpoint_trees.keep_quiet()
     in_parts = ocp.Context()
     in_parts.memory.deepcopy_host_arrays = False

@@ -15,7 +15,8 @@ from dfer_jax.data import contents
 from dfer_jax.data.contents import CONTENTS_FILE, contents_of
 from dfer_jax.data.frame_cache import build as frame_build
 from dfer_jax.data.frame_cache.store import read_header
-from dfer_jax.data.source import clip_index, open_records, open_split
+from dfer_jax.data.records import Records
+from dfer_jax.data.source import clip_index, open_split
 from dfer_jax.errors import UserError
 
 NUM_CLIPS = len(clip_dataset.LENGTHS) + len(clip_dataset.TEST_LENGTHS)
@@ -84,9 +85,7 @@ def test_records_are_read_once_while_the_files_stay(data_dir, tmp_path, monkeypa
     shutil.copytree(Path(data_dir) / "clip_dataset", tmp_path / "clip_dataset")
     first = contents_of(opened(tmp_path))
     read = []
-    monkeypatch.setattr(
-        contents, "open_records", lambda *args: read.append(1) or open_records(*args)
-    )
+    monkeypatch.setattr(contents, "Records", lambda *args: read.append(1) or Records(*args))
     assert contents_of(opened(tmp_path)).frames == first.frames and not read
     (shard,) = (tmp_path / "clip_dataset" / "plain" / "1.0.0").glob("*-test.array_record*")
     os.utime(shard, (1, 1))  # as if touched or copied: the same contents, told by reading them

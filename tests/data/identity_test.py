@@ -54,7 +54,7 @@ def test_leaving_stops_the_reader_and_damage_is_left_to_the_run(data, monkeypatc
             stopped.wait(10)
             raise ValueError("damaged")
 
-    monkeypatch.setattr(contents, "open_records", lambda *_: Records())
+    monkeypatch.setattr(contents, "Records", lambda *_: Records())
     reading = identity(data)
     stopped = reading._stop
     with reading:

@@ -87,7 +87,9 @@ def test_a_disk_that_fills_up_is_said_and_the_same_call_goes_on(frames, tmp_path
             filled.append(small_disk.fill(small))
             return compute(pictures)
 
-        with pytest.raises(UserError, match=r"cannot be written to .*small \(No space left on dev"):
+        with pytest.raises(
+            UserError, match=r"small/train.*: No space left on device \(.* free\); nothing"
+        ):
             extract(frames, path, compute=fills_it)
         os.unlink(filled[0])
         extract(frames, path)

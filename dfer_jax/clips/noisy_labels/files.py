@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import UserError, writing
 from dfer_jax.runtime.durable_files import replacing, write_json
 from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
@@ -117,11 +117,9 @@ def write_judged(workdir: str, file_name: str, judged: Judged, about: dict[str, 
         "counts": judged.counts,
         "clips": rows,
     }
-    try:
+    with writing(path, "make it writable"):
         write_json(path, content)
         _write_csv(path.removesuffix("json") + "csv", [rows[i] for i in judged.by_margin])
-    except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror}); make it writable") from error
     return path
 
 

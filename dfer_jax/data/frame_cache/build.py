@@ -5,7 +5,6 @@ import shutil
 import time
 from pathlib import Path
 
-import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from dfer_jax.data.contents import Contents, contents_of
@@ -21,6 +20,7 @@ from dfer_jax.data.frame_cache.store import (
     why_unusable,
     write_header,
 )
+from dfer_jax.data.records import open_built
 from dfer_jax.errors import UserError, list_some
 from dfer_jax.runtime.file_lock import only_builder
 
@@ -42,7 +42,7 @@ def build(place: Place, *, num_processes: int) -> bool:
         UserError: if the dataset is not built, has frames that cannot be decoded (all are listed),
             the disk is too small, or another process is building this cache.
     """
-    contents = _contents(place)
+    contents = contents_of(open_built(place.built))
     with only_builder(place.folder, lock=_lock_of(place.folder)):
         reason = why_unusable(place, contents.frames)
         if reason is None:
@@ -64,7 +64,7 @@ def verify(place: Place, *, num_threads: int) -> tuple[int, float]:
     Raises:
         UserError: if the cache is missing, does not fit the dataset, or files are damaged (named).
     """
-    if reason := why_unusable(place, _contents(place).frames):
+    if reason := why_unusable(place, contents_of(open_built(place.built)).frames):
         raise UserError(f"{reason}; build it with `{place.command}`")
     header = read_header(place.folder)
     start = time.perf_counter()
@@ -86,19 +86,6 @@ def _note_labels(place: Place, contents: Contents) -> None:
             f"labels of {header.dataset} changed since {place.folder} was made; its frames are the "
             "same and stay, and labels are read from the dataset itself"
         )
-
-
-def _contents(place: Place) -> Contents:
-    try:
-        return contents_of(tfds.builder_from_directory(place.built))
-    except UserError:
-        raise
-    except Exception as error:  # a file is missing, or dataset_info.json is damaged
-        reason = str(error).strip().split("\n")[0]
-        raise UserError(
-            f"{place.built} cannot be read ({reason}); delete that folder and build the dataset "
-            "again"
-        ) from error
 
 
 def _lock_of(folder: Path) -> Path:

@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from dfer_jax.data.contents import Contents
 from dfer_jax.data.decode import PIXELS
@@ -21,6 +20,7 @@ from dfer_jax.data.frame_cache.store import (
     sha256,
     write_header,
 )
+from dfer_jax.data.records import open_built
 from dfer_jax.errors import UserError
 
 PART_BYTES = 256 << 20  # of pixels in one file: what a kill can cost each process
@@ -89,7 +89,7 @@ def start_cache(place: Place, contents: Contents) -> Header:
 
 def _sizes(place: Place) -> dict[str, int]:
     """Returns how many clips each split has, sorted by name."""
-    splits = tfds.builder_from_directory(place.built).info.splits
+    splits = open_built(place.built).info.splits
     return {name: splits[name].num_examples for name in sorted(splits)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfer_jax.errors import UserError
+from dfer_jax.errors import writing
 from dfer_jax.recognition.rows import CsvRows, Row
 from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.written.kept_rows import KeptRows
@@ -112,10 +112,6 @@ def prepare(out: str | os.PathLike[str]) -> Path:
     Raises:
         UserError: if it cannot be made.
     """
-    try:
+    with writing(out, "choose another --out"):
         os.makedirs(out, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{out} cannot be written ({error.strerror}); choose another --out"
-        ) from error
     return Path(out)
