@@ -43,8 +43,8 @@ def of_storage(error: BaseException, *, needed: int = 0, where: str = "") -> str
         path = _path(link) or where
         what = f"{path or 'a file, or what is printed'}: {os.strerror(code)}"
         if code in _ROOM:
-            wants = f"{_in_words(needed)} needed, " if needed else ""
-            free = f" ({wants}{_in_words(_free(path))} free)" if path and code in _FULL else ""
+            wants = f"{in_words(needed)} needed, " if needed else ""
+            free = f" ({wants}{in_words(_free(path))} free)" if path and code in _FULL else ""
             return (
                 f"{what}{free}; nothing written before is lost: {_ROOM[code]} and run the same "
                 "command again"
@@ -130,5 +130,6 @@ def _free(path: str) -> int:
     return 0
 
 
-def _in_words(size: int) -> str:
+def in_words(size: int) -> str:
+    """Returns "2.3 MB" for a number of bytes."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

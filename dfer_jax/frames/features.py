@@ -25,6 +25,7 @@ from dfer_jax.runtime.durable_files import write_json
 from dfer_jax.runtime.file_lock import taking_turns
 from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.runtime.row_files import RowFile
+from dfer_jax.shortages import in_words
 
 DTYPES = ("float32", "float16")
 _LARGEST = {"float32": np.inf, "float16": 65504.0}
@@ -99,8 +100,7 @@ def extract(
         print(f"features of {len(frames):,} frames into {path} (once)")
         _fill(new, about, start, compute, batches)
         os.replace(new, path)
-        write_json(str(_progress_file(path)), about | {"done": len(frames)})
-        _progress_file(new).unlink()
+        os.replace(_progress_file(new), _progress_file(path))
 
 
 def _start_of(new: Path, about: dict[str, Any]) -> int:
@@ -113,8 +113,8 @@ def _start_of(new: Path, about: dict[str, Any]) -> int:
     needed = about["frames"] * about["width"] * np.dtype(about["dtype"]).itemsize
     if free < needed:
         raise UserError(
-            f"{new.parent} has {free / 2**30:.1f} GiB free, the features take "
-            f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
+            f"{new.parent} has {in_words(free)} free, the features take {in_words(needed)}; make "
+            "room, or name another folder by --config.data.cache_dir"
         )
     return 0
 

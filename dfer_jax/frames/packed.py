@@ -36,6 +36,7 @@ from dfer_jax.runtime.durable_files import replacing
 from dfer_jax.runtime.file_lock import taking_turns
 from dfer_jax.runtime.numpy_files import read_npz
 from dfer_jax.runtime.row_files import OpenFile
+from dfer_jax.shortages import in_words
 
 _FORMAT = 2
 
@@ -182,8 +183,8 @@ def _pack(builder: tfds.core.DatasetBuilder, split: str, path: Path, contents: C
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise UserError(
-            f"{path.parent} has {free / 2**30:.1f} GiB free, the frames of {split} take about "
-            f"{needed / 2**30:.1f}; name another folder by --config.data.cache_dir"
+            f"{path.parent} has {in_words(free)} free, the frames of {split} take about "
+            f"{in_words(needed)}; make room, or name another folder by --config.data.cache_dir"
         )
     with replacing(_pictures_of(path), "wb") as file:
         columns = _columns(_write_pictures(records, file), builder)

@@ -45,16 +45,22 @@ def check_same_data(
             f"there are {size_now:,}; bring the data back as they were, or choose another --workdir"
         )
     known = before.get("contents")
-    if contents is not None and isinstance(known, dict):
-        found = contents()
-        if differ := [name for name in ("frames", "labels") if known.get(name) != found[name]]:
-            what = {"frames": "clips or frames", "labels": "labels"}
-            raise UserError(
-                f"the data set has changed: {where} was trained on other "
-                f"{' and other '.join(what[name] for name in differ)}; bring the data back as they "
-                f"were, or choose another --workdir, where train.init_from={workdir} keeps the "
-                "weights"
-            )
+    if contents is not None and isinstance(known, dict) and (what := others(known, contents())):
+        raise UserError(
+            f"the data set has changed: {where} was trained on {what}; bring the data back as they "
+            f"were, or choose another --workdir, where train.init_from={workdir} keeps the weights"
+        )
+
+
+def others(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Returns what differs in two data sets, such as "other labels"; "" if nothing does.
+
+    Args:
+        before: checksums of `frames` and `labels`.
+        now: the same.
+    """
+    what = {"frames": "other clips or frames", "labels": "other labels"}
+    return " and ".join(what[name] for name in what if before.get(name) != now.get(name))
 
 
 def _size(sizes: Any) -> int | None:

@@ -117,6 +117,22 @@ def test_a_kill_costs_little_and_never_correctness(killed_at, frames, tmp_path, 
     assert len(calls) - killed_at == total - done // 2 * 2  # goes on after what was saved
 
 
+def test_a_kill_between_the_moves_leaves_nothing_in_the_end(frames, tmp_path, monkeypatch):
+    path, moved = tmp_path / "train.npy", []
+
+    def dies(*names):
+        if moved:
+            raise Kill
+        moved.append(os.rename(*names))
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(features.os, "replace", dies)
+        extract(frames, path)
+    extract(frames, path)
+    np.testing.assert_array_equal(np.load(path), expected(frames))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["train.json", "train.lock", "train.npy"]
+
+
 def test_half_precision_stays_finite(frames, tmp_path):
     path = tmp_path / "train.npy"
     extract(frames, path, dtype="float16", compute=lambda pictures: 1e3 * compute(pictures))

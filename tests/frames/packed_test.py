@@ -1,11 +1,14 @@
 """Packed frames: every picture as it was stored, every label by name, nothing packed twice."""
 
 import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import frame_dataset
 import numpy as np
 import pytest
+import small_disk
 from frame_dataset import rebuild
 
 from dfer_jax.errors import UserError
@@ -111,6 +114,34 @@ def test_one_other_label_or_frame_is_packed_anew_an_unchanged_build_is_not(tmp_p
     now = opened(tmp_path, cache_dir=cache)
     assert "clips or frames of frame_dataset/both/1.0.0 changed" in capsys.readouterr().out
     assert now.checksum != first.checksum
+
+
+def test_several_runs_pack_them_once_and_leave_nothing_else(tmp_path, capsys):
+    frame_dataset.build(str(tmp_path), "both")
+    folder = Path(opened(tmp_path).path).parent
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "train.jpegs.new").write_bytes(b"of a run that was killed")
+    with ThreadPoolExecutor(3) as pool:
+        packings = [pool.submit(opened, tmp_path) for _ in range(3)]
+        assert len({len(packing.result()) for packing in packings}) == 1
+    assert capsys.readouterr().out.count("packing the frames") == 2, "before, and once"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["train.jpegs", "train.lock", "train.npz"]
+
+
+def test_a_damaged_record_and_a_full_disk_are_one_sentence(tmp_path):
+    frame_dataset.build(str(tmp_path / "data"), "both")
+    with small_disk.mounted(tmp_path / "small", "64k") as small:
+        small_disk.fill(small)
+        with pytest.raises(
+            UserError, match=rf"^{small}/.* has 0\.0 MB free, the frames of train take about"
+        ):
+            opened(tmp_path / "data", cache_dir=str(small))
+    (shard,) = (tmp_path / "data").rglob("*-train.array_record*")
+    os.truncate(shard, shard.stat().st_size // 2)
+    with pytest.raises(UserError, match=rf"cannot be read from {shard} \(.*; bring the file back"):
+        opened(tmp_path / "data")
 
 
 def test_what_is_not_there_is_said(data_dir):

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     import jax  # here, so that --help is quick
 
     from dfer_jax.clips.compare import comparison, dry_run, page, rows
-    from dfer_jax.clips.crossval import process, runs
+    from dfer_jax.clips.crossval import process, runs, same_data
 
     if len(argv) < 2:
         raise app.UsageError("name a list of experiments, such as configs/compare_synthetic.py")
@@ -59,6 +59,7 @@ def main(argv: list[str]) -> None:
     planned, commands = comparison.in_order(wanted, directory)
     runs.check_configs(planned)
     with process.only_one(directory) as lock:
+        same_data.check(planned)
         failed = runs.train_missing(planned, commands, lock=lock)
         classes, results = rows.gather(wanted, directory)
         path = page.write(wanted, classes, results, os.path.join(directory, "comparison.html"))

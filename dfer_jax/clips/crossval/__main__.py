@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     """Trains what is missing, then prints and writes the table."""
     import jax  # here, so that --help is quick
 
-    from dfer_jax.clips.crossval import estimate, process, runs, summary
+    from dfer_jax.clips.crossval import estimate, process, runs, same_data, summary
 
     if argv[1:]:
         raise app.UsageError(f"unexpected arguments {argv[1:]}; values are given as --flag=value")
@@ -69,6 +69,7 @@ def main(argv: list[str]) -> None:
     file = config_flags.get_config_filename(flags.FLAGS["config"])
     commands = [runs.command(file, overrides, run) for run in planned]
     with process.only_one(directory) as lock:
+        same_data.check(planned)
         failed = runs.train_missing(planned, commands, lock=lock)
         print(summary.write(config, planned, failed, directory=directory))
     if failed:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dfer_jax.errors import writing
+from dfer_jax.errors import UserError, writing
 from dfer_jax.recognition.rows import CsvRows, Row
 from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.written.kept_rows import KeptRows
