@@ -94,7 +94,9 @@ def test_flags_of_another_data_set_are_refused(tmp_path):
 
 def test_unwritable_data_dir_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file.* cannot be written \(Not a directory\); give another --data_dir"):
+    with pytest.raises(
+        UserError, match=r"file.* cannot be written \(Not a directory\); give another --data_dir"
+    ):
         build.build("synthetic_dfer/smoke", data_dir=str(tmp_path / "file" / "data"))
 
 
