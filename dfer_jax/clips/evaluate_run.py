@@ -16,6 +16,7 @@ from dfer_jax.clips.sources import evaluation_batches, open_sources
 from dfer_jax.data.cached_source import CachedSource, Source
 from dfer_jax.data.crops import crop_of
 from dfer_jax.data.frame_protocol import FrameProtocol
+from dfer_jax.data.identity import read_if_there
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, checkpoint_metadata, evaluation_files, given_weights
 from dfer_jax.runtime import parallel, processes
@@ -56,6 +57,8 @@ def evaluate_checkpoints(
     given = weights or workdir
     steps = checkpoint.list_checkpoints(given, best_metric="war")
     name = experiment.splits(config).test_name
+    data = config.data
+    contents = read_if_there(data.dataset, data.data_dir) if weights else None
     met: Meeting | None = None
     results: dict[tuple[str, int], Evaluation] = {}
     judged: noisy_labels.Judged | None = None
@@ -78,6 +81,7 @@ def evaluate_checkpoints(
             about = _about(config, metadata, name=split, selection=selection, step=step)
             if weights:
                 about["weights"] = given_weights.identity(weights, step)
+                about["contents"] = contents
             if processes.is_first():
                 _write(workdir, which, results[split, step], about | met.about(split))
         judges = config.robust.method == "agreement" and met.shared.are_all and not weights

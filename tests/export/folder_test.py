@@ -18,6 +18,7 @@ import dfer_jax
 from dfer_jax.clips import evaluate_run
 from dfer_jax.clips.train import train
 from dfer_jax.data.frame_protocol import FrameProtocol
+from dfer_jax.data.identity import Identity
 from dfer_jax.errors import UserError
 from dfer_jax.export import program
 from dfer_jax.export.card import card_of
@@ -85,7 +86,8 @@ def test_evaluating_the_folder_elsewhere_gives_the_same_bits(config, run, folder
     ours, theirs = (
         json.loads(pathlib.Path(f"{where}/eval/test.json").read_text()) for where in (run, tmp_path)
     )
-    given = theirs.pop("weights")
+    given, contents = theirs.pop("weights"), theirs.pop("contents")
+    assert contents == Identity(config.data.dataset, config.data.data_dir).read()
     assert ours == theirs, "the folder evaluates otherwise than the run"
     assert given["folder"] == folder and given["step"] == 3 and len(given["sums"]) == 64
     kept = [np.load(f"{where}/eval/test.features.npz") for where in (run, tmp_path)]

@@ -13,8 +13,9 @@ from dfer_jax.clips import experiment, predictions
 from dfer_jax.clips.crossval import process
 from dfer_jax.clips.predictions import Predictions
 from dfer_jax.data.frame_protocol import FrameProtocol
+from dfer_jax.data.identity import read_if_there
 from dfer_jax.errors import UserError
-from dfer_jax.runs import checkpoint, evaluation_files, given_weights
+from dfer_jax.runs import checkpoint, evaluation_files, given_weights, resumption
 from dfer_jax.runs.metric_writer import read_metrics
 from dfer_jax.runs.workdir import refuse_other
 
@@ -195,14 +196,18 @@ def _files_of_given(run: Run) -> dict[str, str]:
 
 
 def _state_of_given(run: Run) -> State:
-    """New or done; weights that were changed since are new."""
+    """New or done; with weights or data that were changed since it is new."""
     steps = checkpoint.list_checkpoints(run.weights, best_metric="war")
     for which, path in _files_of_given(run).items():
         try:
-            evaluated = predictions.read(path).about.get("weights")
+            about = predictions.read(path).about
         except UserError:
             return State("new", 0)
-        if evaluated != given_weights.identity(run.weights, steps[which]):
+        if about.get("weights") != given_weights.identity(run.weights, steps[which]):
+            return State("new", 0)
+        before = about.get("contents")
+        now = read_if_there(run.config.data.dataset, run.config.data.data_dir)
+        if now and resumption.others(before if isinstance(before, dict) else {}, now):
             return State("new", 0)
     return State("done", steps["last"])
 

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from dfer_jax.clips.crossval.runs import Run
-from dfer_jax.data.identity import Identity
+from dfer_jax.data.identity import read_if_there
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint, given_weights, resumption
 
@@ -21,7 +21,7 @@ def check(runs: Sequence[Run]) -> None:
     Raises:
         UserError: which names the first such run, and what changed.
     """
-    contents = functools.cache(_contents)
+    contents = functools.cache(read_if_there)
     for run in runs:
         before = None if run.weights else _trained_on(run.workdir)
         now = before and contents(run.config.data.dataset, run.config.data.data_dir)
@@ -38,10 +38,4 @@ def _trained_on(workdir: str) -> Mapping[str, str] | None:
         with contextlib.suppress(UserError):  # of a damaged one, which the run itself tells
             found = given_weights.describe(workdir).get("contents")
             return found if isinstance(found, dict) else None
-    return None
-
-
-def _contents(dataset: str, data_dir: str) -> Mapping[str, str] | None:
-    with contextlib.suppress(UserError):  # gone or damaged, which the first run that reads it tells
-        return Identity(dataset, data_dir).read()
     return None

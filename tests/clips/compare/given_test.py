@@ -77,6 +77,22 @@ def test_they_are_evaluated_once_and_again_when_they_were_changed(tmp_path):
     assert runs.state(run).word == "new", "the scores are of other weights"
 
 
+def test_they_are_evaluated_again_when_the_data_changed(tmp_path, monkeypatch):
+    weights_in(tmp_path / "theirs")
+    run = comparison.in_order(read(tmp_path, tmp_path / "theirs"), str(tmp_path / "out"))[0][1]
+    now = {"frames": "a", "labels": "b"}
+    monkeypatch.setattr(runs, "read_if_there", lambda dataset, data_dir: now)
+    for contents, word in (
+        (now, "done"),
+        (now | {"labels": "c"}, "new"),
+        (now | {"frames": "c"}, "new"),
+        (None, "new"),  # of an earlier version, which did not say
+        ([1], "new"),
+    ):
+        evaluate(run, contents=contents)
+        assert runs.state(run).word == word, contents
+
+
 def test_the_page_names_them_with_terms_and_their_authors_scores(tmp_path):
     weights_in(tmp_path / "theirs")
     wanted = read(tmp_path, tmp_path / "theirs")
