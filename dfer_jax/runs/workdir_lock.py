@@ -57,7 +57,7 @@ def only_one(workdir: str, *, create: bool = True) -> Iterator[None]:
     finally:
         if file:
             with contextlib.suppress(OSError):  # the directory may be gone
-                if _is_current(file, os.path.join(workdir, LOCK_FILE)):
+                if file_lock.is_current(file, os.path.join(workdir, LOCK_FILE)):
                     os.remove(os.path.join(workdir, LOCK_FILE))
             with contextlib.suppress(OSError):  # of its words, which found no room
                 file.close()
@@ -122,17 +122,9 @@ def _open_locked(workdir: str, *, create: bool) -> TextIO | None:
         if not file_lock.take(file):
             with file:
                 raise UserError(_refusal(workdir, file))
-        if _is_current(file, path):
+        if file_lock.is_current(file, path):
             return file
         file.close()  # the one before had just removed it: lock the next file of this name
-
-
-def _is_current(file: TextIO, path: str) -> bool:
-    """Whether an open file is still the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False
 
 
 def _write_holder(file: TextIO) -> None:

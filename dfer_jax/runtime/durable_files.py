@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Iterator
 from typing import IO
 
+from dfer_jax.runtime import file_lock
+
 _NEW = ".new"
 
 
@@ -22,16 +24,18 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
         mode: "w" for UTF-8 text with the line ends as given, or "wb".
 
     Raises:
+        UserError: if another process is writing it.
         OSError: if it cannot be written.
     """
     path = os.fspath(path)
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    file = file_lock.open_to_write(path, path + _NEW, mode)
     try:
-        with open(path + _NEW, mode, **text) as file:
+        with file:
+            file.truncate(0)  # what a killed process left
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(path + _NEW, path)
+            os.replace(path + _NEW, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = path  # that of a write that fails is not told
@@ -57,17 +61,20 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
         path: missing, or an empty folder.
 
     Raises:
+        UserError: if another process is writing it.
         OSError: if it cannot be written.
     """
     path = os.path.realpath(path)
-    shutil.rmtree(path + _NEW, ignore_errors=True)
-    try:
-        os.makedirs(path + _NEW)
-        yield path + _NEW
-        os.rename(path + _NEW, path)
-    except BaseException:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with file_lock.only_writer(path):
         shutil.rmtree(path + _NEW, ignore_errors=True)
-        raise
+        try:
+            os.makedirs(path + _NEW)
+            yield path + _NEW
+            os.rename(path + _NEW, path)
+        except BaseException:
+            shutil.rmtree(path + _NEW, ignore_errors=True)
+            raise
     sync_folder(os.path.dirname(path))
 
 

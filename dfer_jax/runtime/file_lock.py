@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any
 
 from dfer_jax.errors import UserError
 
@@ -20,7 +20,7 @@ _HELD = frozenset({errno.EAGAIN, errno.EACCES})  # the latter over NFS
 _WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
-def take(file: TextIO) -> bool:
+def take(file: IO) -> bool:
     """Takes the lock on an open file until it is closed everywhere; False if another has it.
 
     Where the file system has no locks this is said once, and the lock counts as taken.
@@ -28,9 +28,77 @@ def take(file: TextIO) -> bool:
     return _lock(file, wait=False)
 
 
-def wait_for(file: TextIO) -> None:
+def wait_for(file: IO) -> None:
     """Takes the lock on an open file as soon as nobody else has it; see `take`."""
     _lock(file, wait=True)
+
+
+def is_current(file: IO, path: str | os.PathLike[str]) -> bool:
+    """Returns whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def only_writer(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Makes this process the only one that writes what has this name; no lock is left behind.
+
+    Raises:
+        UserError: if another process is writing it.
+        OSError: if nothing can be written there.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    lock = os.path.join(folder, f".{name}.lock")
+    while True:
+        file = open(lock, "a", encoding="utf-8")  # noqa: SIM115 closed below
+        if not take(file):
+            file.close()
+            raise UserError(_being_written(path))
+        if is_current(file, lock):
+            break
+        file.close()  # the one before had just removed it: lock the next file of this name
+    with file:
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                if is_current(file, lock):
+                    os.remove(lock)
+
+
+def open_to_write(path: str, new: str, mode: str) -> IO:
+    """Opens a file, whatever is in it, that only one process at a time writes.
+
+    Args:
+        path: what it will be, for the message.
+        new: the file.
+        mode: "w" for UTF-8 text with the line ends as given, or "wb".
+
+    Raises:
+        UserError: if another process is writing it.
+        OSError: if it cannot be opened.
+    """
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    while True:
+        file = open(new, mode, opener=_as_it_is, **text)  # noqa: SIM115 the caller closes it
+        if not take(file):
+            file.close()
+            raise UserError(_being_written(path))
+        if is_current(file, new):
+            return file
+        file.close()  # it had just been moved to its place: the next one of this name
+
+
+def _as_it_is(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)
+
+
+def _being_written(path: str | os.PathLike[str]) -> str:
+    return (
+        f"another process is writing {os.fspath(path)}; wait until it ends, or choose another place"
+    )
 
 
 @contextlib.contextmanager
@@ -81,7 +149,7 @@ def warn_without(reason: str) -> None:
     )
 
 
-def _lock(file: TextIO, *, wait: bool) -> bool:
+def _lock(file: IO, *, wait: bool) -> bool:
     if fcntl is None:
         warn_without("this system has none")
         return True

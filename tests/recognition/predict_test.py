@@ -176,6 +176,20 @@ def test_frames_without_a_face_have_rows_that_say_so(tmp_path, recognizer):
     assert written.summary["frames_without_face"] == 13 and written.summary["frames"] == 40
 
 
+def test_of_two_that_write_results_of_one_name_one_proceeds(tmp_path):
+    options = {"video": "v", "classes": CLASSES, "about": dict}
+    with results.write_results([], tmp_path / "v", **options):
+        message = f"^another process is writing {tmp_path}/v; wait until it ends, or choose"
+        with (
+            pytest.raises(UserError, match=message),
+            results.write_results([], tmp_path / "v", **options),
+        ):
+            pass
+        with results.write_results([], tmp_path / "w", **options):
+            pass
+    assert sorted(os.listdir(tmp_path)) == ["v.csv", "v.json", "w.csv", "w.json"]
+
+
 def test_ctrl_c_keeps_what_was_found(tmp_path, recognizer):
     def stopped():
         for k in range(60):

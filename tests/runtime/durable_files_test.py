@@ -1,10 +1,16 @@
+import contextlib
 import errno
 import json
 import os
 import pathlib
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dfer_jax.errors import UserError
 from dfer_jax.runtime.durable_files import new_folder, replacing, write_json
 
 
@@ -43,3 +49,48 @@ def test_a_new_folder_is_whole_or_not_there(tmp_path):
         (pathlib.Path(folder) / "a").touch()
         assert os.listdir(out) == []
     assert os.listdir(tmp_path) == ["out"] and os.listdir(out) == ["a"]
+
+
+WRITER = """
+import sys
+from dfer_jax.runtime.durable_files import new_folder, replacing
+
+with {how}({path!r}):
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("how", [replacing, new_folder])
+def test_of_two_processes_that_write_one_thing_one_proceeds(tmp_path, how):
+    """The second is refused until the first has ended, also by SIGKILL."""
+    path = str(tmp_path / "it")
+    command = [sys.executable, "-c", WRITER.format(how=how.__name__, path=path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, text=True) as other:
+        assert other.stdout.readline() == "writing\n"
+        with pytest.raises(UserError, match=f"^another process is writing {path}; wait until it"):
+            how(path).__enter__()
+        other.send_signal(signal.SIGKILL)
+    with how(path):
+        pass
+    assert os.listdir(tmp_path) == ["it"]
+
+
+def test_what_many_write_at_once_is_what_one_wrote(tmp_path):
+    path = tmp_path / "it"
+    texts = [[f"{number} " * length for length in range(1, 18)] for number in range(4)]
+    whole = {text for own in texts for text in own}
+
+    def write(own):
+        written = 0
+        for text in own * 12:
+            with contextlib.suppress(UserError), replacing(path) as file:
+                file.write(text)
+                written += 1
+            assert not path.exists() or path.read_text() in whole
+        return written
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(write, texts)) > 0
+    assert path.read_text() in whole and os.listdir(tmp_path) == ["it"]

@@ -20,6 +20,7 @@ from dfer_jax.results import published
 from dfer_jax.runs import evaluation_files
 from dfer_jax.runs.read_files import read_json
 from dfer_jax.runs.workdir import CONFIG_FILE
+from dfer_jax.runs.workdir_lock import only_one
 
 
 def pool(workdirs: Sequence[str]) -> Table:
@@ -58,7 +59,8 @@ def main(argv: list[str]) -> None:
     """Pools the runs named on the command line."""
     if len(argv) < 2:
         raise app.UsageError("give the work directories to pool, one per fold")
-    print(save(pool(argv[1:]), flags.FLAGS.out))
+    with only_one(flags.FLAGS.out):
+        print(save(pool(argv[1:]), flags.FLAGS.out))
 
 
 def _published_for(workdir: str) -> published.PublishedRow | None:

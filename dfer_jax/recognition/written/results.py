@@ -13,6 +13,7 @@ from dfer_jax.recognition.sources import Source
 from dfer_jax.recognition.written.kept_rows import KeptRows
 from dfer_jax.recognition.written.summary import summary
 from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.file_lock import only_writer
 from dfer_jax.video.container import VideoError
 
 CSV, JSON, PAGE, OVERLAY = ".csv", ".json", ".html", ".overlay.mp4"
@@ -57,9 +58,10 @@ def write_results(
         peer: what a recogniser beside ours says, by name: more columns.
 
     Raises:
+        UserError: if another process writes results of this name.
         OSError: if there is no room; a file of an earlier run then stays as it was.
     """
-    with contextlib.closing(KeptRows(stem.parent)) as kept:
+    with only_writer(stem), contextlib.closing(KeptRows(stem.parent)) as kept:
         options = {"video": video, "classes": classes, "peer": peer}
         fault = _write_table(named(stem, CSV), rows, kept, **options)
         why = None if fault is None else (str(fault) or "stopped")
