@@ -1,6 +1,7 @@
 """Writes files that must survive a kill and a power loss: whole and new, or as they were."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -62,11 +63,13 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
 
     Raises:
         UserError: if another process is writing it.
-        OSError: if it cannot be written.
+        OSError: if it cannot be written, or something lies in it.
     """
     path = os.path.realpath(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with file_lock.only_writer(path):
+        if os.path.isdir(path) and os.listdir(path):  # another process was faster
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
         shutil.rmtree(path + _NEW, ignore_errors=True)
         try:
             os.makedirs(path + _NEW)

@@ -49,6 +49,9 @@ def test_a_new_folder_is_whole_or_not_there(tmp_path):
         (pathlib.Path(folder) / "a").touch()
         assert os.listdir(out) == []
     assert os.listdir(tmp_path) == ["out"] and os.listdir(out) == ["a"]
+    with pytest.raises(OSError, match=f"Directory not empty: '{out}'"), new_folder(out):
+        pytest.fail("it is in use")
+    assert os.listdir(tmp_path) == ["out"] and os.listdir(out) == ["a"]
 
 
 WRITER = """
