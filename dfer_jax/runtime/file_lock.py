@@ -83,7 +83,7 @@ def open_to_write(path: str, new: str, mode: str) -> IO:
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     while True:
         file = open(new, mode, opener=_as_it_is, **text)  # noqa: SIM115 the caller closes it
-        if not take(file):
+        if not _lock(file, wait=False, warn=False):  # of the folders of a run one was told
             file.close()
             raise UserError(_being_written(path))
         if is_current(file, new):
@@ -149,9 +149,10 @@ def warn_without(reason: str) -> None:
     )
 
 
-def _lock(file: IO, *, wait: bool) -> bool:
+def _lock(file: IO, *, wait: bool, warn: bool = True) -> bool:
     if fcntl is None:
-        warn_without("this system has none")
+        if warn:
+            warn_without("this system has none")
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -160,5 +161,6 @@ def _lock(file: IO, *, wait: bool) -> bool:
             return False
         if error.errno not in _WITHOUT_LOCKS:
             raise
-        warn_without(f"{os.path.dirname(file.name)}: {error.strerror}")
+        if warn:
+            warn_without(f"{os.path.dirname(file.name)}: {error.strerror}")
     return True

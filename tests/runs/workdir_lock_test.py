@@ -17,6 +17,7 @@ import xla_flags
 from dfer_jax.errors import UserError
 from dfer_jax.runs import workdir_lock
 from dfer_jax.runtime import file_lock
+from dfer_jax.runtime.durable_files import write_json
 
 RACER = """
 import pathlib, sys
@@ -134,7 +135,8 @@ def test_without_locks_one_warning_is_printed(tmp_path, monkeypatch, capsys, num
         monkeypatch.setattr(fcntl, "flock", flock)
     for _ in range(2):
         with workdir_lock.only_one(str(tmp_path)):
-            pass
+            write_json(tmp_path / "eval" / "test.json", {})
+    assert (tmp_path / "eval" / "test.json").read_text() == "{}\n"
     assert capsys.readouterr().err.count("warning: files cannot be locked here (") == 1
 
 
