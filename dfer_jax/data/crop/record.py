@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from dfer_jax.data.crop.plan import FACES_FOLDER, Video
 from dfer_jax.runtime import durable_files
@@ -80,18 +79,29 @@ def done_before(out: Path, video: Video) -> Outcome | None:
     """Returns what an earlier run wrote of a video.
 
     None if it did not finish it, the video is another one by now, or pictures of it are missing.
+    Of a file that was only copied, as its checksum tells, the record is written again.
+
+    Raises:
+        OSError: if it cannot be.
     """
     try:
-        values = parse_object(path_of(out, video.name).read_text(encoding="utf-8"))
-        content: dict[str, Any] = values.pop("video")
-        outcome = Outcome(**{**values, "notes": tuple(values["notes"])})
-        same = list(_state_of(video.path)) == content["state"] or (
-            content_of(video.path).sha256 == content["sha256"]
-        )
+        outcome, before = _read(out, video.name)
+        now = before if _state_of(video.path) == before.state else content_of(video.path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = sum(1 for crop in _crops_in(out / video.name) if crop.stat().st_size)
-    return outcome if same and whole == outcome.cropped else None
+    if now.sha256 != before.sha256 or whole != outcome.cropped:
+        return None
+    if now != before:
+        write(out, outcome, now)
+    return outcome
+
+
+def _read(out: Path, clip: str) -> tuple[Outcome, Content]:
+    values = parse_object(path_of(out, clip).read_text(encoding="utf-8"))
+    video = values.pop("video")
+    outcome = Outcome(**{**values, "notes": tuple(values["notes"])})
+    return outcome, Content(tuple(video["state"]), str(video["sha256"]))
 
 
 def remove(out: Path, clip: str) -> None:
