@@ -31,6 +31,7 @@ def load(folder: str, like: dict[str, PyTree] | None = None) -> dict[str, PyTree
         DamagedError: if the files cannot be read as what they say they are.
         ValueError: if a tree is unlike `like`.
     """
+    _ignore_late_callbacks()
     with _quiet():
         saved = _tried(lambda: ocp.checkpointables_metadata(folder).metadata)
         if saved.get("weights") is None or any(saved.get(name) is None for name in like or ()):
@@ -65,6 +66,18 @@ def _quiet() -> Iterator[None]:
         tasks.disabled = False
         sys.unraisablehook = hook
         logging.set_verbosity(before)
+
+
+def _ignore_late_callbacks() -> None:
+    """Keeps to itself what threads of Orbax call when the event loop of a failed read is closed."""
+    before = sys.unraisablehook
+
+    def but_late_callbacks(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            before(unraisable)
+
+    if getattr(before, "__name__", "") != but_late_callbacks.__name__:  # once is enough
+        sys.unraisablehook = but_late_callbacks
 
 
 def _tried(read: Callable[[], Any]) -> Any:

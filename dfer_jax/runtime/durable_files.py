@@ -28,28 +28,33 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
         UserError: if another process is writing it.
         OSError: if it cannot be written.
     """
-    path = os.fspath(path)
-    file = file_lock.open_to_write(path, path + _NEW, mode)
+    path, new = os.fspath(path), unfinished(path)
+    file = file_lock.open_to_write(path, new, mode)
     try:
         with file:
             file.truncate(0)  # what a killed process left
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.replace(path + _NEW, path)
+            os.replace(new, path)
     except BaseException as error:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = path  # that of a write that fails is not told
         with contextlib.suppress(OSError):
-            os.unlink(path + _NEW)
+            os.unlink(new)
         raise
     sync_folder(os.path.dirname(path))
+
+
+def unfinished(path: str | os.PathLike[str]) -> str:
+    """Returns what a file or folder is called while it is written."""
+    return os.fspath(path) + _NEW
 
 
 def clear_unfinished_file(path: str | os.PathLike[str]) -> None:
     """Deletes what a `replacing` of this path left that was killed; OSError if it cannot."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(os.fspath(path) + _NEW)
+        os.unlink(unfinished(path))
 
 
 @contextlib.contextmanager
@@ -66,17 +71,18 @@ def new_folder(path: str | os.PathLike[str]) -> Iterator[str]:
         OSError: if it cannot be written, or something lies in it.
     """
     path = os.path.realpath(path)
+    new = unfinished(path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with file_lock.only_writer(path):
         if os.path.isdir(path) and os.listdir(path):  # another process was faster
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
-        shutil.rmtree(path + _NEW, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
         try:
-            os.makedirs(path + _NEW)
-            yield path + _NEW
-            os.rename(path + _NEW, path)
+            os.makedirs(new)
+            yield new
+            os.rename(new, path)
         except BaseException:
-            shutil.rmtree(path + _NEW, ignore_errors=True)
+            shutil.rmtree(new, ignore_errors=True)
             raise
     sync_folder(os.path.dirname(path))
 

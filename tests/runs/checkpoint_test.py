@@ -15,7 +15,7 @@ import pytest
 import small_disk
 
 from dfer_jax.errors import UserError
-from dfer_jax.runs import checkpoint, checkpoint_files
+from dfer_jax.runs import checkpoint, checkpoint_files, checkpoint_trees
 from dfer_jax.runs.train_state import TrainState
 
 _METADATA = checkpoint.make_metadata(
@@ -155,6 +155,26 @@ def test_damage_without_checksums_is_found_by_loading(run, caplog):
     assert int(_resume(run).step) == 30
     (said,) = caplog.messages
     assert said.startswith("checkpoint 40 is damaged (it cannot be read) and was set aside")
+
+
+def test_what_a_failed_read_says_too_late_is_not_heard(run, monkeypatch):
+    class Late:
+        def __init__(self, what):
+            self.what = what
+
+        def __del__(self):
+            raise RuntimeError(self.what)
+
+    heard = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: heard.append(str(found.exc_value)))
+    for path in (_folder(run) / "weights").rglob("d/*"):
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(checkpoint_files.DamagedError):
+            checkpoint_trees.load(str(_folder(run)))
+    Late("Event loop is closed")
+    Late("something else")
+    assert heard == ["something else"]
 
 
 KILLED = """

@@ -14,6 +14,7 @@ at. The same command goes on where it was stopped. Exit codes: 0 something was c
 
 import contextlib
 import dataclasses
+import os
 from pathlib import Path
 
 from absl import app, flags
@@ -26,10 +27,11 @@ from dfer_jax.data.crop.pool import crop_videos
 from dfer_jax.data.crop.record import Outcome
 from dfer_jax.errors import StoppedError, UserError, counted, list_some, run
 from dfer_jax.runtime.cores import usable_cores
+from dfer_jax.runtime.durable_files import unfinished
 from dfer_jax.runtime.file_lock import only_builder
 from dfer_jax.video.faces import LIKE, CropSettings, find_model
 from dfer_jax.video.faces.alignment import ALIGNMENTS
-from dfer_jax.video.faces.settings_file import read_settings, write_settings
+from dfer_jax.video.faces.settings_file import SETTINGS_FILE, read_settings, write_settings
 
 _LIKE = flags.DEFINE_enum("like", None, sorted(LIKE), "Cut as the crops of this release look.")
 _SIZE = flags.DEFINE_integer("size", None, "Pixels a side, instead of 224 or those of --like.")
@@ -79,7 +81,8 @@ def _settings() -> CropSettings:
 def _require_same(out: Path, settings: CropSettings) -> None:
     """Refuses a folder that holds crops cut otherwise, or something else."""
     before = read_settings(out)
-    if before is None and out.is_dir() and any(out.iterdir()):
+    killed = unfinished(SETTINGS_FILE)  # as it wrote the first file
+    if before is None and out.is_dir() and {*os.listdir(out)} - {killed}:
         raise UserError(f"{out} holds files that dfer crop did not write; name an empty folder")
     if before is not None and before != settings:
         differ = before.differences(settings) or [f"size: {before.size}, {settings.size}"]

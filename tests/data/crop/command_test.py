@@ -34,7 +34,10 @@ def videos(tmp_path):
 
 def test_from_videos_to_crops_and_on_again(videos, tmp_path):
     out = tmp_path / "out"
+    out.mkdir()
+    (out / "crop_settings.json.new").write_text("{")  # of a command killed as it began
     done = crop(videos, out, "--like=aff_wild2", "--num_processes=1")
+    assert not (out / "crop_settings.json.new").exists()
     assert done.returncode == 0, done.stderr
     assert "2 of 4 clips cropped, 16 of 16 frames (100.0%)" in done.stdout
     assert "2 lost:\n  text: not a video file" in done.stdout
