@@ -1,8 +1,8 @@
 """A built TFDS dataset and its records by position, frames still encoded, without TensorFlow."""
 
 import contextlib
+import os
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -23,7 +23,7 @@ class _StillEncoded(tfds.decode.Decoder):
         return serialized_example
 
 
-def open_built(folder: str | Path) -> tfds.core.DatasetBuilder:
+def open_built(folder: str | os.PathLike[str]) -> tfds.core.DatasetBuilder:
     """Opens a built dataset, read-only, down to its version.
 
     Raises:
@@ -34,12 +34,7 @@ def open_built(folder: str | Path) -> tfds.core.DatasetBuilder:
     except MemoryError:
         raise
     except Exception as error:  # of any type, from the reader of files or from the parser
-        if isinstance(error.__cause__ or error, OSError):
-            raise _gone(folder, error.__cause__ or error) from error
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(
-            f"{folder} cannot be read ({reason}); delete that folder and build the dataset again"
-        ) from error
+        raise _unreadable(folder, error) from error
 
 
 class Records:
@@ -60,7 +55,7 @@ class Records:
             only: features that are read, which must not be `frames`; None for all of them.
 
         Raises:
-            UserError: if a file is gone.
+            UserError: if a file is gone, or the records are of a format without random access.
         """
         self._builder, self._split = builder, split
         self._parse: Callable[[Any], dict[str, Any]] = _with_frames
@@ -72,8 +67,10 @@ class Records:
             how = {"deserialize_method": tfds.decode.DeserializeMethod.RAW_BYTES}
         try:
             self._stored = builder.as_data_source(split, **how)
-        except OSError as error:
-            raise _gone(builder.data_path, error) from error
+        except MemoryError:
+            raise
+        except Exception as error:  # of any type, as for a format that cannot be read so
+            raise _unreadable(builder.data_path, error) from error
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -110,10 +107,16 @@ class Records:
         return str(self._builder.data_path)
 
 
-def _gone(folder: str | Path, error: BaseException) -> UserError:
+def _unreadable(folder: str | os.PathLike[str], error: Exception) -> UserError:
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError):
+        return UserError(
+            f"the data set {folder} is gone or cannot be read ({cause}); bring it back and run the "
+            "same command again"
+        )
+    reason = str(error).strip().partition("\n")[0]
     return UserError(
-        f"the data set {folder} is gone or cannot be read ({error}); bring it back and run the "
-        "same command again"
+        f"{folder} cannot be read ({reason}); delete that folder and build the dataset again"
     )
 
 

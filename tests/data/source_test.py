@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from dfer_jax.data.contents import contents_of
+from dfer_jax.data.records import Records, open_built
 from dfer_jax.data.source import clip_index, open_split
 from dfer_jax.errors import UserError
 
@@ -176,6 +178,22 @@ def test_a_half_copied_dataset_is_named(tmp_path, damage):
     unreadable = r"(plain/1\.0\.0 cannot be read |cannot be read from .*plain/1\.0\.0/)"
     with pytest.raises(UserError, match=rf"{unreadable}.*build the dataset again"):
         open_split(dataset="clip_dataset/plain", split="train", data_dir=str(tmp_path))
+
+
+def test_records_that_have_no_random_access_are_said_by_all_who_read_them(data_dir, tmp_path):
+    shutil.copytree(f"{data_dir}/clip_dataset", tmp_path / "clip_dataset")
+    folder = tmp_path / "clip_dataset" / "plain" / "1.0.0"
+    info = folder / "dataset_info.json"
+    info.write_text(info.read_text().replace("array_record", "tfrecord"))
+    for shard in folder.glob("*.array_record*"):
+        shard.rename(folder / shard.name.replace("array_record", "tfrecord"))
+    for read in (
+        lambda: open_split(dataset="clip_dataset/plain", split="train", data_dir=str(tmp_path)),
+        lambda: contents_of(open_built(folder)),
+        lambda: Records(open_built(folder), "train"),
+    ):
+        with pytest.raises(UserError, match=r"plain/1\.0\.0 cannot be read .*; delete that folder"):
+            read()
 
 
 def test_tensorflow_and_torch_stay_out(data_dir):
