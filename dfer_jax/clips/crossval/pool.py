@@ -11,7 +11,7 @@ from absl import app, flags
 
 from dfer_jax import errors
 from dfer_jax.clips import predictions
-from dfer_jax.clips.crossval import render, scores
+from dfer_jax.clips.crossval import render, same_data, scores
 from dfer_jax.clips.crossval.render import Table
 from dfer_jax.clips.crossval.scores import headline
 from dfer_jax.clips.crossval.summary import INTERVALS, save
@@ -30,8 +30,10 @@ def pool(workdirs: Sequence[str]) -> Table:
         workdirs: with `eval/fd<fold>.json` and `eval/fd<fold>.best.json`, or one of them.
 
     Raises:
-        UserError: if a run was not evaluated, or two are for the same fold or share clips.
+        UserError: if a run was not evaluated, two are for the same fold or share clips, or they
+            were trained on other data.
     """
+    same_data.check_alike(workdirs)
     results: dict[tuple[int, int], dict[str, predictions.Predictions]] = {}
     for workdir in workdirs:
         last = evaluation_files.evaluation_file(workdir)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from configs import synthetic
-from dfer_jax.clips.crossval import runs, same_data
+from dfer_jax.clips.crossval import pool, runs, same_data
 from dfer_jax.data.identity import Identity
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint
@@ -35,8 +35,12 @@ def planned(fields, tmp_path):
 
 
 def _trained(run, **facts):
+    _trained_in(run.workdir, **facts)
+
+
+def _trained_in(folder, **facts):
     weights = {"params": {"dense": np.ones(3, np.float32)}, "batch_stats": {}}
-    checkpoint.save_weights(run.workdir, weights, _METADATA | facts)
+    checkpoint.save_weights(folder, weights, _METADATA | facts)
 
 
 def test_runs_of_now_and_those_that_do_not_say_pass(planned):
@@ -66,5 +70,19 @@ def test_a_fold_of_before_the_data_changed_is_refused(planned, changed, what):
     with pytest.raises(UserError, match=f"^{said}"):
         same_data.check(planned)
     for run in planned:
-        run.config.data.data_dir = "elsewhere"  # where the data are not: only the table is wanted
-    same_data.check(planned)
+        run.config.data.data_dir = "elsewhere"  # where the data are not: one is unlike the other
+    with pytest.raises(UserError, match=f"^{said}"):
+        same_data.check(planned)
+    same_data.check(planned[1:])
+
+
+def test_runs_trained_on_other_labels_are_not_pooled(planned):
+    folders = [run.workdir for run in planned]
+    for folder, labels in zip(folders, "aab", strict=True):
+        _trained_in(folder, contents={"frames": "f", "labels": labels})
+    same_data.check_alike([*folders[:2], f"{folders[2]}/eval/test.json", "nowhere"])
+    said = re.escape(
+        f"{folders[2]} was trained on other labels than {folders[0]}, and a table is of one data"
+    )
+    with pytest.raises(UserError, match=f"^{said}"):
+        pool.pool(folders)
