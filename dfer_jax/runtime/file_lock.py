@@ -52,7 +52,11 @@ def only_writer(path: str | os.PathLike[str]) -> Iterator[None]:
     folder, name = os.path.split(os.path.abspath(path))
     lock = os.path.join(folder, f".{name}.lock")
     while True:
-        file = open(lock, "a", encoding="utf-8")  # noqa: SIM115 closed below
+        try:
+            file = open(lock, "a", encoding="utf-8")  # noqa: SIM115 closed below
+        except OSError as error:
+            error.filename = os.fspath(path)  # what was asked for
+            raise
         if not take(file):
             file.close()
             raise UserError(_being_written(path))

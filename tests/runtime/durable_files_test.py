@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dfer_jax.errors import UserError
+from dfer_jax.runtime import file_lock
 from dfer_jax.runtime.durable_files import new_folder, replacing, write_json
 
 
@@ -78,6 +79,17 @@ def test_of_two_processes_that_write_one_thing_one_proceeds(tmp_path, how):
     with how(path):
         pass
     assert os.listdir(tmp_path) == ["it"]
+
+
+@pytest.mark.parametrize("how", [replacing, new_folder])
+def test_where_nothing_can_be_written_what_was_asked_for_is_named(tmp_path, how):
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError if how is replacing else FileExistsError) as caught:
+        how(tmp_path / "file" / "it").__enter__()
+    assert str(caught.value.filename).startswith(f"{tmp_path}/file")
+    with pytest.raises(OSError) as caught, file_lock.only_writer(tmp_path / "file" / "it"):
+        pytest.fail("nothing can be written there")
+    assert caught.value.filename == f"{tmp_path}/file/it"
 
 
 def test_what_many_write_at_once_is_what_one_wrote(tmp_path):
