@@ -5,7 +5,7 @@ import errno
 import functools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +17,7 @@ except ImportError:  # no such locks on this system
     fcntl = None
 
 _HELD = frozenset({errno.EAGAIN, errno.EACCES})  # the latter over NFS
+_MOST_TRIES = 1000
 _WITHOUT_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
@@ -51,18 +52,11 @@ def only_writer(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     folder, name = os.path.split(os.path.abspath(path))
     lock = os.path.join(folder, f".{name}.lock")
-    while True:
-        try:
-            file = open(lock, "a", encoding="utf-8")  # noqa: SIM115 closed below
-        except OSError as error:
-            error.filename = os.fspath(path)  # what was asked for
-            raise
-        if not take(file):
-            file.close()
-            raise UserError(_being_written(path))
-        if is_current(file, lock):
-            break
-        file.close()  # the one before had just removed it: lock the next file of this name
+    try:
+        file = _claimed(functools.partial(open, lock, "a", encoding="utf-8"), lock, what=path)
+    except OSError as error:
+        error.filename = os.fspath(path)  # what was asked for
+        raise
     with file:
         try:
             yield
@@ -85,24 +79,30 @@ def open_to_write(path: str, new: str, mode: str) -> IO:
         OSError: if it cannot be opened.
     """
     text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
-    while True:
-        file = open(new, mode, opener=_as_it_is, **text)  # noqa: SIM115 the caller closes it
-        if not _lock(file, wait=False, warn=False):  # of the folders of a run one was told
-            file.close()
-            raise UserError(_being_written(path))
-        if is_current(file, new):
-            return file
-        file.close()  # it had just been moved to its place: the next one of this name
+    opened = functools.partial(open, new, mode, opener=_as_it_is, **text)
+    return _claimed(opened, new, what=path, warn=False)  # a run is warned of its folder once
 
 
 def _as_it_is(path: str, flags: int) -> int:
     return os.open(path, flags & ~os.O_TRUNC, 0o666)
 
 
-def _being_written(path: str | os.PathLike[str]) -> str:
-    return (
-        f"another process is writing {os.fspath(path)}; wait until it ends, or choose another place"
-    )
+def _claimed(
+    opened: Callable[[], IO], name: str, *, what: str | os.PathLike[str], warn: bool = True
+) -> IO:
+    """Opens and locks the file of a name, which another process may move or remove meanwhile."""
+    for tries_left in reversed(range(_MOST_TRIES)):
+        file = opened()
+        if not _lock(file, wait=False, warn=warn):
+            file.close()
+            raise UserError(
+                f"another process is writing {os.fspath(what)}; wait until it ends, or choose "
+                "another place"
+            )
+        if is_current(file, name) or not tries_left:  # some systems number open files otherwise
+            break
+        file.close()
+    return file
 
 
 @contextlib.contextmanager

@@ -92,6 +92,12 @@ def test_where_nothing_can_be_written_what_was_asked_for_is_named(tmp_path, how)
     assert caught.value.filename == f"{tmp_path}/file/it"
 
 
+def test_a_file_system_that_numbers_open_files_otherwise_is_no_endless_loop(tmp_path, monkeypatch):
+    monkeypatch.setattr(file_lock, "is_current", lambda *_: False)
+    write_json(tmp_path / "it", 1)
+    assert (tmp_path / "it").read_text() == "1\n" and os.listdir(tmp_path) == ["it"]
+
+
 def test_what_many_write_at_once_is_what_one_wrote(tmp_path):
     path = tmp_path / "it"
     texts = [[f"{number} " * length for length in range(1, 18)] for number in range(4)]
