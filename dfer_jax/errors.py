@@ -125,11 +125,13 @@ def writing(where: str | os.PathLike[str], instead: str) -> Iterator[None]:
         instead: what to do where the place is closed to this account, or taken.
 
     Raises:
-        UserError: in place of an `OSError`.
+        UserError: in place of an `OSError`, unless that means that nobody reads what is printed.
     """
     try:
         yield
     except OSError as error:
+        if unread_by(error):
+            raise
         sentence = shortages.of_storage(error, where=os.fspath(where))
         if sentence is None or shortages.is_of_place(error):
             what = os.fsdecode(error.filename or where)

@@ -59,6 +59,36 @@ def test_whatever_the_disk_refuses_is_one_sentence(tmp_path, capsys, code, advic
     assert re.search(advice, said)
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            errno.ENOSPC,
+            r"PATH: No space left on device \(.* free\); nothing written before is lost",
+        ),
+        (errno.EIO, r"PATH: Input/output error; look after the disk or the connection to it"),
+        (errno.EACCES, r"PATH cannot be written \(Permission denied\); name another folder$"),
+        (errno.ENOTEMPTY, r"PATH cannot be written \(Directory not empty\); name another folder$"),
+        (errno.EBADF, r"PATH cannot be written \(Bad file descriptor\); name another folder$"),
+    ],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_what_cannot_be_written_says_what_to_do_instead(tmp_path, code, said, named):
+    error = OSError(code, os.strerror(code), *[f"{tmp_path}/a file"] * named)
+    path = f"{tmp_path}/a file" if named else str(tmp_path)
+    with (
+        pytest.raises(errors.UserError, match="^" + said.replace("PATH", re.escape(path))),
+        errors.writing(tmp_path, "name another folder"),
+    ):
+        raise error
+
+
+def test_what_nobody_reads_is_not_said_to_be_unwritable(tmp_path, monkeypatch):
+    monkeypatch.setattr(errors, "unread_by", lambda error: 13)
+    with pytest.raises(BrokenPipeError), errors.writing(tmp_path, "name another folder"):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
 def test_a_full_disk_that_a_library_only_quotes_is_found_with_what_is_needed(tmp_path):
     path = f"{tmp_path}/checkpoints/3/d/a00c"
     said = shortages.of_storage(_of_orbax(path), needed=2_340_000)

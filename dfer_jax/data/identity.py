@@ -27,7 +27,7 @@ class Identity:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> "Identity":
-        with contextlib.suppress(UserError):  # of a missing file, of which the run tells
+        with contextlib.suppress(OSError, UserError):  # of a missing file, of which the run tells
             if (kept := kept_contents(self._builder)) is not None:
                 self._know(kept)
             elif processes.is_first():
