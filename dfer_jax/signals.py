@@ -82,7 +82,10 @@ def starting_processes() -> Iterator[None]:
     One that is left half started prints a traceback. What is started has Ctrl-C blocked: it would
     come before the process can say that it leaves it to this one.
     """
+    from multiprocessing import resource_tracker  # here, so that what starts nothing begins quicker
+
     with _starting:
+        resource_tracker.ensure_running()  # starting it ends the blocking of signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield

@@ -144,6 +144,18 @@ def test_a_process_that_is_being_started_prints_no_traceback(number, code):
     assert (starting.returncode, said) == (code, "stopped\n")
 
 
+def test_what_is_started_has_ctrl_c_blocked_from_its_beginning():
+    """Also the first of a command, before which Python starts a process of its own."""
+    looking = STARTING.replace(
+        'print("busy", flush=True)', 'print(open(f"/proc/{pid}/status").read(), flush=True)'
+    )
+    starting = start("-c", looking)
+    blocked = next(line for line in starting.stdout if line.startswith("SigBlk:")).split()[1]
+    starting.kill()
+    starting.communicate()
+    assert int(blocked, 16) >> (signal.SIGINT - 1) & 1
+
+
 def test_nor_does_one_whose_parent_ends_at_once():
     starting = start("-c", STARTING)
     assert starting.stdout.readline() == "busy\n"
