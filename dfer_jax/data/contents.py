@@ -27,6 +27,7 @@ from dfer_jax.data.records import Records
 from dfer_jax.data.source import ClipSource, as_str, index_of_rows
 from dfer_jax.errors import UserError
 from dfer_jax.runtime import private_folder
+from dfer_jax.runtime.file_facts import state_of
 from dfer_jax.runtime.numpy_files import read_npz
 
 CONTENTS_FILE = "contents.npz"
@@ -92,12 +93,11 @@ def _state_of(builder: tfds.core.DatasetBuilder) -> str:
     state = []
     for path in [*paths, *(folder / name for name in _DESCRIPTIONS)]:
         try:
-            facts = path.stat()
+            state.append([path.name, *state_of(path)])
         except FileNotFoundError as error:
             raise UserError(
                 f"{path} is gone; bring the file back, or build the dataset again"
             ) from error
-        state.append([path.name, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino])
     return json.dumps([_FORMAT, builder.info.full_name, state])
 
 

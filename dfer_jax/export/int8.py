@@ -21,9 +21,9 @@ from dfer_jax.clips.sources import Sources, evaluation_batches, open_sources
 from dfer_jax.data.cached_source import Source
 from dfer_jax.errors import UserError
 from dfer_jax.runs import checkpoint_metadata
-from dfer_jax.runs.checkpoint_files import digest
 from dfer_jax.runs.read_files import read_json
 from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.file_facts import sha256
 
 PROGRAM = "model.int8.onnx"
 CALIBRATED_ON = 64
@@ -95,7 +95,7 @@ def quantise(
     loss = Loss(war, war_int8, clips, len(calibration))
     kept = {"program": PROGRAM, "dataset": config.data.dataset, **loss._asdict()}
     write_json(os.path.join(folder, sidecar), about | {"int8": kept})
-    return loss, {name: digest(os.path.join(folder, name)) for name in (PROGRAM, sidecar)}
+    return loss, {name: sha256(os.path.join(folder, name)) for name in (PROGRAM, sidecar)}
 
 
 def _clips(

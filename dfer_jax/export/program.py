@@ -25,8 +25,8 @@ from dfer_jax.export.folder import prepare
 from dfer_jax.ops.cpu import library
 from dfer_jax.recognition import weights as weights_of
 from dfer_jax.recognition.weights import ClipNetwork, FrameNetwork
-from dfer_jax.runs.checkpoint_files import digest
 from dfer_jax.runtime.durable_files import new_folder, replacing, write_json
+from dfer_jax.runtime.file_facts import sha256
 from dfer_jax.training import test_views
 
 STABLEHLO, ONNX, SIDECAR = "model.stablehlo", "model.onnx", "model.json"
@@ -82,7 +82,7 @@ def writing(run: str, out: str, *, name: str) -> Iterator[tuple[str, Written]]:
             file.write(content)
         write_json(os.path.join(folder, SIDECAR), about)
         error = _try(network, os.path.join(folder, name), shape)
-        sums = {n: digest(os.path.join(folder, n)) for n in (name, SIDECAR)}
+        sums = {n: sha256(os.path.join(folder, n)) for n in (name, SIDECAR)}
         yield folder, Written(sums, error)
 
 

@@ -28,8 +28,9 @@ from dfer_jax.models import MODELS, create_model
 from dfer_jax.models.clip_network import ClipNetwork
 from dfer_jax.models.vit.dfer_clip import DFERCLIP
 from dfer_jax.models.vit.video_vit import VideoViT
-from dfer_jax.runs import checkpoint, checkpoint_files
+from dfer_jax.runs import checkpoint
 from dfer_jax.runs.workdir_lock import takes_import
+from dfer_jax.runtime.file_facts import sha256
 
 NAMES = tuple(name for name, kind in MODELS.items() if issubclass(kind, ClipNetwork))
 """Networks whose weights can be read by their names."""
@@ -205,7 +206,7 @@ def _metadata(
         dataset=trained_on.dataset if trained_on else "DFEW" if of_faces else "another data set",
         source=" + ".join(map(os.path.basename, sources)),
     ) | {
-        "source_sha256": " + ".join(map(checkpoint_files.digest, sources)),
+        "source_sha256": " + ".join(map(sha256, sources)),
         **({"release": RELEASES[name].about(trained_on)} if trained_on else {}),
     }
 

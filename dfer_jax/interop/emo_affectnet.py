@@ -15,8 +15,9 @@ from dfer_jax.interop.release import Release, TrainedOn
 from dfer_jax.interop.state_dict import read_state_dict
 from dfer_jax.interop.tensors import by_published_names, load, without_prefix
 from dfer_jax.models import create_model
-from dfer_jax.runs import checkpoint, checkpoint_files
+from dfer_jax.runs import checkpoint
 from dfer_jax.runs.workdir_lock import takes_import
+from dfer_jax.runtime.file_facts import sha256
 from dfer_jax.video.faces import CropSettings
 
 CLASSES = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
@@ -96,7 +97,7 @@ def convert(source: str, workdir: str) -> None:
         source=os.path.basename(source),
     )
     about = {
-        "source_sha256": checkpoint_files.digest(source),
+        "source_sha256": sha256(source),
         "release": WHOLE.about(WHOLE.weights[0]),
     }
     checkpoint.save_weights(workdir, {"params": params, "batch_stats": {}}, metadata | about)

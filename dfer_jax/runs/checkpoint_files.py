@@ -8,7 +8,6 @@ writes them.
 
 import contextlib
 import glob
-import hashlib
 import math
 import os
 import shutil
@@ -20,6 +19,7 @@ from dfer_jax.runtime.durable_files import (
     sync_file,
     sync_folder,
 )
+from dfer_jax.runtime.file_facts import sha256
 from dfer_jax.runtime.json_text import parse_object
 
 SUMS_FILE = "checksums.sha256"
@@ -114,7 +114,7 @@ def check_content(folder: str, *, without: str = "") -> bool:
         if without and name.startswith(without + os.sep):
             continue
         try:
-            same = digest(os.path.join(folder, name)) == written
+            same = sha256(os.path.join(folder, name)) == written
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise DamagedError(f"{name} is missing") from error
         if not same:
@@ -135,7 +135,7 @@ def seal(folder: str) -> None:
     for where, _, names in os.walk(folder):
         for path in sorted(os.path.join(where, name) for name in names):
             sync_file(path)
-            lines.append(f"{digest(path)}  {os.path.relpath(path, folder)}\n")
+            lines.append(f"{sha256(path)}  {os.path.relpath(path, folder)}\n")
         sync_folder(where)
     with replacing(os.path.join(folder, SUMS_FILE)) as file:
         file.writelines(lines)
@@ -219,9 +219,3 @@ def read_sums(folder: str) -> dict[str, str] | None:
     if not sums or not inside or not all(len(found) == 64 for found in sums.values()):
         raise DamagedError(f"{SUMS_FILE} is no list of checksums")
     return sums
-
-
-def digest(path: str) -> str:
-    """Returns the sha256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

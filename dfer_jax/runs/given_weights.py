@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from dfer_jax.runs import checkpoint, checkpoint_damage, checkpoint_files, pretrained_folder
-from dfer_jax.runs.checkpoint_files import SUMS_FILE, DamagedError, digest, step_dir
+from dfer_jax.runs.checkpoint_files import SUMS_FILE, DamagedError, step_dir
+from dfer_jax.runtime.file_facts import sha256
 
 
 def identity(folder: str, step: int) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def identity(folder: str, step: int) -> dict[str, Any]:
     """
     here = folder if pretrained_folder.is_one(folder) else step_dir(folder, step)
     path = os.path.join(here, SUMS_FILE)
-    sums = digest(path) if os.path.exists(path) else ""  # checkpoints of earlier versions
+    sums = sha256(path) if os.path.exists(path) else ""  # checkpoints of earlier versions
     return {"folder": folder, "step": step, "sums": sums}
 
 

@@ -16,8 +16,9 @@ from jaxtyping import PyTree
 
 from dfer_jax.errors import UserError
 from dfer_jax.runs import tensor_file
-from dfer_jax.runs.checkpoint_files import SUMS_FILE, DamagedError, digest, read_sums
+from dfer_jax.runs.checkpoint_files import SUMS_FILE, DamagedError, read_sums
 from dfer_jax.runtime.durable_files import replacing, write_json
+from dfer_jax.runtime.file_facts import sha256
 from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.video.faces import CropSettings
 
@@ -80,7 +81,7 @@ def write(
     write_json(os.path.join(folder, PREPROCESSOR), metadata["preprocess"])
     with replacing(os.path.join(folder, CARD)) as file:
         file.write(card)
-    sums = {name: digest(os.path.join(folder, name)) for name in FILES}
+    sums = {name: sha256(os.path.join(folder, name)) for name in FILES}
     with replacing(os.path.join(folder, SUMS_FILE)) as file:
         file.writelines(f"{found}  {name}\n" for name, found in sums.items())
     return sums
@@ -162,7 +163,7 @@ def _check_sums(folder: str, asked: Sequence[str]) -> None:
     if set(sums or ()) != set(FILES):
         raise DamagedError(f"{SUMS_FILE} must name {', '.join(FILES)} and nothing else")
     for name in asked:
-        if digest(os.path.join(folder, name)) == sums[name]:
+        if sha256(os.path.join(folder, name)) == sums[name]:
             continue
         if name != CARD:
             raise DamagedError(f"{name} is not as it was written")

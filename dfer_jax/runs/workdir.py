@@ -8,7 +8,7 @@ from typing import Any
 
 import ml_collections
 
-from dfer_jax.errors import UserError, list_some
+from dfer_jax.errors import UserError, list_some, writing
 from dfer_jax.runs.read_files import read_json
 from dfer_jax.runtime.durable_files import write_json
 
@@ -89,7 +89,7 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
     path = os.path.join(workdir, CONFIG_FILE)
     config = json.loads(json.dumps(config))
     refuse_patterns(workdir)
-    try:
+    with writing(workdir, "choose another with --workdir"):
         os.makedirs(workdir, exist_ok=True)
         refuse_other(workdir, config)
         if os.path.exists(path):
@@ -101,11 +101,6 @@ def claim(workdir: str, config: Mapping[str, Any], overrides: Mapping[str, Any])
             )
         write_json(os.path.join(workdir, "overrides.json"), overrides)
         write_json(path, config)
-    except OSError as error:
-        raise UserError(
-            f"the work directory {workdir} cannot be written ({error.strerror}); "
-            "choose another with --workdir"
-        ) from error
 
 
 @contextlib.contextmanager

@@ -198,6 +198,7 @@ def _files_of_given(run: Run) -> dict[str, str]:
 def _state_of_given(run: Run) -> State:
     """New or done; with weights or data that were changed since it is new."""
     steps = checkpoint.list_checkpoints(run.weights, best_metric="war")
+    now = read_if_there(run.config.data.dataset, run.config.data.data_dir)
     for which, path in _files_of_given(run).items():
         try:
             about = predictions.read(path).about
@@ -206,7 +207,6 @@ def _state_of_given(run: Run) -> State:
         if about.get("weights") != given_weights.identity(run.weights, steps[which]):
             return State("new", 0)
         before = about.get("contents")
-        now = read_if_there(run.config.data.dataset, run.config.data.data_dir)
         if now and resumption.others(before if isinstance(before, dict) else {}, now):
             return State("new", 0)
     return State("done", steps["last"])

@@ -16,7 +16,8 @@ from tfds_builders.video_folder.table import TABLE, Row, read_table
 FACES_FOLDER = "_faces"
 """Folder of what was found, beside those of the crops."""
 
-_TABLE_OF_CLIPS = "crops"  # lies beside the tables of faces
+TABLE_OF_CLIPS = "crops"
+"""Name of the table of all clips, which lies beside those of faces."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _named(paths: list[Path], root: Path) -> list[Video]:
     videos: dict[str, Video] = {}
     for path in paths:
         name = _stem(path.relative_to(root).as_posix())
-        if name.split("/")[0] == FACES_FOLDER or name == _TABLE_OF_CLIPS:
+        if name.split("/")[0] == FACES_FOLDER or name == TABLE_OF_CLIPS:
             raise UserError(
                 f"{path}: the name {name.partition('/')[0]} is taken; give it another one"
             )

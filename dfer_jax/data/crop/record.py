@@ -6,13 +6,13 @@ of faces, `_faces/<clip>.csv`, are in their places.
 
 import contextlib
 import dataclasses
-import hashlib
 import os
 from collections.abc import Collection
 from pathlib import Path
 
 from dfer_jax.data.crop.plan import FACES_FOLDER, Video
 from dfer_jax.runtime import durable_files
+from dfer_jax.runtime.file_facts import sha256, state_of
 from dfer_jax.runtime.json_text import parse_object
 
 
@@ -60,9 +60,8 @@ class Content:
 
 def content_of(path: Path) -> Content:
     """Returns which file a video is; OSError if it cannot be read."""
-    state = _state_of(path)  # before: what is written while it is read is seen the next time
-    with open(path, "rb") as file:
-        return Content(state, hashlib.file_digest(file, "sha256").hexdigest())
+    state = state_of(path)  # before: what is written while it is read is seen the next time
+    return Content(state, sha256(path))
 
 
 def write(out: Path, outcome: Outcome, content: Content) -> None:
@@ -86,7 +85,7 @@ def done_before(out: Path, video: Video) -> Outcome | None:
     """
     try:
         outcome, before = _read(out, video.name)
-        now = before if _state_of(video.path) == before.state else content_of(video.path)
+        now = before if state_of(video.path) == before.state else content_of(video.path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     whole = sum(1 for crop in _crops_in(out / video.name) if crop.stat().st_size)
@@ -142,8 +141,3 @@ def _crops_in(folder: Path) -> list[os.DirEntry]:
             return [entry for entry in entries if entry.name.endswith(".jpg")]
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def _state_of(path: Path) -> tuple[int, ...]:
-    facts = path.stat()
-    return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)

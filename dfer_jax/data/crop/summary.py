@@ -8,13 +8,13 @@ import numpy as np
 import simplejpeg
 from jaxtyping import UInt8
 
-from dfer_jax.data.crop.plan import FACES_FOLDER
+from dfer_jax.data.crop.plan import FACES_FOLDER, TABLE_OF_CLIPS
 from dfer_jax.data.crop.record import Outcome
 from dfer_jax.errors import list_some
 from dfer_jax.runtime import durable_files
 from dfer_jax.runtime.spreadsheet import SpreadsheetWriter
 
-TABLE = f"{FACES_FOLDER}/crops.csv"
+TABLE = f"{FACES_FOLDER}/{TABLE_OF_CLIPS}.csv"
 SHEET = "contact_sheet.jpg"
 
 _COLUMNS = (

@@ -17,11 +17,11 @@ from dfer_jax.data.frame_cache.store import (
     Place,
     building,
     read_header,
-    sha256,
     write_header,
 )
 from dfer_jax.data.records import open_built
 from dfer_jax.errors import UserError
+from dfer_jax.runtime.file_facts import sha256
 
 PART_BYTES = 256 << 20  # of pixels in one file: what a kill can cost each process
 

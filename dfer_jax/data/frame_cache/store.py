@@ -10,7 +10,6 @@ Any number of processes may read it at once; the system keeps what was read in m
 
 import dataclasses
 import functools
-import hashlib
 import shlex
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +23,7 @@ from dfer_jax.data.decode import PIXELS
 from dfer_jax.data.source import newest_version
 from dfer_jax.errors import UserError
 from dfer_jax.runtime.durable_files import write_json
+from dfer_jax.runtime.file_facts import sha256
 from dfer_jax.runtime.json_text import parse_object
 from dfer_jax.runtime.numpy_files import read_npz
 from dfer_jax.runtime.row_files import RowFile
@@ -136,12 +136,6 @@ def read_header(folder: Path) -> Header:
         return Header(**{**fields, "parts": [Part(**part) for part in fields["parts"]]})
     except (TypeError, KeyError) as error:
         raise ValueError(f"unknown contents: {error}") from error
-
-
-def sha256(path: Path) -> str:
-    """Returns the checksum of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def why_unusable(place: Place, frames: str) -> str | None:

@@ -7,10 +7,10 @@ import simplejpeg
 from face_videos import face_model, face_pictures
 from video_files import picture, write_video
 
-from dfer_jax.data.crop import record
 from dfer_jax.data.crop.clip import crop_video
 from dfer_jax.data.crop.plan import Video
 from dfer_jax.data.crop.record import Outcome, done_before, of_others, path_of
+from dfer_jax.runtime.file_facts import state_of
 from dfer_jax.video.decode import read_frames
 from dfer_jax.video.faces import CropSettings, FaceTracker, crop_face
 
@@ -114,7 +114,7 @@ def test_crops_of_what_changed_are_made_anew(tmp_path, video, change, frames, do
     change(video.path, out / "a/man")
     assert done_before(out, video) == (first if done else None)
     assert json.loads(path_of(out, "a/man").read_text())["video"]["state"] == (
-        [*record._state_of(video.path)] if done else kept
+        [*state_of(video.path)] if done else kept
     )
     again = crop_video(video, out, SMALL, tracker)
     assert again.cropped == frames == len(list((out / "a").rglob("*.jpg")))
