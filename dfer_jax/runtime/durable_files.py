@@ -32,16 +32,19 @@ def replacing(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO]:
     file = file_lock.open_to_write(path, new, mode)
     try:
         with file:
-            file.truncate(0)  # what a killed process left
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(new, path)
-    except BaseException as error:
-        if isinstance(error, OSError) and error.filename is None:
+            try:
+                file.truncate(0)  # what a killed process left
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(new, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(new)  # before it is closed: then it may be another process's
+                raise
+    except OSError as error:
+        if error.filename is None:
             error.filename = path  # that of a write that fails is not told
-        with contextlib.suppress(OSError):
-            os.unlink(new)
         raise
     sync_folder(os.path.dirname(path))
 

@@ -98,6 +98,23 @@ def test_a_file_system_that_numbers_open_files_otherwise_is_no_endless_loop(tmp_
     assert (tmp_path / "it").read_text() == "1\n" and os.listdir(tmp_path) == ["it"]
 
 
+def test_what_fails_is_removed_before_another_process_can_take_it(tmp_path, monkeypatch):
+    removed = []
+
+    def remove(new):
+        with pytest.raises(UserError, match="another process is writing"):
+            file_lock.open_to_write(str(tmp_path / "it"), new, "w")
+        removed.append(new)
+        unlink(new)
+
+    unlink = os.unlink
+    monkeypatch.setattr(os, "unlink", remove)
+    with pytest.raises(ValueError, match="halfway"), replacing(tmp_path / "it") as file:
+        file.write("x")
+        raise ValueError("halfway")
+    assert len(removed) == 1 and os.listdir(tmp_path) == []
+
+
 def test_what_many_write_at_once_is_what_one_wrote(tmp_path):
     path = tmp_path / "it"
     texts = [[f"{number} " * length for length in range(1, 18)] for number in range(4)]
